@@ -1,0 +1,27 @@
+# Semi-supervised image recognition, from raw downloads to the report. Start with README.md.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: workflow.source_path("config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/kmeans.smk"
+include: "rules/evaluate.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report/report.pdf",
+        predictions(),
+
+
+rule evaluated:
+    input:
+        expand("results/{study}/comparison.csv", study=CONFIG["studies"]),

@@ -1,0 +1,91 @@
+# The sealed test set: `evaluate` is the only rule that takes test labels. Kaggle files need images only.
+
+
+def study_scores(wildcards):
+    return [
+        f"results/{wildcards.study}/{experiment}/{run}/scores.npz"
+        for experiment in experiments(wildcards.study)
+        for run in runs(wildcards.study, experiment)
+    ]
+
+
+def study_solver_scores(wildcards):
+    """The seeds' solver_iterations.npz of the experiments that ask for that table."""
+    return [
+        f"results/{wildcards.study}/{experiment}/{run}/solver_iterations.npz"
+        for experiment in experiments(wildcards.study)
+        if planning.experiment_options(CONFIG, wildcards.study, experiment).get("svm_iterations")
+        for run in runs(wildcards.study, experiment)
+        if run.startswith("seed")
+    ]
+
+
+def predictions():
+    """One Kaggle file for each experiment: that of its first seed."""
+    return [
+        f"results/{study}/{experiment}/{first_seed_run(study)}/predictions.csv"
+        for study in CONFIG["studies"]
+        for experiment in experiments(study)
+    ]
+
+
+rule evaluate:
+    input:
+        scores=study_scores,
+        solver_scores=study_solver_scores,
+        images="results/{study}/data/images.h5",
+        test_labels="results/{study}/data/test_labels.h5",
+    output:
+        metrics="results/{study}/metrics.csv",
+        per_class="results/{study}/per_class.csv",
+        confusion="results/{study}/confusion.csv",
+        comparison=report(
+            "results/{study}/comparison.csv",
+            caption="../report/captions/comparison.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"result": "comparison of the experiments"},
+        ),
+        solver_iterations="results/{study}/solver_iterations.csv",
+    params:
+        code=code_digest("evaluate"),
+        baseline=lambda wildcards: CONFIG["studies"][wildcards.study]["baseline"],
+        options=planning.command_line(CONFIG["evaluation"], tuple(CONFIG["evaluation"])),
+    log:
+        "results/logs/{study}/evaluate.log",
+    benchmark:
+        "results/benchmarks/{study}/evaluate.jsonl"
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/evaluate.py --scores {input.scores} --solver-scores {input.solver_scores}"
+        " --images {input.images} --test-labels {input.test_labels} --baseline {params.baseline} {params.options}"
+        " --metrics {output.metrics} --per-class {output.per_class} --confusion {output.confusion}"
+        " --comparison {output.comparison} --solver-iterations {output.solver_iterations} 2> {log}"
+
+
+rule predict:
+    input:
+        model="results/{study}/{experiment}/{run}/model.h5",
+        images="results/{study}/data/images.h5",
+    output:
+        predictions="results/{study}/{experiment}/{run}/predictions.csv",
+    params:
+        code=code_digest("predict"),
+    log:
+        "results/logs/{study}/{experiment}/{run}/predict.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/predict.jsonl"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime="2h",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/predict.py --model {input.model} --images {input.images}"
+        " --predictions {output.predictions} --gpu {resources.gpu} 2> {log}"

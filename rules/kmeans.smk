@@ -1,0 +1,197 @@
+# Method kmeans: patches, whitening, centroids, features, support vector machine.
+# Folds share the label-free part (everything up to the features) of the study's first seed.
+
+
+def centroids_file(wildcards):
+    """The centroids of this experiment, or of its base."""
+    experiment = planning.centroid_experiment(CONFIG, wildcards.study, wildcards.experiment)
+    return f"results/{wildcards.study}/{experiment}/{wildcards.run}/epsilon{wildcards.epsilon}/centroids.h5"
+
+
+def for_each_epsilon(name):
+    """An input function: the file of that name for each candidate epsilon, of the run that learned it."""
+
+    def files(wildcards):
+        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+        experiment = wildcards.experiment
+        if name == "centroids.h5":
+            experiment = planning.centroid_experiment(CONFIG, wildcards.study, experiment)
+        folder = f"results/{wildcards.study}/{experiment}/{unsupervised_run(wildcards)}"
+        return [f"{folder}/epsilon{epsilon}/{name}" for epsilon in options["whitening_epsilon"]]
+
+    return files
+
+
+rule sample_patches:
+    input:
+        images="results/{study}/data/images.h5",
+    output:
+        patches="results/{study}/{experiment}/{run}/patches.h5",
+    params:
+        code=code_digest("sample_patches"),
+        options=options_of("image_size", "patch_size", "patch_images", "patches_per_image"),
+        seed=seed_of,
+    log:
+        "results/logs/{study}/{experiment}/{run}/sample_patches.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/sample_patches.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("kmeans"),
+        run=SEED_RUN,
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/sample_patches.py --images {input.images} --patches {output.patches}"
+        " {params.options} --seed {params.seed} 2> {log}"
+
+
+rule fit_whitening:
+    input:
+        patches="results/{study}/{experiment}/{run}/patches.h5",
+    output:
+        whitening="results/{study}/{experiment}/{run}/whitening.h5",
+    params:
+        code=code_digest("fit_whitening"),
+        options=options_of("contrast_constant"),
+    log:
+        "results/logs/{study}/{experiment}/{run}/fit_whitening.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/fit_whitening.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("kmeans"),
+        run=SEED_RUN,
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime="30m",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/fit_whitening.py --patches {input.patches} --whitening {output.whitening}"
+        " {params.options} --gpu {resources.gpu} 2> {log}"
+
+
+rule learn_centroids:
+    input:
+        patches="results/{study}/{experiment}/{run}/patches.h5",
+        whitening="results/{study}/{experiment}/{run}/whitening.h5",
+    output:
+        centroids="results/{study}/{experiment}/{run}/epsilon{epsilon}/centroids.h5",
+        history="results/{study}/{experiment}/{run}/epsilon{epsilon}/history.csv",
+    params:
+        code=code_digest("learn_centroids"),
+        options=options_of("centroids", "initialization", "iterations", "tolerance", "precision"),
+        seed=seed_of,
+    log:
+        "results/logs/{study}/{experiment}/{run}/epsilon{epsilon}/learn_centroids.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/epsilon{epsilon}/learn_centroids.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("kmeans"),
+        run=SEED_RUN,
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime="2h",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/learn_centroids.py --patches {input.patches} --whitening {input.whitening}"
+        " --centroids-file {output.centroids} --history {output.history} --epsilon {wildcards.epsilon}"
+        " {params.options} --seed {params.seed} --gpu {resources.gpu} 2> {log}"
+
+
+rule extract_features:
+    input:
+        images="results/{study}/data/images.h5",
+        centroids=centroids_file,
+    output:
+        features="results/{study}/{experiment}/{run}/epsilon{epsilon}/features.h5",
+    params:
+        code=code_digest("extract_features"),
+        options=options_of("stride"),
+    log:
+        "results/logs/{study}/{experiment}/{run}/epsilon{epsilon}/extract_features.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/epsilon{epsilon}/extract_features.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("kmeans"),
+        run=SEED_RUN,
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime="4h",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/extract_features.py --images {input.images} --centroids-file {input.centroids}"
+        " --features {output.features} {params.options} --gpu {resources.gpu} 2> {log}"
+
+
+rule train_svm:
+    input:
+        images="results/{study}/data/images.h5",
+        features=for_each_epsilon("features.h5"),
+        centroids=for_each_epsilon("centroids.h5"),
+    output:
+        model="results/{study}/{experiment}/{run}/model.h5",
+        scores="results/{study}/{experiment}/{run}/scores.npz",
+        features="results/{study}/{experiment}/{run}/features.h5",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+        history="results/{study}/{experiment}/{run}/history.csv",
+    params:
+        code=code_digest("train_svm"),
+        options=options_of("stride", "svm_c"),
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_svm.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/train_svm.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("kmeans"),
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/train_svm.py --images {input.images} --features {input.features}"
+        " --centroids-files {input.centroids} --run {wildcards.run} {params.options} --model {output.model}"
+        " --scores {output.scores} --chosen-features {output.features} --selection {output.selection}"
+        " --history {output.history} 2> {log}"
+
+
+rule solver_iterations:
+    input:
+        images="results/{study}/data/images.h5",
+        features="results/{study}/{experiment}/{run}/features.h5",
+        model="results/{study}/{experiment}/{run}/model.h5",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+    output:
+        scores="results/{study}/{experiment}/{run}/solver_iterations.npz",
+    params:
+        code=code_digest("solver_iterations"),
+        options=options_of("svm_iterations"),
+        seed=seed_of,
+    log:
+        "results/logs/{study}/{experiment}/{run}/solver_iterations.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/solver_iterations.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("kmeans"),
+        run=SEED_RUN,
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python {SCRIPTS}/solver_iterations.py --images {input.images} --features {input.features}"
+        " --model {input.model} --selection {input.selection} --run {wildcards.run} {params.options}"
+        " --seed {params.seed} --scores {output.scores} 2> {log}"

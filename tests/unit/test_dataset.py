@@ -1,0 +1,216 @@
+import h5py
+import numpy as np
+import pytest
+from semisup import dataset
+from semisup.cli import UserError
+
+COUNTS = {"train": 20, "validation": 10, "unlabeled": 150, "test": 30}
+ATTRIBUTES = {"dataset": "toy", "class_names": ["zero", "één"], "source": "made up", "checksums": {"b": "2", "a": "1"}}
+
+
+def toy_images(split):
+    seed = list(COUNTS).index(split)
+    return np.random.default_rng(seed).integers(0, 256, (COUNTS[split], 3, 5, 4), dtype=np.uint8)
+
+
+def toy_splits():
+    splits = {}
+    for name, count in COUNTS.items():
+        rows = np.arange(count)
+        labels = None if name == "unlabeled" else rows % 2
+        splits[name] = dataset.Split(dataset.row_blocks(toy_images(name), rows), rows + 1000, labels)
+    return splits
+
+
+def write_toy(folder, **changes):
+    folder.mkdir(exist_ok=True)
+    folds = np.array([[0, 1, 25], [3, 29, 2]])
+    paths = folder / "images.h5", folder / "test_labels.h5"
+    dataset.write_dataset(*paths, toy_splits() | changes, folds, ATTRIBUTES)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    return write_toy(tmp_path_factory.mktemp("toy"))
+
+
+def test_what_is_written_is_read(toy):
+    images_path, test_labels_path = toy
+    for split, count in COUNTS.items():
+        images = dataset.read_images(images_path, split)
+        assert images.dtype == np.uint8
+        assert np.array_equal(images, toy_images(split))
+        assert dataset.image_count(images_path, split) == count
+    assert dataset.image_shape(images_path) == (3, 5, 4)
+    assert dataset.read_class_names(images_path) == ["zero", "één"]
+    assert dataset.read_class_names(test_labels_path) == ["zero", "één"]
+    assert np.array_equal(dataset.read_labels(images_path, "validation"), np.arange(10) % 2)
+    assert np.array_equal(dataset.read_labelled(images_path), np.r_[np.arange(20) % 2, np.arange(10) % 2])
+    assert np.array_equal(dataset.read_test_labels(test_labels_path), np.arange(30) % 2)
+    assert dataset.read_labelled(images_path).dtype == dataset.read_test_labels(test_labels_path).dtype == np.int64
+
+
+def test_layout_of_the_files(toy):
+    images_path, test_labels_path = toy
+    with h5py.File(images_path) as file:
+        assert sorted(file) == ["folds", "test", "train", "unlabeled", "validation"]
+        assert sorted(file["train"]) == sorted(file["validation"]) == ["images", "labels", "source_index"]
+        assert sorted(file["unlabeled"]) == ["images", "source_index"]
+        assert sorted(file["test"]) == ["images", "source_index"]
+        assert file["unlabeled/images"].chunks == (64, 3, 5, 4)
+        assert file["train/images"].chunks == (20, 3, 5, 4)
+        assert file["train/images"].compression is None
+        assert np.array_equal(file["test/source_index"][:], np.arange(30) + 1000)
+        assert dict(file.attrs)["checksums"] == '{"a": "1", "b": "2"}'
+        assert (file.attrs["dataset"], file.attrs["source"]) == ("toy", "made up")
+    with h5py.File(test_labels_path) as file:
+        assert list(file) == ["labels"]
+
+
+@pytest.mark.parametrize("block", [1, 64, 100, 150, 1000])
+def test_image_blocks_are_consecutive(toy, block):
+    blocks = list(dataset.image_blocks(toy[0], "unlabeled", block))
+    assert all(len(images) == block for images in blocks[:-1])
+    assert np.array_equal(np.concatenate(blocks), toy_images("unlabeled"))
+
+
+def test_rows_of_runs(toy):
+    train, validation = dataset.run_rows(toy[0], "seed7")
+    assert np.array_equal(train, np.arange(20))
+    assert np.array_equal(validation, np.arange(20, 30))
+    train, validation = dataset.run_rows(toy[0], "fold1")
+    assert train.dtype == validation.dtype == np.int64
+    assert train.tolist() == [3, 29, 2]
+    assert validation.tolist() == [row for row in range(30) if row not in (2, 3, 29)]
+
+
+@pytest.mark.parametrize("run", ["fold2", "fold99", "seed", "seed-1", "fold0x", "best", ""])
+def test_unknown_run(toy, run):
+    with pytest.raises(UserError, match=run):
+        dataset.run_rows(toy[0], run)
+
+
+def test_no_folds_in_the_set(tmp_path):
+    paths = tmp_path / "images.h5", tmp_path / "test_labels.h5"
+    dataset.write_dataset(*paths, toy_splits(), None, ATTRIBUTES)
+    with pytest.raises(UserError, match="has 0 folds"):
+        dataset.run_rows(paths[0], "fold0")
+
+
+def test_test_labels_are_not_to_be_had_from_the_images(toy):
+    with pytest.raises(UserError, match="not a data set file"):
+        dataset.read_labels(toy[0], "test")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.99])
+def test_truncated_file(toy, tmp_path, share):
+    whole = toy[0].read_bytes()
+    path = tmp_path / "cut.h5"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    readers = [
+        lambda: dataset.read_images(path, "train"),
+        lambda: next(dataset.image_blocks(path, "train", 8)),
+        lambda: dataset.run_rows(path, "seed0"),
+        lambda: dataset.read_class_names(path),
+    ]
+    for reader in readers:
+        with pytest.raises(UserError, match="delete it and run again") as caught:
+            reader()
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_none(tmp_path):
+    text = tmp_path / "text.h5"
+    text.write_text("not HDF5" * 500)
+    with pytest.raises(UserError, match="not an HDF5 file"):
+        dataset.read_images(text, "train")
+    with pytest.raises(UserError, match="No such file"):
+        dataset.read_images(tmp_path / "absent.h5", "train")
+    with pytest.raises(UserError, match="Is a directory"):
+        dataset.read_images(tmp_path, "train")
+    foreign = tmp_path / "foreign.h5"
+    with h5py.File(foreign, "w") as file:
+        file["something"] = 1
+    for reader in (dataset.image_shape, dataset.read_class_names, dataset.read_test_labels):
+        with pytest.raises(UserError, match="not a data set file"):
+            reader(foreign)
+
+
+def test_nothing_is_left_after_an_error(tmp_path):
+    def failing_blocks():
+        yield toy_images("test")[:16]
+        raise UserError("the source broke off")
+
+    split = dataset.Split(failing_blocks(), np.arange(30), np.zeros(30))
+    with pytest.raises(UserError, match="broke off"):
+        write_toy(tmp_path / "failed", test=split)
+    assert list((tmp_path / "failed").iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["images", "labels"])
+def test_rows_must_agree(tmp_path, wrong):
+    images = toy_images("train")[: 19 if wrong == "images" else 20]
+    labels = np.zeros(19 if wrong == "labels" else 20)
+    split = dataset.Split(iter([images]), np.arange(20), labels)
+    with pytest.raises(ValueError, match="split train"):
+        write_toy(tmp_path / "failed", train=split)
+    assert list((tmp_path / "failed").iterdir()) == []
+
+
+def test_blocks_are_taken_one_by_one(tmp_path):
+    """Each block is on disk before the next is asked for: the writer holds none back."""
+    images = toy_images("unlabeled")
+    with dataset.new_dataset(tmp_path / "images.h5", tmp_path / "test_labels.h5") as files:
+
+        def blocks():
+            for start in range(0, 150, 50):
+                if start:
+                    written = files.images["unlabeled/images"][start - 50 : start]
+                    assert np.array_equal(written, images[start - 50 : start])
+                yield images[start : start + 50]
+
+        dataset.write_split(files, "unlabeled", dataset.Split(blocks(), np.arange(150)))
+
+
+def test_same_bytes_later(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    again = write_toy(tmp_path / "again")
+    for first, second in zip(toy, again, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_stratified_split():
+    labels = np.repeat(np.arange(10), 30)
+    train, validation = dataset.stratified_split(labels, 100, 50, seed=3)
+    assert np.bincount(labels[train]).tolist() == [10] * 10
+    assert np.bincount(labels[validation]).tolist() == [5] * 10
+    assert len(np.union1d(train, validation)) == 150
+    again = dataset.stratified_split(labels, 100, 50, seed=3)
+    assert np.array_equal(train, again[0])
+    assert np.array_equal(validation, again[1])
+    assert not np.array_equal(train, dataset.stratified_split(labels, 100, 50, seed=4)[0])
+
+
+@pytest.mark.parametrize(("train", "validation", "named"), [(280, 21, "280.*21.*300"), (5, 10, "5 training")])
+def test_too_few_to_split(train, validation, named):
+    with pytest.raises(UserError, match=named) as caught:
+        dataset.stratified_split(np.repeat(np.arange(10), 30), train, validation, seed=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_unlabeled_rows_are_those_left():
+    rows = dataset.unlabeled_rows(10, np.array([1, 3, 5]), 7, seed=0)
+    assert sorted(rows) == [0, 2, 4, 6, 7, 8, 9]
+    assert len(set(dataset.unlabeled_rows(10, np.array([1, 3, 5]), 4, seed=0))) == 4
+    with pytest.raises(UserError, match="8 unlabeled.*only 7"):
+        dataset.unlabeled_rows(10, np.array([1, 3, 5]), 8, seed=0)
+
+
+def test_named_checksums():
+    md5 = "0123456789abcdef" * 2
+    assert dataset.named_checksums([f"a={md5}", f"b={md5.upper()}"], ["a", "b"]) == {"a": md5, "b": md5}
+    for pairs, named in [([f"a={md5}"], "lacks b"), ([f"c={md5}"], "names c"), (["a=12"], "a=12"), ([md5], md5)]:
+        with pytest.raises(UserError, match=named):
+            dataset.named_checksums(pairs, ["a", "b"])

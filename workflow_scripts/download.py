@@ -1,0 +1,65 @@
+"""Download one file: resume a part, try mirrors in turn, verify the MD5 sum, then put it in place."""
+
+import argparse
+import math
+from pathlib import Path
+
+from semisup.cli import positive_int, run_program
+from semisup.fetch import fetch
+
+
+def positive_seconds(text: str) -> float:
+    """Argument type: a finite number of seconds above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+    return value
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the command-line arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", nargs="+", required=True, metavar="URL", help="addresses, tried in this order")
+    parser.add_argument("--md5", required=True, metavar="HEX", help="MD5 sum that the file must have")
+    parser.add_argument(
+        "--partial", type=Path, required=True, metavar="PATH", help="where the unfinished download is kept"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="PATH", help="the file, on the file system of --partial"
+    )
+    parser.add_argument(
+        "--attempts", type=positive_int, default=5, help="tries without progress per address (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--backoff",
+        type=positive_seconds,
+        default=1.0,
+        metavar="SECONDS",
+        help="first pause between tries, doubled up to 30 s (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="longest wait for a connection or for data (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the program."""
+    arguments = parse_arguments()
+    fetch(
+        arguments.url,
+        arguments.md5,
+        arguments.partial,
+        arguments.output,
+        attempts=arguments.attempts,
+        backoff=arguments.backoff,
+        timeout=arguments.timeout,
+    )
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,231 @@
+"""Measure every run of a study on the sealed test set. No other program reads test labels.
+
+A run is known by its place: the folder of its scores is the run, the folder above it the experiment.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from semisup.cli import UserError, positive_int, run_program
+from semisup.dataset import read_class_names, read_labelled, read_test_labels, run_rows
+from semisup.files import file_checksum
+from semisup.metrics import bootstrap_interval, top_k_error, true_label_ranks
+from semisup.tables import write_table
+
+PROTOCOLS = {"seed": "seeds", "fold": "folds"}  # what a run's name begins with: the runs it is averaged with
+
+
+class Run(NamedTuple):
+    """A run's identity, its scores (N, classes), and the ranks (N,) of the true labels among them."""
+
+    experiment: str
+    name: str
+    protocol: str
+    scores_sha256: str
+    validation_accuracy: float
+    test_scores: np.ndarray
+    test_ranks: np.ndarray
+
+
+class Interval(NamedTuple):
+    """How intervals are made: number of bootstrap samples and coverage."""
+
+    samples: int
+    confidence: float
+
+
+def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray) -> Run:
+    """Read and check the scores of a run; labelled: labels of train and validation. Raises UserError if they do not fit."""
+    with np.load(path, allow_pickle=False) as file:
+        validation, rows, test = file["validation"], file["validation_rows"], file["test"]
+    if len(test) != len(test_labels):
+        raise UserError(f"{path} scores {len(test)} test images, and there are {len(test_labels)}: delete it and run again")
+    if not (np.isfinite(test).all() and np.isfinite(validation).all()):
+        raise UserError(f"{path} holds scores that are not finite: delete the folder {path.parent} and run again")
+    name = path.parent.name
+    return Run(
+        experiment=path.parent.parent.name,
+        name=name,
+        protocol=PROTOCOLS[name.rstrip("0123456789")],
+        scores_sha256=file_checksum(path, "sha256"),
+        validation_accuracy=float(np.mean(validation.argmax(axis=1) == labelled[rows])),
+        test_scores=test,
+        test_ranks=true_label_ranks(test, test_labels),
+    )
+
+
+def run_metrics(run: Run, images: str, top_k: int, interval: Interval) -> dict[str, Any]:
+    """Return the row of a run in metrics.csv."""
+    train, validation = run_rows(images, run.name)
+    correct = (run.test_ranks == 0).astype(float)
+    low, high = bootstrap_interval(correct, *interval)
+    errors = {f"top{k}_error": top_k_error(run.test_ranks, k) for k in range(1, top_k + 1)}
+    return {
+        "experiment": run.experiment,
+        "run": run.name,
+        "protocol": run.protocol,
+        "labels": len(train),
+        "validation_images": len(validation),
+        "validation_accuracy": run.validation_accuracy,
+        "test_images": len(correct),
+        "test_accuracy": correct.mean(),
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        **errors,
+        "scores_sha256": run.scores_sha256,
+    }
+
+
+def per_class_rows(run: Run, test_labels: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:
+    """Return one row for each class: how many images, and the fraction that is right."""
+    return [
+        {
+            "experiment": run.experiment,
+            "run": run.name,
+            "class": name,
+            "images": int(np.sum(test_labels == label)),
+            "test_accuracy": float(np.mean(run.test_ranks[test_labels == label] == 0)),
+        }
+        for label, name in enumerate(class_names)
+        if np.any(test_labels == label)
+    ]
+
+
+def confusion_rows(run: Run, test_labels: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:
+    """Return one row for each pair of true and predicted class: the number of images."""
+    counts = np.zeros((len(class_names), len(class_names)), int)
+    np.add.at(counts, (test_labels, run.test_scores.argmax(axis=1)), 1)
+    return [
+        {"experiment": run.experiment, "run": run.name, "true": true, "predicted": predicted, "images": counts[i, j]}
+        for i, true in enumerate(class_names)
+        for j, predicted in enumerate(class_names)
+    ]
+
+
+def mean_correct(runs: list[Run]) -> np.ndarray:
+    """Return float64 (N,): for each test image, the fraction of the runs that have it right."""
+    return np.mean([run.test_ranks == 0 for run in runs], axis=0)
+
+
+def protocol_summary(runs: list[Run], baseline: list[Run], labels: int, top_k: int, interval: Interval) -> dict[str, Any]:
+    """Summarise an experiment's runs of one protocol, and the paired difference to the baseline's runs of equal name.
+
+    Standard deviations divide by the number of runs minus one. Intervals resample test images.
+    """
+    accuracies = [np.mean(run.test_ranks == 0) for run in runs]
+    low, high = bootstrap_interval(mean_correct(runs), *interval)
+    summary = {
+        "labels": labels,
+        "runs": len(runs),
+        "validation_accuracy_mean": np.mean([run.validation_accuracy for run in runs]),
+        "test_accuracy_mean": np.mean(accuracies),
+        "test_accuracy_std": np.std(accuracies, ddof=1) if len(runs) > 1 else None,
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        **{
+            f"top{k}_error_mean": np.mean([top_k_error(run.test_ranks, k) for run in runs])
+            for k in range(1, top_k + 1)
+        },
+    }
+    shared = {run.name for run in runs} & {run.name for run in baseline}
+    if shared and runs[0].experiment != baseline[0].experiment:
+        ours, theirs = (mean_correct([run for run in group if run.name in shared]) for group in (runs, baseline))
+        low, high = bootstrap_interval(ours - theirs, *interval)
+        summary |= {
+            "difference_runs": len(shared),
+            "difference": np.mean(ours - theirs),
+            "difference_low": low,
+            "difference_high": high,
+        }
+    return summary
+
+
+def comparison_rows(
+    runs: list[Run], baseline: str, images: str, top_k: int, interval: Interval
+) -> list[dict[str, Any]]:
+    """Return one row for each experiment; seeds and folds have columns of their own."""
+    rows = []
+    for experiment in dict.fromkeys(run.experiment for run in runs):
+        row: dict[str, Any] = {"experiment": experiment, "baseline": baseline}
+        for protocol in PROTOCOLS.values():
+            ours, theirs = (
+                [run for run in runs if run.protocol == protocol and run.experiment == name]
+                for name in (experiment, baseline)
+            )
+            if ours:
+                labels = len(run_rows(images, ours[0].name)[0])
+                summary = protocol_summary(ours, theirs, labels, top_k, interval)
+                row |= {f"{protocol}_{key}": value for key, value in summary.items()}
+        rows.append(row)
+    return rows
+
+
+def solver_rows(path: Path, labelled: np.ndarray, test_labels: np.ndarray) -> list[dict[str, Any]]:
+    """Return one row for each number of solver steps: train, validation and test accuracy. Steps 0: exact solution."""
+    with np.load(path, allow_pickle=False) as file:
+        truth = {
+            "train": labelled[file["train_rows"]],
+            "validation": labelled[file["validation_rows"]],
+            "test": test_labels,
+        }
+        accuracies = {name: np.mean(file[name].argmax(axis=2) == labels, axis=1) for name, labels in truth.items()}
+        return [
+            {
+                "experiment": path.parent.parent.name,
+                "run": path.parent.name,
+                "steps": int(steps),
+                **{f"{name}_accuracy": float(values[index]) for name, values in accuracies.items()},
+            }
+            for index, steps in enumerate(file["steps"])
+        ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the five tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, help=".../<experiment>/<run>/scores.npz")
+    parser.add_argument("--solver-scores", nargs="*", type=Path, default=[], help=".../<run>/solver_iterations.npz")
+    parser.add_argument("--images", required=True, help="data set (HDF5), for the labels of train and validation")
+    parser.add_argument("--test-labels", required=True, help="sealed test labels (HDF5)")
+    parser.add_argument("--baseline", required=True, help="experiment that paired differences are taken to")
+    parser.add_argument("--top-k", type=positive_int, required=True)
+    parser.add_argument("--bootstrap-samples", type=positive_int, required=True)
+    parser.add_argument("--confidence", type=float, required=True)
+    for table in ("metrics", "per-class", "confusion", "comparison", "solver-iterations"):
+        parser.add_argument(f"--{table}", required=True, help="table to write (CSV)")
+    options = parser.parse_args(arguments)
+
+    labelled, test_labels = read_labelled(options.images), read_test_labels(options.test_labels)
+    class_names = read_class_names(options.images)
+    interval = Interval(options.bootstrap_samples, options.confidence)
+    runs = [read_run(path, labelled, test_labels) for path in options.scores]
+
+    comparison = comparison_rows(runs, options.baseline, options.images, options.top_k, interval)
+    write_table(options.metrics, [run_metrics(run, options.images, options.top_k, interval) for run in runs])
+    write_table(options.per_class, [row for run in runs for row in per_class_rows(run, test_labels, class_names)])
+    write_table(options.confusion, [row for run in runs for row in confusion_rows(run, test_labels, class_names)])
+    write_table(options.comparison, comparison)
+    write_table(
+        options.solver_iterations,
+        [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)],
+        columns=["experiment", "run", "steps", "train_accuracy", "validation_accuracy", "test_accuracy"],
+    )
+    for row in comparison:
+        for protocol in PROTOCOLS.values():
+            if f"{protocol}_runs" in row:
+                logging.info(
+                    "%s, %d %s: test accuracy %.4f",
+                    row["experiment"],
+                    row[f"{protocol}_runs"],
+                    protocol,
+                    row[f"{protocol}_test_accuracy_mean"],
+                )
+
+
+if __name__ == "__main__":
+    run_program(main)

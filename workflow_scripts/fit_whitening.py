@@ -1,0 +1,48 @@
+"""Fit the mean and the covariance's eigendecomposition of normalised patches: ZCA whitening for any epsilon."""
+
+import argparse
+import logging
+from collections.abc import Iterator, Sequence
+
+import h5py
+import torch
+
+from semisup.cli import run_program
+from semisup.dataset import open_dataset
+from semisup.device import leased_device
+from semisup.files import atomic_path
+from semisup.patches import normalize_patches
+from semisup.whitening import fit_spectrum
+
+BLOCK = 16384  # patches
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write mean (D,), eigenvalues (D,) and eigenvectors (D, D)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patches", required=True, help="patches (HDF5)")
+    parser.add_argument("--whitening", required=True, help="file to write (HDF5)")
+    parser.add_argument("--contrast-constant", type=float, required=True)
+    parser.add_argument("--gpu", type=int, default=0, help="0: compute on the CPU")
+    options = parser.parse_args(arguments)
+
+    with leased_device(options.gpu) as device, open_dataset(options.patches) as source:
+        patches = source["patches"]
+
+        def blocks() -> Iterator[torch.Tensor]:
+            for start in range(0, len(patches), BLOCK):
+                block = torch.from_numpy(patches[start : start + BLOCK]).to(device)
+                yield normalize_patches(block, options.contrast_constant)
+
+        spectrum = fit_spectrum(blocks)
+        with atomic_path(options.whitening) as path, h5py.File(path, "w") as file:
+            file.attrs.update(source.attrs)
+            file.attrs["contrast_constant"] = options.contrast_constant
+            for name, value in spectrum._asdict().items():
+                file.create_dataset(name, data=value.cpu().numpy())
+    values = spectrum.eigenvalues
+    logging.info("eigenvalues from %.3g to %.3g, median %.3g", values.min(), values.max(), values.median())
+
+
+if __name__ == "__main__":
+    run_program(main)

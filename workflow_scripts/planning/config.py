@@ -1,0 +1,249 @@
+"""Check a configuration, and answer the questions that the rules ask of it.
+
+A study or experiment set to null is left out. Options of an experiment are, from weak to strong: its method's defaults,
+those of its base that its base's centroids depend on, its own.
+"""
+
+import difflib
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+Config = dict[str, Any]
+
+DATASETS_WITH_FOLDS = {"stl10": 10, "photos": None}  # None: as many as the configuration says
+IMAGE_SIZES = {"stl10": 96, "photos": 96, "mnist": 28, "mnist5k": 28}
+# What the centroids depend on: an experiment with a base takes these from it.
+LEARNING_OPTIONS = (
+    "image_size",
+    "patch_size",
+    "patch_images",
+    "patches_per_image",
+    "contrast_constant",
+    "whitening_epsilon",
+    "centroids",
+    "initialization",
+    "iterations",
+    "tolerance",
+    "precision",
+)
+
+
+class ConfigError(Exception):
+    """A mistake in the configuration, in one line that names key, value and remedy."""
+
+
+def read_yaml(path: str | Path) -> Config:
+    """Return the content of a YAML file."""
+    return yaml.safe_load(Path(path).read_text())
+
+
+def checked_config(config: Config, schema: Config) -> Config:
+    """Return `config` without the studies and experiments that are null; raise `ConfigError` on the first mistake."""
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    messages = [message for error in errors for message in _plain_messages(error, schema)]
+    if messages:
+        raise ConfigError(messages[0])
+    studies = {}
+    for study, content in config["studies"].items():
+        if content is not None:
+            kept = {name: options for name, options in content["experiments"].items() if options is not None}
+            studies[study] = content | {"experiments": kept}
+    result = config | {"studies": studies}
+    if not studies:
+        raise ConfigError("studies: every study is null; keep at least one")
+    for study in studies:
+        _check_study(result, study)
+    return result
+
+
+def experiment_options(config: Config, study: str, experiment: str) -> Config:
+    """Return every option of the experiment, defaults and base included."""
+    own = config["studies"][study]["experiments"][experiment]
+    base = config["studies"][study]["experiments"][centroid_experiment(config, study, experiment)]
+    inherited = {key: base[key] for key in LEARNING_OPTIONS if key in base}
+    defaults = config[own["method"]]
+    return {key: (inherited | own).get(key, default) for key, default in defaults.items()}
+
+
+def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
+    """Return the runs of an experiment: seed0, seed1, ... and, where asked for, fold0, fold1, ..."""
+    runs = [f"seed{seed}" for seed in config["studies"][study]["seeds"]]
+    if experiment_options(config, study, experiment)["folds"]:
+        runs += [f"fold{fold}" for fold in range(fold_count(config, config["studies"][study]["dataset"]))]
+    return runs
+
+
+def fold_count(config: Config, dataset: str) -> int:
+    """Return how many folds the data set has (0: none)."""
+    return DATASETS_WITH_FOLDS.get(dataset, 0) or config["data"][dataset].get("folds", 0)
+
+
+def centroid_experiment(config: Config, study: str, experiment: str) -> str:
+    """Return the experiment whose centroids this one uses: its base, or itself."""
+    return config["studies"][study]["experiments"][experiment].get("base", experiment)
+
+
+def experiments_of_method(config: Config, method: str) -> Iterator[tuple[str, str]]:
+    """Yield (study, experiment) for every experiment of that method."""
+    for study, content in config["studies"].items():
+        for experiment, options in content["experiments"].items():
+            if options["method"] == method:
+                yield study, experiment
+
+
+def command_line(options: Config, names: tuple[str, ...]) -> str:
+    """Return the named options as command-line arguments: --patch-size 22 --whitening-epsilon 0.1 1.0."""
+    words = []
+    for name in names:
+        value = options[name]
+        values = value if isinstance(value, list) else [value]
+        words += ["--" + name.replace("_", "-"), *map(str, values)]
+    return shlex.join(words)
+
+
+def _check_study(config: Config, study: str) -> None:
+    """Check what a schema cannot say: names that must exist, and sizes that must fit."""
+    content = config["studies"][study]
+    experiments = content["experiments"]
+    place = f"studies.{study}"
+    if not experiments:
+        raise ConfigError(f"{place}.experiments: every experiment is null; keep at least one, or set the study to null")
+    if content["baseline"] not in experiments:
+        raise ConfigError(
+            f"{place}.baseline: there is no experiment {content['baseline']!r}; known: {', '.join(experiments)}"
+        )
+    for experiment, own in experiments.items():
+        _check_base(experiments, experiment, own, f"{place}.experiments.{experiment}")
+        _check_sizes(config, study, experiment, f"{place}.experiments.{experiment}")
+
+
+def _check_base(experiments: Config, experiment: str, own: Config, place: str) -> None:
+    base = own.get("base")
+    if base is None:
+        return
+    if base == experiment or base not in experiments:
+        known = ", ".join(name for name in experiments if name != experiment) or "none"
+        raise ConfigError(f"{place}.base: there is no other experiment {base!r} in this study; known: {known}")
+    if "base" in experiments[base]:
+        raise ConfigError(f"{place}.base: {base!r} has a base itself; name {experiments[base]['base']!r} instead")
+    for key in LEARNING_OPTIONS:
+        if key in own:
+            raise ConfigError(f"{place}.{key}: the centroids come from the base {base!r}; remove {key}, or the base")
+
+
+def _check_sizes(config: Config, study: str, experiment: str, place: str) -> None:
+    dataset = config["studies"][study]["dataset"]
+    options = experiment_options(config, study, experiment)
+    size = IMAGE_SIZES[dataset] if options["image_size"] == "native" else options["image_size"]
+    if options["patch_size"] > size:
+        raise ConfigError(
+            f"{place}.patch_size: {options['patch_size']} is larger than the images ({size} pixels); choose at most that"
+        )
+    if len(range(0, size - options["patch_size"] + 1, options["stride"])) < 2:
+        raise ConfigError(
+            f"{place}.stride: {options['stride']} leaves fewer than 2 x 2 patches of {options['patch_size']} pixels in an "
+            f"image of {size}; choose at most {max(size - options['patch_size'], 1)}"
+        )
+    unlabeled = config["data"][dataset]["unlabeled_images"]
+    if unlabeled != "all" and options["patch_images"] > unlabeled:
+        raise ConfigError(
+            f"{place}.patch_images: {options['patch_images']} is more than the {unlabeled} unlabeled images of {dataset}; "
+            "choose at most that"
+        )
+    patches = options["patch_images"] * options["patches_per_image"]
+    if options["centroids"] > patches:
+        raise ConfigError(
+            f"{place}.centroids: {options['centroids']} is more than the {patches} patches "
+            "(patch_images x patches_per_image); choose at most that"
+        )
+    if options["folds"] and not fold_count(config, dataset):
+        raise ConfigError(
+            f"{place}.folds: the data set {dataset} has no folds; set it to false, "
+            f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
+        )
+
+
+def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
+    """Say a schema error in a sentence; empty for an error that only follows from another one."""
+    place = ".".join(map(str, error.path)) or "the configuration"
+    value = error.instance
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        known = _known_keys(error.schema, schema)
+        return [_unknown_key(place, key, known) for key in value if key not in known]
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in value)
+        return [f"{place}: the key {missing!r} is missing; add it (docs/configuration.md describes it)"]
+    if error.validator == "enum":
+        return [f"{place}: {value!r} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
+    if error.validator == "type":
+        return [f"{place}: {value!r} is of type {_type_name(value)}, expected {_expected(error.validator_value)}"]
+    if error.validator == "anyOf":
+        return [f"{place}: {value!r} is not valid; expected {_alternatives(error.validator_value, schema)}"]
+    if error.validator == "not":
+        return [f"{place}: the name {value!r} is reserved; choose another"]
+    if error.validator == "uniqueItems":
+        return [f"{place}: {value!r} names an entry twice; remove one"]
+    if error.validator in _LIMITS:
+        return [f"{place}: {value!r} is out of range; {_LIMITS[error.validator]} {error.validator_value}"]
+    if error.validator == "pattern":
+        return [f"{place}: {value!r} is not allowed here; it must match {error.validator_value}"]
+    return [f"{place}: {error.message}"]
+
+
+_LIMITS = {
+    "minimum": "it must be at least",
+    "maximum": "it must be at most",
+    "exclusiveMinimum": "it must be greater than",
+    "exclusiveMaximum": "it must be less than",
+    "minItems": "the number of entries must be at least",
+    "minLength": "the number of characters must be at least",
+    "maxLength": "the number of characters must be at most",
+    "minProperties": "the number of keys must be at least",
+}
+
+
+def _unknown_key(place: str, key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(str(key), known, n=1)
+    remedy = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+    return f"{place}: unknown key {key!r}; {remedy}"
+
+
+def _known_keys(part: Config, schema: Config) -> list[str]:
+    """Return the property names that `part` of the schema allows, through references and conditions."""
+    keys = list(part.get("properties", {}))
+    if "$ref" in part:
+        keys += _known_keys(schema["$defs"][part["$ref"].removeprefix("#/$defs/")], schema)
+    for branch in part.get("allOf", []):
+        keys += _known_keys(branch.get("then", branch), schema)
+    return keys
+
+
+def _type_name(value: object) -> str:
+    names = {str: "text", bool: "true/false", int: "whole number", float: "number", list: "list", dict: "mapping"}
+    return names.get(type(value), "null")
+
+
+def _expected(types: str | list[str]) -> str:
+    words = {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number (in YAML 1e-3 is text: write 1.0e-3)",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a mapping of keys",
+    }
+    return " or ".join(words.get(kind, kind) for kind in ([types] if isinstance(types, str) else types))
+
+
+def _alternatives(branches: list[Config], schema: Config) -> str:
+    described = [
+        f"{branch['const']!r}" if "const" in branch else f"a whole number of at least {branch['minimum']}"
+        for branch in branches
+    ]
+    return " or ".join(described)

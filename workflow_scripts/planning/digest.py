@@ -1,0 +1,62 @@
+"""Digest of a program's code: equal for a touched, commented or re-formatted copy, different after a real change."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+
+def code_digest(program: Path) -> str:
+    """Return the SHA-256 of the program and of every module that it imports from its own folder tree.
+
+    Comments, docstrings and formatting do not count. Raises FileNotFoundError for a missing program.
+    """
+    root = program.parent
+    digest = hashlib.sha256()
+    for module in local_modules(program, root):
+        digest.update(str(module.relative_to(root)).encode())
+        digest.update(_bare_source(module).encode())
+    return digest.hexdigest()[:16]
+
+
+def local_modules(program: Path, root: Path) -> list[Path]:
+    """Return the program and, found by following its imports, the files under `root` that it runs, sorted."""
+    found: set[Path] = set()
+    waiting = [program]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [
+                file for name in _imported_names(path) for file in _module_files(name, root) if file not in found
+            ]
+    return sorted(found)
+
+
+def _imported_names(path: Path) -> list[str]:
+    """Return every dotted name that the file may import; `from a import b` gives a and a.b."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _module_files(name: str, root: Path) -> list[Path]:
+    """Return the existing files behind a dotted name: the module and the __init__ of every package above it."""
+    parts = name.split(".")
+    candidates = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+    candidates.append(root.joinpath(*parts).with_suffix(".py"))
+    return [path for path in candidates if path.is_file()]
+
+
+def _bare_source(path: Path) -> str:
+    """Return the source without comments, docstrings and formatting."""
+    tree = ast.parse(path.read_text(), str(path))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            node.body = node.body[1:]
+    return ast.unparse(tree)

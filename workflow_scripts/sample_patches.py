@@ -1,0 +1,71 @@
+"""Draw random patches from the unlabeled images of a data set."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+import h5py
+import numpy as np
+import torch
+
+from semisup.cli import UserError, positive_int, progress, run_program
+from semisup.dataset import image_count, image_shape, open_dataset
+from semisup.files import atomic_path
+from semisup.patches import random_patches, scale_images
+
+BLOCK = 500  # images
+
+
+def resolved_size(asked: str, shape: tuple[int, int, int]) -> int:
+    """Return the side that the images are scaled to, in pixels. Raises UserError if native images are not square."""
+    if asked != "native":
+        return int(asked)
+    if shape[1] != shape[2]:
+        raise UserError(f"images of {shape[1]} x {shape[2]} pixels are not square: give image_size a number of pixels")
+    return shape[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write the patches, uint8 (images x patches per image, D)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="data set (HDF5)")
+    parser.add_argument("--patches", required=True, help="file to write (HDF5)")
+    parser.add_argument("--image-size", default="native", help="pixels the images are scaled to first, or native")
+    parser.add_argument("--patch-size", type=positive_int, required=True)
+    parser.add_argument("--patch-images", type=positive_int, required=True, help="images that patches are drawn from")
+    parser.add_argument("--patches-per-image", type=positive_int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    options = parser.parse_args(arguments)
+
+    shape = image_shape(options.images)
+    size = resolved_size(options.image_size, shape)
+    if options.patch_size > size:
+        raise UserError(f"patches of {options.patch_size} pixels do not fit in images of {size}: lower patch_size")
+    available = image_count(options.images, "unlabeled")
+    if options.patch_images > available:
+        raise UserError(
+            f"asked for patches from {options.patch_images} unlabeled images, and {options.images} holds {available}: "
+            "lower patch_images"
+        )
+    rng = np.random.default_rng(options.seed)
+    rows = np.sort(rng.choice(available, options.patch_images, replace=False))
+    blocks = np.split(rows, range(BLOCK, len(rows), BLOCK))
+    dimension = shape[0] * options.patch_size**2
+    with (
+        atomic_path(options.patches) as path,
+        h5py.File(path, "w") as file,
+        open_dataset(options.images) as source,
+    ):
+        file.attrs.update(image_size=size, patch_size=options.patch_size, channels=shape[0])
+        patches = file.create_dataset("patches", (len(rows) * options.patches_per_image, dimension), np.uint8)
+        written = 0
+        for block in progress(blocks, len(blocks), "blocks", "patches"):
+            images = scale_images(torch.from_numpy(source["unlabeled/images"][block]), size)
+            drawn = random_patches(images, options.patch_size, options.patches_per_image, rng)
+            patches[written : written + len(drawn)] = drawn.numpy()
+            written += len(drawn)
+    logging.info("%d patches of %d values from %d images", written, dimension, len(rows))
+
+
+if __name__ == "__main__":
+    run_program(main)

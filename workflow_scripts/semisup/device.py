@@ -1,0 +1,51 @@
+"""The device a program computes on, and the number format its matrix products may use there."""
+
+import fcntl
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import torch
+
+
+@contextmanager
+def leased_device(gpus: int, poll_seconds: float = 2.0) -> Iterator[torch.device]:
+    """Yield a device for the length of the `with` block: a CUDA device of our own, or the CPU.
+
+    Snakemake counts GPUs but never says which one a job may use, so each visible device has a lock file; the kernel
+    frees the lock when the process ends, however it ends. Waits while every device is taken.
+    """
+    if gpus == 0 or not torch.cuda.is_available():
+        if gpus:
+            logging.info("no CUDA device is available: computing on the CPU")
+        yield torch.device("cpu")
+        return
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
+    index, lock = wait_for_lease(names, poll_seconds)
+    with lock:
+        logging.info("computing on cuda:%d, %s", index, torch.cuda.get_device_name(index))
+        yield torch.device("cuda", index)
+
+
+def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
+    """Lock the first free device of `names`; return its position and the open lock file that holds the lease."""
+    while True:
+        for index, name in enumerate(names):
+            lock = (Path(tempfile.gettempdir()) / f"semisup-device-{name}.lock").open("a")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+            else:
+                return index, lock
+        time.sleep(poll_seconds)
+
+
+def product_dtype(device: torch.device, precision: str) -> torch.dtype:
+    """Return bfloat16 where `precision` is "auto" and the device multiplies it faster than float32, else float32."""
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if precision == "auto" and fast else torch.float32

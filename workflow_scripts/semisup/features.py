@@ -1,0 +1,85 @@
+"""K-means features of an image: triangle activation of its patches, summed over the four quadrants.
+
+Source: Coates, Lee and Ng 2011, section 3.2: f_k(x) = max(0, mean(z) - z_k), z_k = |x - c_k|.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import torch
+
+from semisup.patches import grid_patches, normalize_patches, scale_images
+
+ROWS = 4096  # patches in work at once; rows x K distances stay in the cache
+
+
+class Dictionary(NamedTuple):
+    """All that turns an image into features. Tensors are float32: mean (D,), whitening (D, D), centroids (K, D)."""
+
+    image_size: int
+    patch_size: int
+    contrast_constant: float
+    epsilon: float
+    mean: torch.Tensor
+    whitening: torch.Tensor
+    centroids: torch.Tensor
+
+    def to(self, device: torch.device) -> "Dictionary":
+        """Return a copy with its tensors on `device`."""
+        return Dictionary(*(value.to(device) if isinstance(value, torch.Tensor) else value for value in self))
+
+
+def write_dictionary(group: h5py.Group, dictionary: Dictionary) -> None:
+    """Write the dictionary: tensors as data sets, the rest as attributes."""
+    for name, value in dictionary._asdict().items():
+        if isinstance(value, torch.Tensor):
+            group.create_dataset(name, data=value.cpu().numpy())
+        else:
+            group.attrs[name] = value
+
+
+def read_dictionary(group: h5py.Group) -> Dictionary:
+    """Read what `write_dictionary` wrote, onto the CPU."""
+    attributes = {key: group.attrs[key].item() for key in ("image_size", "patch_size", "contrast_constant", "epsilon")}
+    tensors = {key: torch.from_numpy(group[key][:]) for key in ("mean", "whitening", "centroids")}
+    return Dictionary(**attributes, **tensors)
+
+
+def triangle(patches: torch.Tensor, dictionary: Dictionary) -> torch.Tensor:
+    """Return float32 (n, K) activations of patches (n, D), pixels 0..255."""
+    normalized = normalize_patches(patches, dictionary.contrast_constant)
+    whitened = (normalized - dictionary.mean) @ dictionary.whitening
+    squared = torch.addmm(dictionary.centroids.square().sum(dim=1), whitened, dictionary.centroids.T, alpha=-2)
+    distances = squared.add_(whitened.square().sum(dim=1, keepdim=True)).clamp_min_(0).sqrt_()
+    return torch.sub(distances.mean(dim=1, keepdim=True), distances, out=distances).clamp_min_(0)
+
+
+def quadrant_sums(activations: torch.Tensor) -> torch.Tensor:
+    """Sum activations (N, h, w, K) over the four quadrants; the middle row and column go to the first half.
+
+    Returns (N, 4 K): upper left, upper right, lower left, lower right.
+    """
+    y, x = (activations.shape[1] + 1) // 2, (activations.shape[2] + 1) // 2
+    quadrants = (activations[:, rows, columns] for rows in (slice(y), slice(y, None)) for columns in (slice(x), slice(x, None)))
+    return torch.cat([quadrant.sum(dim=(1, 2)) for quadrant in quadrants], dim=1)
+
+
+def image_features(images: torch.Tensor, dictionary: Dictionary, stride: int) -> torch.Tensor:
+    """Return float32 (N, 4 K) features of uint8 images (N, C, H, W), all on the dictionary's device."""
+    patches = grid_patches(scale_images(images, dictionary.image_size), dictionary.patch_size, stride)
+    count, h, w, size = patches.shape
+    return quadrant_sums(triangle(patches.reshape(-1, size), dictionary).view(count, h, w, -1))
+
+
+def feature_blocks(
+    blocks: Iterator[np.ndarray], dictionary: Dictionary, stride: int
+) -> Iterator[np.ndarray]:
+    """Yield float32 (n, 4 K) features for blocks of uint8 images (n, C, H, W), in pieces of bounded memory."""
+    device = dictionary.centroids.device
+    positions = ((dictionary.image_size - dictionary.patch_size) // stride + 1) ** 2
+    piece = max(1, ROWS // positions)
+    for images in blocks:
+        pieces = torch.from_numpy(images).to(device).split(piece)
+        yield torch.cat([image_features(part, dictionary, stride) for part in pieces]).cpu().numpy()

@@ -1,0 +1,57 @@
+"""The finished k-means model as one file: dictionary, stride, scaling and support vector machine.
+
+`model.h5` holds all that is needed to score an image, and nothing about the data it was trained on.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import torch
+
+from semisup.dataset import open_dataset
+from semisup.features import Dictionary, feature_blocks, read_dictionary, write_dictionary
+from semisup.files import atomic_path
+from semisup.svm import LinearModel, Scaling, standardize, svm_scores
+
+
+class KMeansModel(NamedTuple):
+    """A classifier of images; see the types of its parts for shapes."""
+
+    dictionary: Dictionary
+    stride: int
+    scaling: Scaling
+    svm: LinearModel
+    class_names: list[str]
+
+
+def write_model(path: str | Path, model: KMeansModel) -> None:
+    """Write the model to an HDF5 file."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["method"] = "kmeans"
+        file.attrs["class_names"] = model.class_names
+        file.attrs["stride"] = model.stride
+        write_dictionary(file.create_group("dictionary"), model.dictionary)
+        for name in ("scaling", "svm"):
+            for field, value in getattr(model, name)._asdict().items():
+                file.create_dataset(f"{name}/{field}", data=value)
+
+
+def read_model(path: str | Path) -> KMeansModel:
+    """Read a model onto the CPU. Raises UserError if the file is not one."""
+    with open_dataset(path) as file:
+        return KMeansModel(
+            dictionary=read_dictionary(file["dictionary"]),
+            stride=int(file.attrs["stride"]),
+            scaling=Scaling(*(file[f"scaling/{field}"][:] for field in Scaling._fields)),
+            svm=LinearModel(*(file[f"svm/{field}"][:] for field in LinearModel._fields)),
+            class_names=list(file.attrs["class_names"]),
+        )
+
+
+def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: torch.device) -> Iterator[np.ndarray]:
+    """Yield float32 (n, classes) scores for blocks of uint8 images (n, C, H, W)."""
+    for features in feature_blocks(blocks, model.dictionary.to(device), model.stride):
+        yield svm_scores(standardize(features, model.scaling), model.svm)

@@ -1,0 +1,61 @@
+"""Follow a stochastic solver of the chosen support vector machine: scores after each number of steps."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from semisup.cli import positive_int, run_program
+from semisup.dataset import open_dataset, read_labelled, run_rows
+from semisup.files import atomic_path
+from semisup.kmeans_model import read_model
+from semisup.svm import LinearModel, standardize, stochastic_svm, svm_scores
+from semisup.tables import read_table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and write scores float32 (steps, N, classes) of train, validation and test.
+
+    The last step is the exact solution of train_svm; its number of steps is written as 0.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="data set (HDF5), for the training labels")
+    parser.add_argument("--features", required=True, help="features of the chosen epsilon (HDF5)")
+    parser.add_argument("--model", required=True, help="the run's model (HDF5)")
+    parser.add_argument("--selection", required=True, help="the run's table of candidates (CSV)")
+    parser.add_argument("--run", required=True, help="seed0, fold0, ...")
+    parser.add_argument("--svm-iterations", nargs="+", type=positive_int, required=True, help="numbers of steps")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--scores", required=True, help="scores to write (npz)")
+    options = parser.parse_args(arguments)
+
+    model = read_model(options.model)
+    selection = read_table(options.selection)
+    c = float(selection.loc[selection["chosen"], "c"].iloc[0])
+    train, validation = run_rows(options.images, options.run)
+    labels = read_labelled(options.images)[train]
+    with open_dataset(options.features) as file:
+        labelled = standardize(np.concatenate([file["train"][:], file["validation"][:]]), model.scaling)
+        test = standardize(file["test"][:], model.scaling)
+
+    steps = sorted(options.svm_iterations)
+    followed = stochastic_svm(labelled[train], labels, len(model.class_names), c, steps, options.seed)
+    models: list[LinearModel] = [*followed, model.svm]
+    for count, fitted in zip([*steps, "exact"], models, strict=True):
+        accuracy = np.mean(svm_scores(labelled[validation], fitted).argmax(axis=1) == read_labelled(options.images)[validation])
+        logging.info("%s steps: validation accuracy %.4f", count, accuracy)
+    with atomic_path(options.scores) as path, path.open("wb") as file:
+        np.savez(
+            file,
+            steps=np.array([*steps, 0]),
+            train_rows=train,
+            validation_rows=validation,
+            train=np.stack([svm_scores(labelled[train], fitted) for fitted in models]),
+            validation=np.stack([svm_scores(labelled[validation], fitted) for fitted in models]),
+            test=np.stack([svm_scores(test, fitted) for fitted in models]),
+        )
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,148 @@
+"""Train the support vector machine of a run; choose the whitening epsilon and C on its validation images."""
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from semisup.cli import run_program
+from semisup.dataset import open_dataset, read_class_names, read_labelled, run_rows
+from semisup.features import read_dictionary
+from semisup.files import atomic_path
+from semisup.kmeans_model import KMeansModel, write_model
+from semisup.svm import (
+    LinearModel,
+    Scaling,
+    SolverStep,
+    fit_scaling,
+    fit_svm,
+    linear_model,
+    standardize,
+    svm_scores,
+)
+from semisup.tables import write_table
+
+
+class Candidate(NamedTuple):
+    """One pair of hyper-parameters and how it did."""
+
+    epsilon: float
+    c: float
+    train_accuracy: float
+    validation_accuracy: float
+    solver_iterations: int
+
+
+class Fit(NamedTuple):
+    """A candidate with all that its scores need; `source` is its position in the list of features files."""
+
+    candidate: Candidate
+    source: int
+    scaling: Scaling
+    svm: LinearModel
+    history: list[SolverStep]
+
+
+def labelled_features(path: str) -> np.ndarray:
+    """Return float32 (Ntrain + Nvalidation, F): the features of the labelled set."""
+    with open_dataset(path) as file:
+        return np.concatenate([file["train"][:], file["validation"][:]])
+
+
+def fit_candidates(
+    features: np.ndarray,
+    labels: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray],
+    classes: int,
+    epsilon: float,
+    source: int,
+    c_values: list[float],
+) -> list[Fit]:
+    """Fit one support vector machine for each C, in increasing order; rows: of training and of validation."""
+    train, validation = rows
+    scaling = fit_scaling(features[train])
+    standardized = standardize(features[train], scaling)
+    held_out = standardize(features[validation], scaling)
+    gram = (standardized @ standardized.T).astype(np.float64)
+    fits, dual = [], None
+    for c in sorted(c_values):
+        dual, history = fit_svm(gram, labels[train], classes, c, dual)
+        svm = linear_model(standardized, dual)
+        accuracies = [
+            float(np.mean(svm_scores(part, svm).argmax(axis=1) == labels[part_rows]))
+            for part, part_rows in ((standardized, train), (held_out, validation))
+        ]
+        candidate = Candidate(epsilon, c, *accuracies, len(history))
+        logging.info("epsilon %g, C %g: train %.4f, validation %.4f, %d iterations", *candidate)
+        fits.append(Fit(candidate, source, scaling, svm, history))
+    return fits
+
+
+def warn_at_edge(chosen: float, candidates: list[float], name: str) -> None:
+    """Log a line if the chosen value is the smallest or largest of several, for a better one may lie beyond."""
+    if len(candidates) > 1 and chosen in (min(candidates), max(candidates)):
+        logging.warning("%s = %g was chosen at the edge of its candidates; widen them in the configuration", name, chosen)
+
+
+def link_features(path: str, source: str, splits: Sequence[str]) -> None:
+    """Write an HDF5 file whose data sets are links into `source`: the chosen features without a copy of them."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        for split in splits:
+            file[split] = h5py.ExternalLink(os.path.relpath(source, Path(path).parent), split)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, fit every candidate and write what the best one gives."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="data set (HDF5), for the labels of train and validation")
+    parser.add_argument("--features", nargs="+", required=True, help="features for each candidate epsilon (HDF5)")
+    parser.add_argument("--centroids-files", nargs="+", required=True, help="the dictionaries they were made with, in order")
+    parser.add_argument("--stride", type=int, required=True, help="that they were made with")
+    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+    parser.add_argument("--svm-c", nargs="+", type=float, required=True, help="candidates for C")
+    parser.add_argument("--model", required=True, help="model to write (HDF5)")
+    parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")
+    parser.add_argument("--chosen-features", required=True, help="links to the features of the chosen epsilon (HDF5)")
+    parser.add_argument("--selection", required=True, help="table of candidates to write (CSV)")
+    parser.add_argument("--history", required=True, help="table of the chosen fit's solver iterations to write (CSV)")
+    options = parser.parse_args(arguments)
+
+    labels = read_labelled(options.images)
+    class_names = read_class_names(options.images)
+    rows = run_rows(options.images, options.run)
+    dictionaries = []
+    for path in options.centroids_files:
+        with open_dataset(path) as file:
+            dictionaries.append(read_dictionary(file))
+
+    fits: list[Fit] = []
+    for source, (path, dictionary) in enumerate(zip(options.features, dictionaries, strict=True)):
+        features = labelled_features(path)
+        fits += fit_candidates(features, labels, rows, len(class_names), dictionary.epsilon, source, options.svm_c)
+    best = max(fits, key=lambda fit: fit.candidate.validation_accuracy)
+    warn_at_edge(best.candidate.c, options.svm_c, "C")
+    warn_at_edge(best.candidate.epsilon, [dictionary.epsilon for dictionary in dictionaries], "epsilon")
+
+    features_path = options.features[best.source]
+    validation = svm_scores(standardize(labelled_features(features_path)[rows[1]], best.scaling), best.svm)
+    with open_dataset(features_path) as file:
+        splits = list(file)
+        test = svm_scores(standardize(file["test"][:], best.scaling), best.svm)
+    with atomic_path(options.scores) as path, path.open("wb") as file:
+        np.savez(file, validation=validation, validation_rows=rows[1], test=test)
+    write_model(
+        options.model, KMeansModel(dictionaries[best.source], options.stride, best.scaling, best.svm, class_names)
+    )
+    link_features(options.chosen_features, features_path, splits)
+    write_table(options.selection, [fit.candidate._asdict() | {"chosen": fit is best} for fit in fits])
+    write_table(options.history, best.history)
+    logging.info("chosen: epsilon %g, C %g: validation accuracy %.4f", *best.candidate[:2], best.candidate[3])
+
+
+if __name__ == "__main__":
+    run_program(main)
