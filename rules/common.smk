@@ -24,6 +24,7 @@ wildcard_constraints:
     experiment=r"\w+",
     run=ANY_RUN,
     epsilon=r"[0-9.e+-]+",
+    representation=r"\w+",
 
 
 def code_digest(program):
@@ -31,9 +32,16 @@ def code_digest(program):
     return file_digest(SCRIPTS / f"{program}.py")
 
 
+def program(name):
+    """A params function: the path of a program. Snakemake does not record what depends on output, so the clone may move."""
+    return lambda wildcards, output: str(SCRIPTS / f"{name}.py")
+
+
 def experiment_pattern(method):
     """Constraint for {experiment} in the rules of a method; the second part keeps the pattern from being empty."""
-    names = {experiment for _, experiment in planning.experiments_of_method(CONFIG, method)}
+    names = {
+        experiment for _, experiment in planning.experiments_of_method(CONFIG, method)
+    }
     return "|".join(sorted(names)) or "no_experiment_of_this_method"
 
 
@@ -41,7 +49,9 @@ def options_of(*names):
     """A params function: the named options of the job's experiment as command-line arguments."""
 
     def arguments(wildcards):
-        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+        options = planning.experiment_options(
+            CONFIG, wildcards.study, wildcards.experiment
+        )
         return planning.command_line(options, names)
 
     return arguments
@@ -75,4 +85,8 @@ def first_seed_run(study):
 
 def unsupervised_run(wildcards):
     """The run whose label-free part this run uses: folds share that of the first seed."""
-    return wildcards.run if wildcards.run.startswith("seed") else first_seed_run(wildcards.study)
+    return (
+        wildcards.run
+        if wildcards.run.startswith("seed")
+        else first_seed_run(wildcards.study)
+    )

@@ -4,7 +4,10 @@ DATA = CONFIG["data"]
 
 def source_urls(wildcards):
     source = DATA[wildcards.dataset]
-    return [f"{folder.rstrip('/')}/{wildcards.file}" for folder in [source["url"], *source["mirrors"]]]
+    return [
+        f"{folder.rstrip('/')}/{wildcards.file}"
+        for folder in [source["url"], *source["mirrors"]]
+    ]
 
 
 def member_checksums(dataset):
@@ -13,30 +16,35 @@ def member_checksums(dataset):
 
 def size_options(dataset):
     """Everything the configuration says of a data set but where it comes from, as command-line arguments."""
-    sizes = {key: value for key, value in DATA[dataset].items() if key not in ("url", "mirrors", "files", "members")}
+    sizes = {
+        key: value
+        for key, value in DATA[dataset].items()
+        if key not in ("url", "mirrors", "files", "members")
+    }
     return planning.command_line(sizes, tuple(sizes))
 
 
 rule download:
     output:
         "resources/{dataset}/{file}",
-    params:
-        urls=source_urls,
-        md5=lambda wildcards: DATA[wildcards.dataset]["files"][wildcards.file],
     log:
         "results/logs/download/{dataset}/{file}.log",
     wildcard_constraints:
         dataset="stl10|mnist",
         file="|".join([*DATA["stl10"]["files"], *DATA["mnist"]["files"]]),
-    localrule: True
     cache: "omit-software"
     retries: 1
-    resources:
-        runtime="8h",
+    localrule: True
     conda:
         "../envs/data.yaml"
+    resources:
+        runtime="8h",
+    params:
+        program=program("download"),
+        urls=source_urls,
+        md5=lambda wildcards: DATA[wildcards.dataset]["files"][wildcards.file],
     shell:
-        "python {SCRIPTS}/download.py --url {params.urls:q} --md5 {params.md5}"
+        "python {params.program:q} --url {params.urls:q} --md5 {params.md5}"
         " --partial resources/{wildcards.dataset}/.{wildcards.file}.part --output {output} 2> {log}"
 
 
@@ -46,23 +54,24 @@ rule prepare_stl10:
     output:
         images="results/{study}/data/images.h5",
         test_labels="results/{study}/data/test_labels.h5",
-    params:
-        code=code_digest("prepare_stl10"),
-        members=member_checksums("stl10"),
-        sizes=size_options("stl10"),
     log:
         "results/logs/{study}/prepare_stl10.log",
     benchmark:
         "results/benchmarks/{study}/prepare_stl10.jsonl"
     wildcard_constraints:
         study=studies_of("stl10"),
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=2000,
         runtime="1h",
-    conda:
-        "../envs/data.yaml"
+    params:
+        code=code_digest("prepare_stl10"),
+        program=program("prepare_stl10"),
+        members=member_checksums("stl10"),
+        sizes=size_options("stl10"),
     shell:
-        "python {SCRIPTS}/prepare_stl10.py --archive {input} --member-md5 {params.members} {params.sizes}"
+        "python {params.program:q} --archive {input} --member-md5 {params.members} {params.sizes}"
         " --images {output.images} --test-labels {output.test_labels} 2> {log}"
 
 
@@ -75,23 +84,24 @@ rule prepare_mnist:
     output:
         images="results/{study}/data/images.h5",
         test_labels="results/{study}/data/test_labels.h5",
-    params:
-        code=code_digest("prepare_mnist"),
-        members=member_checksums("mnist"),
-        sizes=size_options("mnist"),
     log:
         "results/logs/{study}/prepare_mnist.log",
     benchmark:
         "results/benchmarks/{study}/prepare_mnist.jsonl"
     wildcard_constraints:
         study=studies_of("mnist"),
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
-    conda:
-        "../envs/data.yaml"
+    params:
+        code=code_digest("prepare_mnist"),
+        program=program("prepare_mnist"),
+        members=member_checksums("mnist"),
+        sizes=size_options("mnist"),
     shell:
-        "python {SCRIPTS}/prepare_mnist.py --train-images-file {input.train_images}"
+        "python {params.program:q} --train-images-file {input.train_images}"
         " --train-labels-file {input.train_labels} --test-images-file {input.test_images}"
         " --test-labels-file {input.test_labels} --member-md5 {params.members} {params.sizes}"
         " --images {output.images} --test-labels {output.test_labels} 2> {log}"
@@ -101,22 +111,23 @@ rule prepare_photos:
     output:
         images="results/{study}/data/images.h5",
         test_labels="results/{study}/data/test_labels.h5",
-    params:
-        code=code_digest("prepare_photos"),
-        sizes=size_options("photos"),
     log:
         "results/logs/{study}/prepare_photos.log",
     benchmark:
         "results/benchmarks/{study}/prepare_photos.jsonl"
     wildcard_constraints:
         study=studies_of("photos"),
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=1000,
         runtime="10m",
-    conda:
-        "../envs/data.yaml"
+    params:
+        code=code_digest("prepare_photos"),
+        program=program("prepare_photos"),
+        sizes=size_options("photos"),
     shell:
-        "python {SCRIPTS}/prepare_photos.py {params.sizes}"
+        "python {params.program:q} {params.sizes}"
         " --images {output.images} --test-labels {output.test_labels} 2> {log}"
 
 
@@ -124,20 +135,21 @@ rule prepare_mnist5k:
     output:
         images="results/{study}/data/images.h5",
         test_labels="results/{study}/data/test_labels.h5",
-    params:
-        code=code_digest("prepare_mnist5k"),
-        sizes=size_options("mnist5k"),
     log:
         "results/logs/{study}/prepare_mnist5k.log",
     benchmark:
         "results/benchmarks/{study}/prepare_mnist5k.jsonl"
     wildcard_constraints:
         study=studies_of("mnist5k"),
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=1000,
         runtime="10m",
-    conda:
-        "../envs/data.yaml"
+    params:
+        code=code_digest("prepare_mnist5k"),
+        program=program("prepare_mnist5k"),
+        sizes=size_options("mnist5k"),
     shell:
-        "python {SCRIPTS}/prepare_mnist5k.py {params.sizes}"
+        "python {params.program:q} {params.sizes}"
         " --images {output.images} --test-labels {output.test_labels} 2> {log}"

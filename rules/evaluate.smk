@@ -14,7 +14,9 @@ def study_solver_scores(wildcards):
     return [
         f"results/{wildcards.study}/{experiment}/{run}/solver_iterations.npz"
         for experiment in experiments(wildcards.study)
-        if planning.experiment_options(CONFIG, wildcards.study, experiment).get("svm_iterations")
+        if planning.experiment_options(CONFIG, wildcards.study, experiment).get(
+            "svm_iterations"
+        )
         for run in runs(wildcards.study, experiment)
         if run.startswith("seed")
     ]
@@ -47,21 +49,22 @@ rule evaluate:
             labels={"result": "comparison of the experiments"},
         ),
         solver_iterations="results/{study}/solver_iterations.csv",
-    params:
-        code=code_digest("evaluate"),
-        baseline=lambda wildcards: CONFIG["studies"][wildcards.study]["baseline"],
-        options=planning.command_line(CONFIG["evaluation"], tuple(CONFIG["evaluation"])),
     log:
         "results/logs/{study}/evaluate.log",
     benchmark:
         "results/benchmarks/{study}/evaluate.jsonl"
+    conda:
+        "../envs/train.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("evaluate"),
+        program=program("evaluate"),
+        baseline=lambda wildcards: CONFIG["studies"][wildcards.study]["baseline"],
+        options=planning.command_line(CONFIG["evaluation"], tuple(CONFIG["evaluation"])),
     shell:
-        "python {SCRIPTS}/evaluate.py --scores {input.scores} --solver-scores {input.solver_scores}"
+        "python {params.program:q} --scores {input.scores} --solver-scores {input.solver_scores}"
         " --images {input.images} --test-labels {input.test_labels} --baseline {params.baseline} {params.options}"
         " --metrics {output.metrics} --per-class {output.per_class} --confusion {output.confusion}"
         " --comparison {output.comparison} --solver-iterations {output.solver_iterations} 2> {log}"
@@ -73,19 +76,20 @@ rule predict:
         images="results/{study}/data/images.h5",
     output:
         predictions="results/{study}/{experiment}/{run}/predictions.csv",
-    params:
-        code=code_digest("predict"),
     log:
         "results/logs/{study}/{experiment}/{run}/predict.log",
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/predict.jsonl"
+    conda:
+        "../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
         mem_mb=4000,
         runtime="2h",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("predict"),
+        program=program("predict"),
     shell:
-        "python {SCRIPTS}/predict.py --model {input.model} --images {input.images}"
+        "python {params.program:q} --model {input.model} --images {input.images}"
         " --predictions {output.predictions} --gpu {resources.gpu} 2> {log}"

@@ -4,7 +4,9 @@
 
 def centroids_file(wildcards):
     """The centroids of this experiment, or of its base."""
-    experiment = planning.centroid_experiment(CONFIG, wildcards.study, wildcards.experiment)
+    experiment = planning.centroid_experiment(
+        CONFIG, wildcards.study, wildcards.experiment
+    )
     return f"results/{wildcards.study}/{experiment}/{wildcards.run}/epsilon{wildcards.epsilon}/centroids.h5"
 
 
@@ -12,12 +14,19 @@ def for_each_epsilon(name):
     """An input function: the file of that name for each candidate epsilon, of the run that learned it."""
 
     def files(wildcards):
-        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+        options = planning.experiment_options(
+            CONFIG, wildcards.study, wildcards.experiment
+        )
         experiment = wildcards.experiment
         if name == "centroids.h5":
-            experiment = planning.centroid_experiment(CONFIG, wildcards.study, experiment)
+            experiment = planning.centroid_experiment(
+                CONFIG, wildcards.study, experiment
+            )
         folder = f"results/{wildcards.study}/{experiment}/{unsupervised_run(wildcards)}"
-        return [f"{folder}/epsilon{epsilon}/{name}" for epsilon in options["whitening_epsilon"]]
+        return [
+            f"{folder}/epsilon{epsilon}/{name}"
+            for epsilon in options["whitening_epsilon"]
+        ]
 
     return files
 
@@ -27,10 +36,6 @@ rule sample_patches:
         images="results/{study}/data/images.h5",
     output:
         patches="results/{study}/{experiment}/{run}/patches.h5",
-    params:
-        code=code_digest("sample_patches"),
-        options=options_of("image_size", "patch_size", "patch_images", "patches_per_image"),
-        seed=seed_of,
     log:
         "results/logs/{study}/{experiment}/{run}/sample_patches.log",
     benchmark:
@@ -38,13 +43,20 @@ rule sample_patches:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
     resources:
         mem_mb=2000,
         runtime="30m",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("sample_patches"),
+        program=program("sample_patches"),
+        options=options_of(
+            "image_size", "patch_size", "patch_images", "patches_per_image"
+        ),
+        seed=seed_of,
     shell:
-        "python {SCRIPTS}/sample_patches.py --images {input.images} --patches {output.patches}"
+        "python {params.program:q} --images {input.images} --patches {output.patches}"
         " {params.options} --seed {params.seed} 2> {log}"
 
 
@@ -53,9 +65,6 @@ rule fit_whitening:
         patches="results/{study}/{experiment}/{run}/patches.h5",
     output:
         whitening="results/{study}/{experiment}/{run}/whitening.h5",
-    params:
-        code=code_digest("fit_whitening"),
-        options=options_of("contrast_constant"),
     log:
         "results/logs/{study}/{experiment}/{run}/fit_whitening.log",
     benchmark:
@@ -63,15 +72,19 @@ rule fit_whitening:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
         mem_mb=4000,
         runtime="30m",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("fit_whitening"),
+        program=program("fit_whitening"),
+        options=options_of("contrast_constant"),
     shell:
-        "python {SCRIPTS}/fit_whitening.py --patches {input.patches} --whitening {output.whitening}"
+        "python {params.program:q} --patches {input.patches} --whitening {output.whitening}"
         " {params.options} --gpu {resources.gpu} 2> {log}"
 
 
@@ -82,10 +95,6 @@ rule learn_centroids:
     output:
         centroids="results/{study}/{experiment}/{run}/epsilon{epsilon}/centroids.h5",
         history="results/{study}/{experiment}/{run}/epsilon{epsilon}/history.csv",
-    params:
-        code=code_digest("learn_centroids"),
-        options=options_of("centroids", "initialization", "iterations", "tolerance", "precision"),
-        seed=seed_of,
     log:
         "results/logs/{study}/{experiment}/{run}/epsilon{epsilon}/learn_centroids.log",
     benchmark:
@@ -93,15 +102,22 @@ rule learn_centroids:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
         mem_mb=4000,
         runtime="2h",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("learn_centroids"),
+        program=program("learn_centroids"),
+        options=options_of(
+            "centroids", "initialization", "iterations", "tolerance", "precision"
+        ),
+        seed=seed_of,
     shell:
-        "python {SCRIPTS}/learn_centroids.py --patches {input.patches} --whitening {input.whitening}"
+        "python {params.program:q} --patches {input.patches} --whitening {input.whitening}"
         " --centroids-file {output.centroids} --history {output.history} --epsilon {wildcards.epsilon}"
         " {params.options} --seed {params.seed} --gpu {resources.gpu} 2> {log}"
 
@@ -112,9 +128,6 @@ rule extract_features:
         centroids=centroids_file,
     output:
         features="results/{study}/{experiment}/{run}/epsilon{epsilon}/features.h5",
-    params:
-        code=code_digest("extract_features"),
-        options=options_of("stride"),
     log:
         "results/logs/{study}/{experiment}/{run}/epsilon{epsilon}/extract_features.log",
     benchmark:
@@ -122,15 +135,19 @@ rule extract_features:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
         mem_mb=4000,
         runtime="4h",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("extract_features"),
+        program=program("extract_features"),
+        options=options_of("stride"),
     shell:
-        "python {SCRIPTS}/extract_features.py --images {input.images} --centroids-file {input.centroids}"
+        "python {params.program:q} --images {input.images} --centroids-file {input.centroids}"
         " --features {output.features} {params.options} --gpu {resources.gpu} 2> {log}"
 
 
@@ -145,23 +162,24 @@ rule train_svm:
         features="results/{study}/{experiment}/{run}/features.h5",
         selection="results/{study}/{experiment}/{run}/selection.csv",
         history="results/{study}/{experiment}/{run}/history.csv",
-    params:
-        code=code_digest("train_svm"),
-        options=options_of("stride", "svm_c"),
     log:
         "results/logs/{study}/{experiment}/{run}/train_svm.log",
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/train_svm.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
+    conda:
+        "../envs/train.yaml"
     threads: 8
     resources:
         mem_mb=4000,
         runtime="1h",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("train_svm"),
+        program=program("train_svm"),
+        options=options_of("stride", "svm_c"),
     shell:
-        "python {SCRIPTS}/train_svm.py --images {input.images} --features {input.features}"
+        "python {params.program:q} --images {input.images} --features {input.features}"
         " --centroids-files {input.centroids} --run {wildcards.run} {params.options} --model {output.model}"
         " --scores {output.scores} --chosen-features {output.features} --selection {output.selection}"
         " --history {output.history} 2> {log}"
@@ -175,10 +193,6 @@ rule solver_iterations:
         selection="results/{study}/{experiment}/{run}/selection.csv",
     output:
         scores="results/{study}/{experiment}/{run}/solver_iterations.npz",
-    params:
-        code=code_digest("solver_iterations"),
-        options=options_of("svm_iterations"),
-        seed=seed_of,
     log:
         "results/logs/{study}/{experiment}/{run}/solver_iterations.log",
     benchmark:
@@ -186,12 +200,17 @@ rule solver_iterations:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
     resources:
         mem_mb=4000,
         runtime="1h",
-    conda:
-        "../envs/train.yaml"
+    params:
+        code=code_digest("solver_iterations"),
+        program=program("solver_iterations"),
+        options=options_of("svm_iterations"),
+        seed=seed_of,
     shell:
-        "python {SCRIPTS}/solver_iterations.py --images {input.images} --features {input.features}"
+        "python {params.program:q} --images {input.images} --features {input.features}"
         " --model {input.model} --selection {input.selection} --run {wildcards.run} {params.options}"
         " --seed {params.seed} --scores {output.scores} 2> {log}"

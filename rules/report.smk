@@ -1,0 +1,173 @@
+# The report: provenance, the text with its numbers, the PDF.
+import json
+
+REPORT_SOURCES = Path(workflow.basedir) / "report"
+
+
+def study_results(wildcards=None):
+    """Everything that the text of the report reads from the studies."""
+    files = []
+    for study in CONFIG["studies"]:
+        files += [
+            f"results/{study}/{table}.csv"
+            for table in ("metrics", "comparison", "per_class", "solver_iterations")
+        ]
+        files += [
+            f"results/{study}/figures/{name}.pdf" for name in study_figures(study)
+        ]
+        files += [
+            f"results/{study}/figures/clustering_{name}.csv"
+            for name in ["pixels", *feature_experiments(study)]
+        ]
+        files += [
+            f"results/{study}/{experiment}/{run}/selection.csv"
+            for experiment in experiments(study)
+            for run in runs(study, experiment)
+        ]
+    return files
+
+
+def report_plan():
+    """What the text has to say of: for each study its titles, options and figures, as JSON."""
+    plan = {}
+    for study, content in CONFIG["studies"].items():
+        plan[study] = {
+            "title": content.get("title", study),
+            "dataset": content["dataset"],
+            "seeds": content["seeds"],
+            "baseline": content["baseline"],
+            "experiments": {
+                name: {
+                    "title": options.get("title", name),
+                    "method": options["method"],
+                    "base": options.get("base"),
+                    "runs": runs(study, name),
+                    "options": planning.experiment_options(CONFIG, study, name),
+                }
+                for name, options in content["experiments"].items()
+            },
+            "figures": study_figures(study),
+        }
+    return json.dumps(
+        {
+            "studies": plan,
+            "evaluation": CONFIG["evaluation"],
+            "figures": CONFIG["figures"],
+        }
+    )
+
+
+rule plot_rulegraph:
+    output:
+        pdf="results/report/rulegraph.pdf",
+        png=report(
+            "results/report/rulegraph.png",
+            caption="../report/captions/rulegraph.rst",
+            category="Workflow",
+            labels={"result": "rules and what they pass on"},
+        ),
+    log:
+        "results/logs/report/plot_rulegraph.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_rulegraph"),
+        program=program("plot_rulegraph"),
+        config=json.dumps(config),
+        snakefile=lambda wildcards, output: workflow.main_snakefile,
+    shell:
+        "python {params.program:q} --snakefile {params.snakefile:q} --config {params.config:q}"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule collect_provenance:
+    input:
+        study_results,
+        predictions(),
+    output:
+        provenance="results/report/provenance.json",
+        timings=report(
+            "results/report/timings.csv",
+            caption="../report/captions/timings.rst",
+            category="Workflow",
+            labels={"result": "seconds and memory of each rule"},
+        ),
+    log:
+        "results/logs/report/collect_provenance.log",
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("collect_provenance"),
+        program=program("collect_provenance"),
+        studies=list(CONFIG["studies"]),
+        repository=lambda wildcards, output: workflow.basedir,
+    shell:
+        "python {params.program:q} --repository {params.repository:q} --benchmarks results/benchmarks"
+        " --studies {params.studies} --provenance {output.provenance} --timings {output.timings} 2> {log}"
+
+
+rule render_report:
+    input:
+        results=study_results,
+        images=expand("results/{study}/data/images.h5", study=CONFIG["studies"]),
+        rulegraph="results/report/rulegraph.pdf",
+        provenance="results/report/provenance.json",
+        timings="results/report/timings.csv",
+        sources=[
+            REPORT_SOURCES / "report.tex",
+            REPORT_SOURCES / "references.bib",
+            REPORT_SOURCES / "published.yaml",
+        ],
+    output:
+        tex="results/report/report.tex",
+        bibliography="results/report/references.bib",
+    log:
+        "results/logs/report/render_report.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("render_report"),
+        program=program("render_report"),
+        plan=report_plan(),
+    shell:
+        "python {params.program:q} --plan {params.plan:q} --results results --provenance {input.provenance}"
+        " --timings {input.timings} --sources {input.sources:q} --tex {output.tex}"
+        " --bibliography {output.bibliography} 2> {log}"
+
+
+rule typeset_report:
+    input:
+        tex="results/report/report.tex",
+        bibliography="results/report/references.bib",
+        figures=lambda wildcards: [
+            path for path in study_results() if path.endswith(".pdf")
+        ],
+        rulegraph="results/report/rulegraph.pdf",
+    output:
+        pdf=report(
+            "results/report/report.pdf",
+            caption="../report/captions/report.rst",
+            category="Report",
+            labels={"result": "the report, as a PDF"},
+        ),
+    log:
+        "results/logs/report/typeset_report.log",
+    conda:
+        "../envs/latex.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("typeset_report"),
+        program=program("typeset_report"),
+    shell:
+        "python {params.program:q} --tex {input.tex} --pdf {output.pdf} 2> {log}"

@@ -11,7 +11,7 @@ FOLDS = 10
 
 
 def stl10_images(count, labels, seed):
-    """Return uint8 (count, 3, 96, 96): channel 0 tells the column, 1 the row, 2 is noise around a level of the class."""
+    """Return uint8 (count, 3, 96, 96): channel 0 tells the column, 1 the row, 2 is noise on a level of the class."""
     rng = np.random.default_rng(seed)
     images = np.empty((count, 3, 96, 96), np.uint8)
     images[:, 0] = np.arange(96)[None, :]

@@ -1,19 +1,10 @@
 """Download one file: resume a part, try mirrors in turn, verify the MD5 sum, then put it in place."""
 
 import argparse
-import math
 from pathlib import Path
 
-from semisup.cli import positive_int, run_program
+from semisup.cli import positive_int, positive_number, run_program
 from semisup.fetch import fetch
-
-
-def positive_seconds(text: str) -> float:
-    """Argument type: a finite number of seconds above 0."""
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
-    return value
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -32,14 +23,14 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--backoff",
-        type=positive_seconds,
+        type=positive_number,
         default=1.0,
         metavar="SECONDS",
         help="first pause between tries, doubled up to 30 s (default: %(default)s)",
     )
     parser.add_argument(
         "--timeout",
-        type=positive_seconds,
+        type=positive_number,
         default=30.0,
         metavar="SECONDS",
         help="longest wait for a connection or for data (default: %(default)s)",

@@ -5,13 +5,14 @@ A run is known by its place: the folder of its scores is the run, the folder abo
 
 import argparse
 import logging
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from semisup.cli import UserError, positive_int, run_program
+from semisup.cli import UserError, fraction, positive_int, run_program
 from semisup.dataset import read_class_names, read_labelled, read_test_labels, run_rows
 from semisup.files import file_checksum
 from semisup.metrics import bootstrap_interval, top_k_error, true_label_ranks
@@ -39,19 +40,38 @@ class Interval(NamedTuple):
     confidence: float
 
 
-def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray) -> Run:
-    """Read and check the scores of a run; labelled: labels of train and validation. Raises UserError if they do not fit."""
-    with np.load(path, allow_pickle=False) as file:
-        validation, rows, test = file["validation"], file["validation_rows"], file["test"]
-    if len(test) != len(test_labels):
-        raise UserError(f"{path} scores {len(test)} test images, and there are {len(test_labels)}: delete it and run again")
-    if not (np.isfinite(test).all() and np.isfinite(validation).all()):
-        raise UserError(f"{path} holds scores that are not finite: delete the folder {path.parent} and run again")
+def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
+    """Return the named arrays of an npz file. Raises UserError if it is damaged or lacks one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or not a file of scores: delete it and run again") from error
+
+
+def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes: int) -> Run:
+    """Read and check the scores of a run; labelled: labels of train and validation.
+
+    Raises UserError for a folder that names no run, unless there is one score for each image and class, and for scores
+    that are not finite.
+    """
     name = path.parent.name
+    protocol = PROTOCOLS.get(name.rstrip("0123456789"))
+    if protocol is None:
+        raise UserError(f"{path} lies in no run's folder: give <experiment>/<run>/scores.npz, where run is like seed0")
+    validation, rows, test = read_arrays(path, ["validation", "validation_rows", "test"])
+    for split, scores, images in (("validation", validation, len(rows)), ("test", test, len(test_labels))):
+        if scores.shape != (images, classes):
+            raise UserError(
+                f"{path} has {split} scores of shape {scores.shape}, and there are {images} images and {classes} "
+                "classes: delete it and run again"
+            )
+        if not np.isfinite(scores).all():
+            raise UserError(f"{path} has {split} scores that are not finite: delete {path.parent} and run again")
     return Run(
         experiment=path.parent.parent.name,
         name=name,
-        protocol=PROTOCOLS[name.rstrip("0123456789")],
+        protocol=protocol,
         scores_sha256=file_checksum(path, "sha256"),
         validation_accuracy=float(np.mean(validation.argmax(axis=1) == labelled[rows])),
         test_scores=test,
@@ -112,7 +132,9 @@ def mean_correct(runs: list[Run]) -> np.ndarray:
     return np.mean([run.test_ranks == 0 for run in runs], axis=0)
 
 
-def protocol_summary(runs: list[Run], baseline: list[Run], labels: int, top_k: int, interval: Interval) -> dict[str, Any]:
+def protocol_summary(
+    runs: list[Run], baseline: list[Run], labels: int, top_k: int, interval: Interval
+) -> dict[str, Any]:
     """Summarise an experiment's runs of one protocol, and the paired difference to the baseline's runs of equal name.
 
     Standard deviations divide by the number of runs minus one. Intervals resample test images.
@@ -128,8 +150,7 @@ def protocol_summary(runs: list[Run], baseline: list[Run], labels: int, top_k: i
         "test_accuracy_low": low,
         "test_accuracy_high": high,
         **{
-            f"top{k}_error_mean": np.mean([top_k_error(run.test_ranks, k) for run in runs])
-            for k in range(1, top_k + 1)
+            f"top{k}_error_mean": np.mean([top_k_error(run.test_ranks, k) for run in runs]) for k in range(1, top_k + 1)
         },
     }
     shared = {run.name for run in runs} & {run.name for run in baseline}
@@ -167,22 +188,23 @@ def comparison_rows(
 
 def solver_rows(path: Path, labelled: np.ndarray, test_labels: np.ndarray) -> list[dict[str, Any]]:
     """Return one row for each number of solver steps: train, validation and test accuracy. Steps 0: exact solution."""
-    with np.load(path, allow_pickle=False) as file:
-        truth = {
-            "train": labelled[file["train_rows"]],
-            "validation": labelled[file["validation_rows"]],
-            "test": test_labels,
+    names = ["steps", "train", "validation", "test", "train_rows", "validation_rows"]
+    steps, train, validation, test, train_rows, validation_rows = read_arrays(path, names)
+    scored = {
+        "train": (train, labelled[train_rows]),
+        "validation": (validation, labelled[validation_rows]),
+        "test": (test, test_labels),
+    }
+    accuracies = {name: np.mean(scores.argmax(axis=2) == labels, axis=1) for name, (scores, labels) in scored.items()}
+    return [
+        {
+            "experiment": path.parent.parent.name,
+            "run": path.parent.name,
+            "steps": int(count),
+            **{f"{name}_accuracy": float(values[index]) for name, values in accuracies.items()},
         }
-        accuracies = {name: np.mean(file[name].argmax(axis=2) == labels, axis=1) for name, labels in truth.items()}
-        return [
-            {
-                "experiment": path.parent.parent.name,
-                "run": path.parent.name,
-                "steps": int(steps),
-                **{f"{name}_accuracy": float(values[index]) for name, values in accuracies.items()},
-            }
-            for index, steps in enumerate(file["steps"])
-        ]
+        for index, count in enumerate(steps)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -195,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--baseline", required=True, help="experiment that paired differences are taken to")
     parser.add_argument("--top-k", type=positive_int, required=True)
     parser.add_argument("--bootstrap-samples", type=positive_int, required=True)
-    parser.add_argument("--confidence", type=float, required=True)
+    parser.add_argument("--confidence", type=fraction, required=True)
     for table in ("metrics", "per-class", "confusion", "comparison", "solver-iterations"):
         parser.add_argument(f"--{table}", required=True, help="table to write (CSV)")
     options = parser.parse_args(arguments)
@@ -203,7 +225,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labelled, test_labels = read_labelled(options.images), read_test_labels(options.test_labels)
     class_names = read_class_names(options.images)
     interval = Interval(options.bootstrap_samples, options.confidence)
-    runs = [read_run(path, labelled, test_labels) for path in options.scores]
+    runs = [read_run(path, labelled, test_labels, len(class_names)) for path in options.scores]
+    if options.baseline not in {run.experiment for run in runs}:
+        raise UserError(f"baseline {options.baseline} is not among the experiments that have scores: give one of them")
 
     comparison = comparison_rows(runs, options.baseline, options.images, options.top_k, interval)
     write_table(options.metrics, [run_metrics(run, options.images, options.top_k, interval) for run in runs])

@@ -4,13 +4,11 @@ import argparse
 import logging
 from collections.abc import Iterator, Sequence
 
-import h5py
 import torch
 
-from semisup.cli import run_program
-from semisup.dataset import open_dataset
+from semisup.cli import natural_int, positive_number, run_program
 from semisup.device import leased_device
-from semisup.files import atomic_path
+from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.patches import normalize_patches
 from semisup.whitening import fit_spectrum
 
@@ -22,11 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patches", required=True, help="patches (HDF5)")
     parser.add_argument("--whitening", required=True, help="file to write (HDF5)")
-    parser.add_argument("--contrast-constant", type=float, required=True)
-    parser.add_argument("--gpu", type=int, default=0, help="0: compute on the CPU")
+    parser.add_argument("--contrast-constant", type=positive_number, required=True)
+    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
 
-    with leased_device(options.gpu) as device, open_dataset(options.patches) as source:
+    with leased_device(options.gpu) as device, open_hdf5(options.patches) as source:
         patches = source["patches"]
 
         def blocks() -> Iterator[torch.Tensor]:
@@ -35,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 yield normalize_patches(block, options.contrast_constant)
 
         spectrum = fit_spectrum(blocks)
-        with atomic_path(options.whitening) as path, h5py.File(path, "w") as file:
+        with new_hdf5(options.whitening) as file:
             file.attrs.update(source.attrs)
             file.attrs["contrast_constant"] = options.contrast_constant
             for name, value in spectrum._asdict().items():

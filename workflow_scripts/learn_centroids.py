@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import resource
 import time
 from collections.abc import Sequence
 
@@ -10,11 +9,19 @@ import h5py
 import numpy as np
 import torch
 
-from semisup.cli import UserError, positive_int, run_program
-from semisup.dataset import open_dataset
+from semisup.cli import (
+    UserError,
+    fraction,
+    natural_int,
+    peak_memory_gib,
+    positive_int,
+    positive_number,
+    run_program,
+    seed_number,
+)
 from semisup.device import leased_device, product_dtype
 from semisup.features import Dictionary, write_dictionary
-from semisup.files import atomic_path
+from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
 from semisup.patches import normalize_patches
 from semisup.tables import write_table
@@ -36,7 +43,7 @@ def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary) -> torch.Ten
 
 def read_unlearned(path: str, epsilon: float) -> Dictionary:
     """Return the dictionary of a whitening file for this epsilon, its centroids still empty."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
         numbers = [file.attrs[name].item() for name in ("image_size", "patch_size", "contrast_constant")]
     return Dictionary(*numbers, epsilon, spectrum.mean, zca_matrix(spectrum, epsilon), torch.empty(0))
@@ -49,18 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--whitening", required=True, help="whitening of these patches (HDF5)")
     parser.add_argument("--centroids-file", required=True, help="file to write (HDF5)")
     parser.add_argument("--history", required=True, help="table to write (CSV)")
-    parser.add_argument("--epsilon", type=float, required=True, help="of the whitening")
+    parser.add_argument("--epsilon", type=positive_number, required=True, help="of the whitening")
     parser.add_argument("--centroids", type=positive_int, required=True, help="their number K")
     parser.add_argument("--initialization", choices=["random", "k-means++"], required=True)
     parser.add_argument("--iterations", type=positive_int, required=True, help="at most")
-    parser.add_argument("--tolerance", type=float, required=True, help="relative fall of the objective to go on for")
+    parser.add_argument("--tolerance", type=fraction, required=True, help="relative fall of the objective to go on for")
     parser.add_argument("--precision", choices=["auto", "float32"], default="auto")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--gpu", type=int, default=0, help="0: compute on the CPU")
+    parser.add_argument("--seed", type=seed_number, required=True)
+    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
 
     rng = np.random.default_rng(options.seed)
-    with leased_device(options.gpu) as device, open_dataset(options.patches) as source:
+    with leased_device(options.gpu) as device, open_hdf5(options.patches) as source:
         if options.centroids > len(source["patches"]):
             raise UserError(
                 f"{options.centroids} centroids need at least as many patches, and {options.patches} holds "
@@ -74,13 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         first = initial_centroids(points, options.centroids, options.initialization, rng)
         centroids, history = lloyd(points, first, options.iterations, options.tolerance, rng, dtype)
         usage = torch.bincount(nearest_centroids(points, centroids, dtype), minlength=options.centroids)
-    with atomic_path(options.centroids_file) as path, h5py.File(path, "w") as file:
+    with new_hdf5(options.centroids_file) as file:
         write_dictionary(file, dictionary._replace(centroids=centroids))
         file.create_dataset("usage", data=usage.cpu().numpy())
     write_table(options.history, history)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     logging.info(
-        "%d iterations, objective %.6g, %s product, peak memory %.2f GiB", len(history), history[-1].objective, dtype, peak
+        "%d iterations, objective %.6g, %s product, peak memory %.2f GiB",
+        len(history),
+        history[-1].objective,
+        dtype,
+        peak_memory_gib(),
     )
 
 

@@ -1,7 +1,7 @@
 """Classify images with a trained model: python predict.py --model model.h5 --images IMAGES --predictions out.csv.
 
-IMAGES is a data set (HDF5), a file of STL-10 (.bin), or a folder of pictures, taken in the order of their names. The table
-has the columns Id (from 1, in the order of the images) and Prediction (the number of the class, from 1).
+IMAGES is a data set (HDF5), a file of STL-10 (.bin), or a folder of pictures, taken in the order of their names. The
+table has the columns Id (from 1, in the order of the images) and Prediction (the number of the class, from 1).
 """
 
 import argparse
@@ -11,18 +11,22 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from semisup.cli import UserError, positive_int, run_program
-from semisup.dataset import image_blocks, open_dataset
+from semisup.cli import UserError, natural_int, positive_int, run_program
+from semisup.dataset import image_blocks
 from semisup.device import leased_device
+from semisup.hdf5 import open_hdf5
 from semisup.kmeans_model import image_scores, read_model
 from semisup.stl10 import read_bin_images
 from semisup.tables import write_table
 
 
 def read_blocks(path: Path, split: str, channels: int, block: int) -> Iterator[np.ndarray]:
-    """Yield uint8 (n, C, H, W) blocks of a data set, a .bin file or a folder. Raises UserError if it is none of them."""
+    """Yield uint8 (n, C, H, W) blocks of a data set, a .bin file or a folder.
+
+    Raises UserError if the path is none of them, or does not exist.
+    """
     if not path.exists():
         raise UserError(f"{path} does not exist: give a data set (.h5), a .bin file or a folder of pictures")
     if path.is_dir():
@@ -31,7 +35,7 @@ def read_blocks(path: Path, split: str, channels: int, block: int) -> Iterator[n
         images = read_bin_images(path)
         yield from (images[start : start + block] for start in range(0, len(images), block))
     elif h5py.is_hdf5(path):
-        with open_dataset(path) as file:
+        with open_hdf5(path) as file:
             if split not in file:
                 raise UserError(f"{path} has no split {split}: choose one of {', '.join(file)}")
         yield from image_blocks(path, split, block)
@@ -45,12 +49,19 @@ def _folder_blocks(folder: Path, channels: int) -> Iterator[np.ndarray]:
     if not paths:
         raise UserError(f"{folder} holds no pictures: give a folder of image files")
     for path in paths:
-        try:
-            with Image.open(path) as picture:
-                pixels = np.array(picture.convert("RGB" if channels > 1 else "L"))
-        except UnidentifiedImageError as error:
-            raise UserError(f"{path} is not a picture: remove it from the folder") from error
-        yield np.atleast_3d(pixels).transpose(2, 0, 1)[None]
+        yield _read_picture(path, channels)[None]
+
+
+def _read_picture(path: Path, channels: int) -> np.ndarray:
+    """Return a picture, uint8 (channels, H, W), grey if channels is 1. Raises UserError if it cannot be decoded."""
+    try:
+        with Image.open(path) as picture:
+            pixels = np.array(picture.convert("RGB" if channels > 1 else "L"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's, for damaged files
+        if getattr(error, "errno", None):
+            raise
+        raise UserError(f"{path} is not a picture, or damaged: remove it from the folder") from error
+    return np.atleast_3d(pixels).transpose(2, 0, 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", default="test", help="of a data set (default: test)")
     parser.add_argument("--predictions", required=True, help="table to write (CSV)")
     parser.add_argument("--block", type=positive_int, default=128, help="images in memory at once")
-    parser.add_argument("--gpu", type=int, default=0, help="0: compute on the CPU")
+    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
 
     model = read_model(options.model)
@@ -80,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def checked_channels(block: np.ndarray, channels: int, path: Path) -> np.ndarray:
     """Return the block. Raises UserError if its images do not have the model's number of channels."""
     if block.shape[1] != channels:
-        raise UserError(f"{path} has images of {block.shape[1]} channels, and the model was trained on {channels}")
+        raise UserError(f"{path} has images of {block.shape[1]} channels, and the model takes {channels}: give others")
     return block
 
 

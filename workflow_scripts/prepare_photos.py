@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from semisup.cli import positive_int, run_program
-from semisup.dataset import add_common_options
+from semisup.data_options import add_common_options
 from semisup.photos import Counts, write_photos
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from semisup.cli import positive_int, run_program
-from semisup.dataset import add_common_options, count_or_all, named_checksums
+from semisup.data_options import add_common_options, count_or_all, named_checksums
 from semisup.stl10 import MEMBER_LIMITS, Counts, write_stl10
 
 

@@ -3,23 +3,31 @@
 import argparse
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
-from semisup.cli import UserError, positive_int, progress, run_program
-from semisup.dataset import image_count, image_shape, open_dataset
-from semisup.files import atomic_path
+from semisup.cli import UserError, positive_int, progress, run_program, seed_number
+from semisup.dataset import image_count, image_shape
+from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 from semisup.patches import random_patches, scale_images
 
 BLOCK = 500  # images
 
 
-def resolved_size(asked: str, shape: tuple[int, int, int]) -> int:
-    """Return the side that the images are scaled to, in pixels. Raises UserError if native images are not square."""
-    if asked != "native":
-        return int(asked)
+def size_or_native(text: str) -> int | None:
+    """Argument type: a positive whole number, or 'native', which gives None."""
+    return None if text == "native" else positive_int(text)
+
+
+def resolved_size(asked: int | None, shape: tuple[int, int, int]) -> int:
+    """Return the side that the images are scaled to, in pixels; asked None: they keep their size.
+
+    shape: (channels, height, width). Raises UserError if images that keep their size are not square.
+    """
+    if asked is not None:
+        return asked
     if shape[1] != shape[2]:
         raise UserError(f"images of {shape[1]} x {shape[2]} pixels are not square: give image_size a number of pixels")
     return shape[1]
@@ -30,11 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--patches", required=True, help="file to write (HDF5)")
-    parser.add_argument("--image-size", default="native", help="pixels the images are scaled to first, or native")
+    parser.add_argument(
+        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
+    )
     parser.add_argument("--patch-size", type=positive_int, required=True)
     parser.add_argument("--patch-images", type=positive_int, required=True, help="images that patches are drawn from")
     parser.add_argument("--patches-per-image", type=positive_int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=seed_number, required=True)
     options = parser.parse_args(arguments)
 
     shape = image_shape(options.images)
@@ -51,11 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = np.sort(rng.choice(available, options.patch_images, replace=False))
     blocks = np.split(rows, range(BLOCK, len(rows), BLOCK))
     dimension = shape[0] * options.patch_size**2
-    with (
-        atomic_path(options.patches) as path,
-        h5py.File(path, "w") as file,
-        open_dataset(options.images) as source,
-    ):
+    with open_hdf5(options.images) as source, new_hdf5(options.patches) as file:
+        require_space(Path(options.patches).parent, len(rows) * options.patches_per_image * dimension)
         file.attrs.update(image_size=size, patch_size=options.patch_size, channels=shape[0])
         patches = file.create_dataset("patches", (len(rows) * options.patches_per_image, dimension), np.uint8)
         written = 0

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semisup.cli import positive_int, run_program
-from semisup.dataset import open_dataset, read_labelled, run_rows
+from semisup.cli import positive_int, run_program, seed_number
+from semisup.dataset import read_labelled, run_rows
 from semisup.files import atomic_path
+from semisup.hdf5 import open_hdf5
 from semisup.kmeans_model import read_model
 from semisup.svm import LinearModel, standardize, stochastic_svm, svm_scores
 from semisup.tables import read_table
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--selection", required=True, help="the run's table of candidates (CSV)")
     parser.add_argument("--run", required=True, help="seed0, fold0, ...")
     parser.add_argument("--svm-iterations", nargs="+", type=positive_int, required=True, help="numbers of steps")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--scores", required=True, help="scores to write (npz)")
     options = parser.parse_args(arguments)
 
@@ -34,16 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     selection = read_table(options.selection)
     c = float(selection.loc[selection["chosen"], "c"].iloc[0])
     train, validation = run_rows(options.images, options.run)
-    labels = read_labelled(options.images)[train]
-    with open_dataset(options.features) as file:
+    labels = read_labelled(options.images)
+    with open_hdf5(options.features) as file:
         labelled = standardize(np.concatenate([file["train"][:], file["validation"][:]]), model.scaling)
         test = standardize(file["test"][:], model.scaling)
 
-    steps = sorted(options.svm_iterations)
-    followed = stochastic_svm(labelled[train], labels, len(model.class_names), c, steps, options.seed)
+    steps = sorted(set(options.svm_iterations))
+    followed = stochastic_svm(labelled[train], labels[train], len(model.class_names), c, steps, options.seed)
     models: list[LinearModel] = [*followed, model.svm]
     for count, fitted in zip([*steps, "exact"], models, strict=True):
-        accuracy = np.mean(svm_scores(labelled[validation], fitted).argmax(axis=1) == read_labelled(options.images)[validation])
+        accuracy = np.mean(svm_scores(labelled[validation], fitted).argmax(axis=1) == labels[validation])
         logging.info("%s steps: validation accuracy %.4f", count, accuracy)
     with atomic_path(options.scores) as path, path.open("wb") as file:
         np.savez(

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from semisup.cli import run_program
-from semisup.dataset import open_dataset, read_class_names, read_labelled, run_rows
+from semisup.cli import peak_memory_gib, positive_int, positive_number, run_program
+from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.features import read_dictionary
 from semisup.files import atomic_path
+from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans_model import KMeansModel, write_model
 from semisup.svm import (
     LinearModel,
@@ -50,7 +51,7 @@ class Fit(NamedTuple):
 
 def labelled_features(path: str) -> np.ndarray:
     """Return float32 (Ntrain + Nvalidation, F): the features of the labelled set."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return np.concatenate([file["train"][:], file["validation"][:]])
 
 
@@ -86,12 +87,14 @@ def fit_candidates(
 def warn_at_edge(chosen: float, candidates: list[float], name: str) -> None:
     """Log a line if the chosen value is the smallest or largest of several, for a better one may lie beyond."""
     if len(candidates) > 1 and chosen in (min(candidates), max(candidates)):
-        logging.warning("%s = %g was chosen at the edge of its candidates; widen them in the configuration", name, chosen)
+        logging.warning(
+            "%s = %g was chosen at the edge of its candidates; widen them in the configuration", name, chosen
+        )
 
 
 def link_features(path: str, source: str, splits: Sequence[str]) -> None:
     """Write an HDF5 file whose data sets are links into `source`: the chosen features without a copy of them."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         for split in splits:
             file[split] = h5py.ExternalLink(os.path.relpath(source, Path(path).parent), split)
 
@@ -101,10 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5), for the labels of train and validation")
     parser.add_argument("--features", nargs="+", required=True, help="features for each candidate epsilon (HDF5)")
-    parser.add_argument("--centroids-files", nargs="+", required=True, help="the dictionaries they were made with, in order")
-    parser.add_argument("--stride", type=int, required=True, help="that they were made with")
+    parser.add_argument(
+        "--centroids-files", nargs="+", required=True, help="the dictionaries they were made with, in order"
+    )
+    parser.add_argument("--stride", type=positive_int, required=True, help="that they were made with")
     parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
-    parser.add_argument("--svm-c", nargs="+", type=float, required=True, help="candidates for C")
+    parser.add_argument("--svm-c", nargs="+", type=positive_number, required=True, help="candidates for C")
     parser.add_argument("--model", required=True, help="model to write (HDF5)")
     parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")
     parser.add_argument("--chosen-features", required=True, help="links to the features of the chosen epsilon (HDF5)")
@@ -117,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = run_rows(options.images, options.run)
     dictionaries = []
     for path in options.centroids_files:
-        with open_dataset(path) as file:
+        with open_hdf5(path) as file:
             dictionaries.append(read_dictionary(file))
 
     fits: list[Fit] = []
@@ -130,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     features_path = options.features[best.source]
     validation = svm_scores(standardize(labelled_features(features_path)[rows[1]], best.scaling), best.svm)
-    with open_dataset(features_path) as file:
+    with open_hdf5(features_path) as file:
         splits = list(file)
         test = svm_scores(standardize(file["test"][:], best.scaling), best.svm)
     with atomic_path(options.scores) as path, path.open("wb") as file:
@@ -141,7 +146,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     link_features(options.chosen_features, features_path, splits)
     write_table(options.selection, [fit.candidate._asdict() | {"chosen": fit is best} for fit in fits])
     write_table(options.history, best.history)
-    logging.info("chosen: epsilon %g, C %g: validation accuracy %.4f", *best.candidate[:2], best.candidate[3])
+    logging.info(
+        "chosen: epsilon %g, C %g: validation accuracy %.4f, peak memory %.2f GiB",
+        *best.candidate[:2],
+        best.candidate.validation_accuracy,
+        peak_memory_gib(),
+    )
 
 
 if __name__ == "__main__":

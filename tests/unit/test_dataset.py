@@ -1,7 +1,12 @@
+import errno
+import time
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pytest
-from semisup import dataset
+
+from semisup import data_options, dataset, hdf5, splits
 from semisup.cli import UserError
 
 COUNTS = {"train": 20, "validation": 10, "unlabeled": 150, "test": 30}
@@ -87,7 +92,7 @@ def test_rows_of_runs(toy):
 
 @pytest.mark.parametrize("run", ["fold2", "fold99", "seed", "seed-1", "fold0x", "best", ""])
 def test_unknown_run(toy, run):
-    with pytest.raises(UserError, match=run):
+    with pytest.raises(UserError, match=f"run {run}: "):
         dataset.run_rows(toy[0], run)
 
 
@@ -99,7 +104,7 @@ def test_no_folds_in_the_set(tmp_path):
 
 
 def test_test_labels_are_not_to_be_had_from_the_images(toy):
-    with pytest.raises(UserError, match="not a data set file"):
+    with pytest.raises(UserError, match=r"lacks what is needed.*give the right file"):
         dataset.read_labels(toy[0], "test")
 
 
@@ -134,7 +139,7 @@ def test_files_that_are_none(tmp_path):
     with h5py.File(foreign, "w") as file:
         file["something"] = 1
     for reader in (dataset.image_shape, dataset.read_class_names, dataset.read_test_labels):
-        with pytest.raises(UserError, match="not a data set file"):
+        with pytest.raises(UserError, match=r"lacks what is needed.*give the right file"):
             reader(foreign)
 
 
@@ -146,6 +151,25 @@ def test_nothing_is_left_after_an_error(tmp_path):
     split = dataset.Split(failing_blocks(), np.arange(30), np.zeros(30))
     with pytest.raises(UserError, match="broke off"):
         write_toy(tmp_path / "failed", test=split)
+    assert list((tmp_path / "failed").iterdir()) == []
+
+
+@pytest.mark.parametrize("free", [1_000_000, hdf5.SPARE_BYTES + 20 * 60 - 1])
+def test_disk_too_small(tmp_path, monkeypatch, free):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    with pytest.raises(UserError, match=f"failed has {free // 1_000_000} MB free, but 16 MB are needed"):
+        write_toy(tmp_path / "failed")
+    assert list((tmp_path / "failed").iterdir()) == []
+
+
+def test_disk_fills_up(tmp_path):
+    def blocks():
+        yield toy_images("test")[:16]
+        raise OSError(errno.EDQUOT, "a message of HDF5\non two lines")
+
+    with pytest.raises(UserError, match=r"failed: Disk quota exceeded: make room") as caught:
+        write_toy(tmp_path / "failed", test=dataset.Split(blocks(), np.arange(30), np.zeros(30)))
+    assert "\n" not in str(caught.value)
     assert list((tmp_path / "failed").iterdir()) == []
 
 
@@ -174,8 +198,8 @@ def test_blocks_are_taken_one_by_one(tmp_path):
         dataset.write_split(files, "unlabeled", dataset.Split(blocks(), np.arange(150)))
 
 
-def test_same_bytes_later(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("time.time", lambda: 0.0)
+def test_same_bytes_later(toy, tmp_path):
+    time.sleep(1.1)  # HDF5 keeps times in whole seconds
     again = write_toy(tmp_path / "again")
     for first, second in zip(toy, again, strict=True):
         assert first.read_bytes() == second.read_bytes()
@@ -183,34 +207,34 @@ def test_same_bytes_later(toy, tmp_path, monkeypatch):
 
 def test_stratified_split():
     labels = np.repeat(np.arange(10), 30)
-    train, validation = dataset.stratified_split(labels, 100, 50, seed=3)
+    train, validation = splits.stratified_split(labels, 100, 50, seed=3)
     assert np.bincount(labels[train]).tolist() == [10] * 10
     assert np.bincount(labels[validation]).tolist() == [5] * 10
     assert len(np.union1d(train, validation)) == 150
-    again = dataset.stratified_split(labels, 100, 50, seed=3)
+    again = splits.stratified_split(labels, 100, 50, seed=3)
     assert np.array_equal(train, again[0])
     assert np.array_equal(validation, again[1])
-    assert not np.array_equal(train, dataset.stratified_split(labels, 100, 50, seed=4)[0])
+    assert not np.array_equal(train, splits.stratified_split(labels, 100, 50, seed=4)[0])
 
 
 @pytest.mark.parametrize(("train", "validation", "named"), [(280, 21, "280.*21.*300"), (5, 10, "5 training")])
 def test_too_few_to_split(train, validation, named):
     with pytest.raises(UserError, match=named) as caught:
-        dataset.stratified_split(np.repeat(np.arange(10), 30), train, validation, seed=0)
+        splits.stratified_split(np.repeat(np.arange(10), 30), train, validation, seed=0)
     assert "\n" not in str(caught.value)
 
 
 def test_unlabeled_rows_are_those_left():
-    rows = dataset.unlabeled_rows(10, np.array([1, 3, 5]), 7, seed=0)
+    rows = splits.unlabeled_rows(10, np.array([1, 3, 5]), 7, seed=0)
     assert sorted(rows) == [0, 2, 4, 6, 7, 8, 9]
-    assert len(set(dataset.unlabeled_rows(10, np.array([1, 3, 5]), 4, seed=0))) == 4
-    with pytest.raises(UserError, match="8 unlabeled.*only 7"):
-        dataset.unlabeled_rows(10, np.array([1, 3, 5]), 8, seed=0)
+    assert len(set(splits.unlabeled_rows(10, np.array([1, 3, 5]), 4, seed=0))) == 4
+    with pytest.raises(UserError, match=r"8 unlabeled.*only 7"):
+        splits.unlabeled_rows(10, np.array([1, 3, 5]), 8, seed=0)
 
 
 def test_named_checksums():
     md5 = "0123456789abcdef" * 2
-    assert dataset.named_checksums([f"a={md5}", f"b={md5.upper()}"], ["a", "b"]) == {"a": md5, "b": md5}
+    assert data_options.named_checksums([f"a={md5}", f"b={md5.upper()}"], ["a", "b"]) == {"a": md5, "b": md5}
     for pairs, named in [([f"a={md5}"], "lacks b"), ([f"c={md5}"], "names c"), (["a=12"], "a=12"), ([md5], md5)]:
         with pytest.raises(UserError, match=named):
-            dataset.named_checksums(pairs, ["a", "b"])
+            data_options.named_checksums(pairs, ["a", "b"])

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from semisup import fetch as fetch_module
 from semisup.cli import UserError
 from semisup.fetch import fetch

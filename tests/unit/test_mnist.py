@@ -4,9 +4,10 @@ import struct
 
 import h5py
 import numpy as np
+import pytest
+
 import prepare_mnist
 import prepare_mnist5k
-import pytest
 from semisup import dataset, mnist
 from semisup.cli import UserError
 

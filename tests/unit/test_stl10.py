@@ -1,3 +1,4 @@
+import gzip
 import subprocess
 import sys
 import tarfile
@@ -5,8 +6,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import prepare_stl10
 import pytest
+
+import prepare_stl10
 from fixtures_stl10 import CLASS_NAMES, FOLDS, image_bytes, make_stl10_archive, pack, stl10_images, stl10_members
 from semisup import dataset, stl10
 from semisup.cli import UserError
@@ -165,10 +167,18 @@ def test_flipped_bytes(archive, tmp_path, share):
     assert_refused(tmp_path / "flipped.tar.gz", archive[1], tmp_path, "damaged|md5|lacks|bytes")
 
 
-def test_not_an_archive(archive, tmp_path):
-    page = tmp_path / "page.tar.gz"
-    page.write_text("<html>404 Not Found</html>" * 50)
-    assert_refused(page, archive[1], tmp_path, "damaged")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<html>404 Not Found</html>" * 50,
+        gzip.compress(b"<html>404 Not Found</html>" * 50),
+        gzip.compress(b"")[:10] + b"\xff" * 1000,
+    ],
+    ids=["page", "zipped page", "no deflate stream"],
+)
+def test_not_an_archive(archive, tmp_path, data):
+    (tmp_path / "page.tar.gz").write_bytes(data)
+    assert_refused(tmp_path / "page.tar.gz", archive[1], tmp_path, "damaged")
 
 
 def member(name, kind=tarfile.REGTYPE, size=0):

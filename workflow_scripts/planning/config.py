@@ -5,13 +5,15 @@ those of its base that its base's centroids depend on, its own.
 """
 
 import difflib
+import math
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError
 
 Config = dict[str, Any]
@@ -32,10 +34,14 @@ LEARNING_OPTIONS = (
     "tolerance",
     "precision",
 )
+LONGEST_SHOWN = 60  # characters of a value in a message
 
 
 class ConfigError(Exception):
     """A mistake in the configuration, in one line that names key, value and remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 def read_yaml(path: str | Path) -> Config:
@@ -45,7 +51,11 @@ def read_yaml(path: str | Path) -> Config:
 
 def checked_config(config: Config, schema: Config) -> Config:
     """Return `config` without the studies and experiments that are null; raise `ConfigError` on the first mistake."""
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    # An unknown key comes before a missing one, which may be the same key misspelt.
+    errors = sorted(
+        _Validator(schema).iter_errors(config),
+        key=lambda error: (list(map(str, error.path)), error.validator == "required"),
+    )
     messages = [message for error in errors for message in _plain_messages(error, schema)]
     if messages:
         raise ConfigError(messages[0])
@@ -141,22 +151,29 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
     dataset = config["studies"][study]["dataset"]
     options = experiment_options(config, study, experiment)
     size = IMAGE_SIZES[dataset] if options["image_size"] == "native" else options["image_size"]
-    if options["patch_size"] > size:
+    patch, stride, images = options["patch_size"], options["stride"], options["patch_images"]
+    steps = size - patch  # from the first position of a patch in a row to the last
+    if steps < 0:
         raise ConfigError(
-            f"{place}.patch_size: {options['patch_size']} is larger than the images ({size} pixels); choose at most that"
+            f"{place}.patch_size: {patch} is larger than the images ({size} pixels); choose at most {size - 1}"
         )
-    if len(range(0, size - options["patch_size"] + 1, options["stride"])) < 2:
+    if steps == 0:
         raise ConfigError(
-            f"{place}.stride: {options['stride']} leaves fewer than 2 x 2 patches of {options['patch_size']} pixels in an "
-            f"image of {size}; choose at most {max(size - options['patch_size'], 1)}"
+            f"{place}.patch_size: {patch} leaves one patch in an image of {size} pixels, and features "
+            f"are pooled over 2 x 2 quadrants; choose at most {size - 1}"
+        )
+    if stride > steps:
+        raise ConfigError(
+            f"{place}.stride: {stride} leaves fewer than 2 x 2 patches of {patch} pixels in an image of {size}; "
+            f"choose at most {steps}"
         )
     unlabeled = config["data"][dataset]["unlabeled_images"]
-    if unlabeled != "all" and options["patch_images"] > unlabeled:
+    if unlabeled != "all" and images > unlabeled:
         raise ConfigError(
-            f"{place}.patch_images: {options['patch_images']} is more than the {unlabeled} unlabeled images of {dataset}; "
-            "choose at most that"
+            f"{place}.patch_images: {images} is more than the {unlabeled} unlabeled images of {dataset}; "
+            f"choose at most that, or raise data.{dataset}.unlabeled_images"
         )
-    patches = options["patch_images"] * options["patches_per_image"]
+    patches = images * options["patches_per_image"]
     if options["centroids"] > patches:
         raise ConfigError(
             f"{place}.centroids: {options['centroids']} is more than the {patches} patches "
@@ -169,30 +186,53 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
         )
 
 
+def _is_integer(_: TypeChecker, value: object) -> bool:
+    """Refuse 22.0, which JSON schema takes for a whole number but the programs' command lines do not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_: TypeChecker, value: object) -> bool:
+    """Refuse .nan and .inf, which are within any limits that JSON schema can set."""
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _whole_pattern(_: object, pattern: str, value: object, __: Config) -> Iterator[ValidationError]:
+    """Refuse a last line break too, which Python's $ lets pass; no pattern of the schema allows line breaks."""
+    if isinstance(value, str) and ("\n" in value or not re.search(pattern, value)):
+        yield ValidationError(f"does not match {pattern}")
+
+
+_Validator = validators.extend(
+    Draft202012Validator,
+    {"pattern": _whole_pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
+
+
 def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
     """Say a schema error in a sentence; empty for an error that only follows from another one."""
     place = ".".join(map(str, error.path)) or "the configuration"
-    value = error.instance
+    value = _shown(error.instance)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         known = _known_keys(error.schema, schema)
-        return [_unknown_key(place, key, known) for key in value if key not in known]
+        return [_unknown_key(place, key, known) for key in error.instance if key not in known]
     if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in value)
+        missing = next(key for key in error.validator_value if key not in error.instance)
         return [f"{place}: the key {missing!r} is missing; add it (docs/configuration.md describes it)"]
     if error.validator == "enum":
-        return [f"{place}: {value!r} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
+        return [f"{place}: {value} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
     if error.validator == "type":
-        return [f"{place}: {value!r} is of type {_type_name(value)}, expected {_expected(error.validator_value)}"]
+        return [f"{place}: {value} is {_type_name(error.instance)}; expected {_expected(error.validator_value)}"]
     if error.validator == "anyOf":
-        return [f"{place}: {value!r} is not valid; expected {_alternatives(error.validator_value, schema)}"]
+        return [f"{place}: {value} is not valid; expected {_alternatives(error.validator_value)}"]
     if error.validator == "not":
-        return [f"{place}: the name {value!r} is reserved; choose another"]
+        return [f"{place}: the name {value} is reserved; choose another"]
     if error.validator == "uniqueItems":
-        return [f"{place}: {value!r} names an entry twice; remove one"]
+        return [f"{place}: {value} names an entry twice; remove one"]
     if error.validator in _LIMITS:
-        return [f"{place}: {value!r} is out of range; {_LIMITS[error.validator]} {error.validator_value}"]
+        return [f"{place}: {value} is out of range; {_LIMITS[error.validator]} {error.validator_value}"]
     if error.validator == "pattern":
-        return [f"{place}: {value!r} is not allowed here; it must match {error.validator_value}"]
+        return [f"{place}: {value} is not allowed here; expected {_lower_first(error.schema['description'])}"]
     return [f"{place}: {error.message}"]
 
 
@@ -224,9 +264,21 @@ def _known_keys(part: Config, schema: Config) -> list[str]:
     return keys
 
 
+def _shown(value: object) -> str:
+    """Return a value as one would write it in YAML, cut short."""
+    text = {"None": "null", "True": "true", "False": "false"}.get(repr(value), repr(value))
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + " ..."
+
+
+def _lower_first(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
 def _type_name(value: object) -> str:
-    names = {str: "text", bool: "true/false", int: "whole number", float: "number", list: "list", dict: "mapping"}
-    return names.get(type(value), "null")
+    names = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping of keys"}
+    if isinstance(value, float):
+        return "a number with a decimal point" if math.isfinite(value) else "not a finite number"
+    return "empty" if value is None else names.get(type(value), "a date or time")
 
 
 def _expected(types: str | list[str]) -> str:
@@ -241,9 +293,9 @@ def _expected(types: str | list[str]) -> str:
     return " or ".join(words.get(kind, kind) for kind in ([types] if isinstance(types, str) else types))
 
 
-def _alternatives(branches: list[Config], schema: Config) -> str:
+def _alternatives(branches: list[Config]) -> str:
     described = [
-        f"{branch['const']!r}" if "const" in branch else f"a whole number of at least {branch['minimum']}"
+        branch["const"] if "const" in branch else f"a whole number of at least {branch['minimum']}"
         for branch in branches
     ]
     return " or ".join(described)

@@ -4,6 +4,8 @@ import ast
 import hashlib
 from pathlib import Path
 
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def code_digest(program: Path) -> str:
     """Return the SHA-256 of the program and of every module that it imports from its own folder tree.
@@ -27,19 +29,23 @@ def local_modules(program: Path, root: Path) -> list[Path]:
         if path not in found:
             found.add(path)
             waiting += [
-                file for name in _imported_names(path) for file in _module_files(name, root) if file not in found
+                file for name in _imported_names(path, root) for file in _module_files(name, root) if file not in found
             ]
     return sorted(found)
 
 
-def _imported_names(path: Path) -> list[str]:
+def _imported_names(path: Path, root: Path) -> list[str]:
     """Return every dotted name that the file may import; `from a import b` gives a and a.b."""
+    package = path.relative_to(root).parent.parts
     names = []
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            # One dot is the file's own package, each further one the package above it.
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
     return names
 
 
@@ -55,8 +61,6 @@ def _bare_source(path: Path) -> str:
     """Return the source without comments, docstrings and formatting."""
     tree = ast.parse(path.read_text(), str(path))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, clean=False
-        ):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
     return ast.unparse(tree)

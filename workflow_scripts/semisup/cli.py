@@ -1,13 +1,18 @@
-"""What every command-line program shares: one-line errors, log format, progress bar, argument types."""
+"""What every command-line program shares: one-line errors, log format, progress bar, peak memory, argument types."""
 
 import argparse
 import logging
+import math
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
+
+LOG_SECONDS = 30.0  # between two lines of progress in a log
+LARGEST_SEED = 2**32 - 1  # what scikit-learn takes
 
 Item = TypeVar("Item")
 
@@ -40,26 +45,69 @@ def run_program(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def progress(items: Iterable[Item], total: int, unit: str, description: str) -> Iterable[Item]:
-    """Wrap `items` in a progress bar: live on a terminal, one line every 30 seconds in a log."""
+def progress_settings() -> dict[str, Any]:
+    """Return tqdm's settings for a bar that is live on a terminal, and in a log one line every 30 seconds.
+
+    A loop that takes less than that leaves nothing in a log.
+    """
     interactive = sys.stderr.isatty()
-    interval = 0.2 if interactive else 30.0
-    return tqdm(
-        items,
-        total=total,
-        unit=f" {unit}",
-        unit_scale=True,
-        desc=description,
-        mininterval=interval,
-        maxinterval=interval,
-        ascii=not interactive,
-        dynamic_ncols=interactive,
-    )
+    interval = 0.2 if interactive else LOG_SECONDS
+    return {
+        "delay": 0.0 if interactive else LOG_SECONDS,
+        "mininterval": interval,
+        "maxinterval": interval,
+        "ascii": not interactive,
+        "dynamic_ncols": interactive,
+    }
+
+
+def progress(
+    items: Iterable[Item], total: int, unit: str, description: str, *, unit_scale: bool = False
+) -> Iterable[Item]:
+    """Wrap `items` in a progress bar. unit_scale: show counts as 1.2k or 3.4M."""
+    return tqdm(items, total=total, unit=f" {unit}", unit_scale=unit_scale, desc=description, **progress_settings())
+
+
+def peak_memory_gib() -> float:
+    """Return the most memory that this process has held in RAM so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
 
 
 def positive_int(text: str) -> int:
-    """argparse type: an integer of at least 1."""
+    """Argument type: an integer of at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+def natural_int(text: str) -> int:
+    """Argument type: an integer of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 0")
+    return value
+
+
+def seed_number(text: str) -> int:
+    """Argument type: an integer that every random generator takes as its seed."""
+    value = int(text)
+    if not 0 <= value <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {LARGEST_SEED}")
+    return value
+
+
+def positive_number(text: str) -> float:
+    """Argument type: a finite number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number above 0")
+    return value
+
+
+def fraction(text: str) -> float:
+    """Argument type: a number from 0, which is allowed, to 1, which is not."""
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 0 and below 1")
     return value

@@ -13,9 +13,7 @@ The test labels lie in a file of their own, `test_labels.h5` (labels int64 (N,),
 program can be given the images without them.
 """
 
-import argparse
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,10 +22,9 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from sklearn.model_selection import train_test_split
 
-from semisup.cli import UserError, positive_int
-from semisup.files import atomic_path
+from semisup.cli import UserError
+from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 
 SPLITS = ("train", "validation", "unlabeled", "test")
 IMAGES_PER_CHUNK = 64
@@ -62,13 +59,8 @@ class DatasetFiles(NamedTuple):
 @contextmanager
 def new_dataset(images_path: str | Path, test_labels_path: str | Path) -> Iterator[DatasetFiles]:
     """Yield both files, open for writing; they appear under their names when the block ends without an error."""
-    with (
-        atomic_path(images_path) as images,
-        atomic_path(test_labels_path) as test_labels,
-        h5py.File(images, "w") as images_file,
-        h5py.File(test_labels, "w") as test_labels_file,
-    ):
-        yield DatasetFiles(images_file, test_labels_file)
+    with new_hdf5(images_path) as images, new_hdf5(test_labels_path) as test_labels:
+        yield DatasetFiles(images, test_labels)
 
 
 def write_split(files: DatasetFiles, name: str, split: Split) -> None:
@@ -86,6 +78,7 @@ def write_split(files: DatasetFiles, name: str, split: Split) -> None:
     written = 0
     for block in split.blocks:
         if written == 0:
+            require_space(Path(files.images.filename).parent, count * block[0].nbytes)
             chunk = (min(IMAGES_PER_CHUNK, count), *block.shape[1:])
             images = group.create_dataset("images", (count, *block.shape[1:]), np.uint8, chunks=chunk)
         images[written : written + len(block)] = block
@@ -132,80 +125,18 @@ def row_blocks(images: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
         yield images[rows[start : start + IMAGES_PER_BLOCK]]
 
 
-# Drawing the rows of the splits
-
-
-def stratified_split(
-    labels: np.ndarray, train_images: int, validation_images: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the train and the validation rows, int64 in random order, with the class proportions of `labels`.
-
-    Raises UserError if there are fewer images than asked for, or too few for every class to be in both parts.
-    """
-    asked = f"{train_images} training and {validation_images} validation images"
-    if train_images + validation_images > len(labels):
-        raise UserError(f"asked for {asked}, but there are only {len(labels)} labelled images: ask for fewer")
-    try:
-        train, validation = train_test_split(
-            np.arange(len(labels)),
-            train_size=train_images,
-            test_size=validation_images,
-            stratify=labels,
-            random_state=seed,
-        )
-    except ValueError as error:
-        raise UserError(f"cannot draw {asked} of every class: {error}") from error
-    return train, validation
-
-
-def unlabeled_rows(total: int, used: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Draw `count` of the rows 0..total-1 that are not in `used`, int64 in random order, blind to their labels.
-
-    Raises UserError if there are fewer.
-    """
-    rest = np.setdiff1d(np.arange(total), used)
-    if count > len(rest):
-        raise UserError(f"asked for {count} unlabeled images, but only {len(rest)} are left: ask for fewer")
-    return np.random.default_rng(seed).permutation(rest)[:count]
-
-
-def checked_count(asked: int | None, available: int, what: str) -> int:
-    """Return `asked`, or all that are available if it is None. Raises UserError if there are fewer than asked."""
-    if asked is None:
-        return available
-    if asked > available:
-        raise UserError(f"asked for {asked} {what} images, but there are only {available}: ask for fewer, or for 'all'")
-    return asked
-
-
 # Reading
-
-
-@contextmanager
-def open_dataset(path: str | Path) -> Iterator[h5py.File]:
-    """Open a data set file for reading. A missing, damaged or foreign file raises UserError."""
-    remedy = "delete it and run again"
-    try:
-        # Finished files are never written to again, and some cluster file systems cannot lock.
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except KeyError as error:
-        raise UserError(f"{path} is not a data set file ({error.args[0]}): {remedy}") from error
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise UserError(f"{path}: {os.strerror(error.errno)}: check the path") from error
-        raise UserError(f"{path} is damaged or not an HDF5 file: {remedy}") from error
 
 
 def read_images(path: str | Path, split: str) -> np.ndarray:
     """Return all images of a split, uint8 (N, C, H, W)."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return file[f"{split}/images"][:]
 
 
 def image_blocks(path: str | Path, split: str, block: int) -> Iterator[np.ndarray]:
     """Yield the images of a split in order, uint8 (n, C, H, W) with n = `block` but for the last."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         images = file[f"{split}/images"]
         for start in range(0, len(images), block):
             yield images[start : start + block]
@@ -213,19 +144,19 @@ def image_blocks(path: str | Path, split: str, block: int) -> Iterator[np.ndarra
 
 def image_count(path: str | Path, split: str) -> int:
     """Return the number of images in a split."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return len(file[f"{split}/images"])
 
 
 def image_shape(path: str | Path) -> tuple[int, int, int]:
     """Return (channels, height, width), the same for every split."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return file["train/images"].shape[1:]
 
 
 def read_labels(path: str | Path, split: str) -> np.ndarray:
     """Return the labels of train or validation, int64 (N,). The other splits have none: UserError."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return file[f"{split}/labels"][:]
 
 
@@ -236,7 +167,7 @@ def read_labelled(path: str | Path) -> np.ndarray:
 
 def read_class_names(path: str | Path) -> list[str]:
     """Return the names of the classes in the order of their labels; works on both files."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return list(file.attrs["class_names"])
 
 
@@ -256,7 +187,7 @@ def run_rows(path: str | Path, run: str) -> tuple[np.ndarray, np.ndarray]:
     if kind == "seed":
         return labelled[:train], labelled[train:]
 
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         folds = file["folds"][:] if "folds" in file else []
     if number >= len(folds):
         raise UserError(f"{path} has {len(folds)} folds, so there is no run {run}: use a lower fold, or seed0")
@@ -265,33 +196,5 @@ def run_rows(path: str | Path, run: str) -> tuple[np.ndarray, np.ndarray]:
 
 def read_test_labels(path: str | Path) -> np.ndarray:
     """Return the labels of the test split, int64 (N,), from the file of their own."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return file["labels"][:]
-
-
-# Command-line options of the programs that prepare a data set
-
-
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Add --split-seed, --images and --test-labels."""
-    parser.add_argument("--split-seed", type=int, default=0, help="decides which image goes into which split")
-    parser.add_argument("--images", required=True, help="HDF5 file to write: images of all splits")
-    parser.add_argument("--test-labels", required=True, help="HDF5 file to write: labels of the test images")
-
-
-def count_or_all(text: str) -> int | None:
-    """Argparse type: a positive whole number, or 'all', which gives None."""
-    return None if text == "all" else positive_int(text)
-
-
-def named_checksums(pairs: Iterable[str], names: Iterable[str]) -> dict[str, str]:
-    """Turn NAME=MD5 pairs into a dictionary. Raises UserError unless each of `names` is there, and no other."""
-    for pair in pairs:
-        if not re.fullmatch(r"[^=]+=[0-9a-fA-F]{32}", pair):
-            raise UserError(f"--member-md5 {pair} is not of the form NAME=MD5 with 32 hexadecimal digits: correct it")
-    checksums = {name: md5.lower() for name, md5 in (pair.split("=") for pair in pairs)}
-    if unknown := sorted(set(checksums) - set(names)):
-        raise UserError(f"--member-md5 names {unknown[0]}, which is not one of {', '.join(names)}: correct it")
-    if missing := sorted(set(names) - set(checksums)):
-        raise UserError(f"--member-md5 lacks {', '.join(missing)}: add NAME=MD5 for each")
-    return checksums

@@ -5,7 +5,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +35,7 @@ def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
     """Lock the first free device of `names`; return its position and the open lock file that holds the lease."""
     while True:
         for index, name in enumerate(names):
-            lock = (Path(tempfile.gettempdir()) / f"semisup-device-{name}.lock").open("a")
+            lock = _open_lock(Path(tempfile.gettempdir()) / f"semisup-device-{name}.lock")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -43,6 +43,17 @@ def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
             else:
                 return index, lock
         time.sleep(poll_seconds)
+
+
+def _open_lock(path: Path) -> IO:
+    """Open a lock file that all users of the machine share, and create it if need be.
+
+    Opened for reading only: where the folder is /tmp, Linux keeps users from writing to each other's files.
+    """
+    with suppress(FileExistsError):
+        path.touch(exist_ok=False)
+        path.chmod(0o644)
+    return path.open("rb")
 
 
 def product_dtype(device: torch.device, precision: str) -> torch.dtype:

@@ -51,7 +51,8 @@ def triangle(patches: torch.Tensor, dictionary: Dictionary) -> torch.Tensor:
     """Return float32 (n, K) activations of patches (n, D), pixels 0..255."""
     normalized = normalize_patches(patches, dictionary.contrast_constant)
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
-    squared = torch.addmm(dictionary.centroids.square().sum(dim=1), whitened, dictionary.centroids.T, alpha=-2)
+    # |x|^2 - 2 x.c + |c|^2, in place: the distances are by far the largest array here.
+    squared = torch.addmm(dictionary.centroids.square().sum(dim=1), whitened, -2 * dictionary.centroids.T)
     distances = squared.add_(whitened.square().sum(dim=1, keepdim=True)).clamp_min_(0).sqrt_()
     return torch.sub(distances.mean(dim=1, keepdim=True), distances, out=distances).clamp_min_(0)
 
@@ -59,11 +60,14 @@ def triangle(patches: torch.Tensor, dictionary: Dictionary) -> torch.Tensor:
 def quadrant_sums(activations: torch.Tensor) -> torch.Tensor:
     """Sum activations (N, h, w, K) over the four quadrants; the middle row and column go to the first half.
 
-    Returns (N, 4 K): upper left, upper right, lower left, lower right.
+    Returns (N, 4 K): upper left, upper right, lower left, lower right. A product with 0/1 weights is three times as
+    fast as sums over slices.
     """
-    y, x = (activations.shape[1] + 1) // 2, (activations.shape[2] + 1) // 2
-    quadrants = (activations[:, rows, columns] for rows in (slice(y), slice(y, None)) for columns in (slice(x), slice(x, None)))
-    return torch.cat([quadrant.sum(dim=(1, 2)) for quadrant in quadrants], dim=1)
+    count, h, w, k = activations.shape
+    lower = (torch.arange(h, device=activations.device) >= (h + 1) // 2)[:, None]
+    right = (torch.arange(w, device=activations.device) >= (w + 1) // 2)[None, :]
+    quadrants = torch.stack([~lower & ~right, ~lower & right, lower & ~right, lower & right])
+    return (quadrants.view(4, h * w).to(activations) @ activations.view(count, h * w, k)).view(count, 4 * k)
 
 
 def image_features(images: torch.Tensor, dictionary: Dictionary, stride: int) -> torch.Tensor:
@@ -73,9 +77,7 @@ def image_features(images: torch.Tensor, dictionary: Dictionary, stride: int) ->
     return quadrant_sums(triangle(patches.reshape(-1, size), dictionary).view(count, h, w, -1))
 
 
-def feature_blocks(
-    blocks: Iterator[np.ndarray], dictionary: Dictionary, stride: int
-) -> Iterator[np.ndarray]:
+def feature_blocks(blocks: Iterator[np.ndarray], dictionary: Dictionary, stride: int) -> Iterator[np.ndarray]:
     """Yield float32 (n, 4 K) features for blocks of uint8 images (n, C, H, W), in pieces of bounded memory."""
     device = dictionary.centroids.device
     positions = ((dictionary.image_size - dictionary.patch_size) // stride + 1) ** 2

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from semisup.cli import UserError
+from semisup.cli import UserError, progress_settings
 from semisup.files import file_checksum
 
 BLOCK_BYTES = 1 << 18
@@ -296,17 +295,5 @@ def _write_all(file: IO[bytes], block: bytes) -> None:
 
 
 def _progress_bar(partial: str | Path, start: int, total: int | None) -> tqdm:
-    """Return a bar that counts bytes: live on a terminal, one line every 30 seconds in a log."""
-    interactive = sys.stderr.isatty()
-    interval = 0.2 if interactive else 30.0
-    return tqdm(
-        initial=start,
-        total=total,
-        unit="B",
-        unit_scale=True,
-        desc=Path(partial).name,
-        mininterval=interval,
-        maxinterval=interval,
-        ascii=not interactive,
-        dynamic_ncols=interactive,
-    )
+    """Return a bar that counts bytes."""
+    return tqdm(initial=start, total=total, unit="B", unit_scale=True, desc=Path(partial).name, **progress_settings())

@@ -29,7 +29,8 @@ class Iteration(NamedTuple):
 def initial_centroids(points: torch.Tensor, count: int, initialization: str, rng: np.random.Generator) -> torch.Tensor:
     """Return float32 (count, D) start centroids: different random points, or k-means++ on a random subset.
 
-    initialization: "random" or "k-means++" (Arthur and Vassilvitskii 2007). Raises ValueError if there are fewer points.
+    initialization: "random" or "k-means++" (Arthur and Vassilvitskii 2007).
+    Raises ValueError if there are fewer points than centroids.
     """
     if len(points) < count:
         raise ValueError(f"{count} centroids need at least as many points, and there are {len(points)}")
@@ -51,8 +52,9 @@ def lloyd(
 ) -> tuple[torch.Tensor, list[Iteration]]:
     """Minimise the mean squared distance of points (n, D) to the nearest of K centroids, both float32.
 
-    Stops after `iterations`, or when the objective falls by less than `tolerance` times itself. A cluster without points
-    gets a random point as its centroid. dtype: of the assignment's product. Returns centroids (K, D) and the history.
+    Stops after `iterations`, when no point changes its cluster, or when the objective falls by less than `tolerance`
+    times itself. A cluster without points gets a random point as its centroid. dtype: of the assignment's product.
+    Returns centroids (K, D) and the history.
     """
     history: list[Iteration] = []
     squared_norms = sum(float(block.square().sum(dtype=torch.float64)) for block in points.split(BLOCK))

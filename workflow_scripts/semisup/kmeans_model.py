@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 import torch
 
-from semisup.dataset import open_dataset
 from semisup.features import Dictionary, feature_blocks, read_dictionary, write_dictionary
-from semisup.files import atomic_path
+from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.svm import LinearModel, Scaling, standardize, svm_scores
 
 
@@ -29,7 +27,7 @@ class KMeansModel(NamedTuple):
 
 def write_model(path: str | Path, model: KMeansModel) -> None:
     """Write the model to an HDF5 file."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["method"] = "kmeans"
         file.attrs["class_names"] = model.class_names
         file.attrs["stride"] = model.stride
@@ -41,7 +39,7 @@ def write_model(path: str | Path, model: KMeansModel) -> None:
 
 def read_model(path: str | Path) -> KMeansModel:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
-    with open_dataset(path) as file:
+    with open_hdf5(path) as file:
         return KMeansModel(
             dictionary=read_dictionary(file["dictionary"]),
             stride=int(file.attrs["stride"]),

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from semisup.cli import UserError
-from semisup.dataset import Split, checked_count, row_blocks, stratified_split, unlabeled_rows, write_dataset
+from semisup.dataset import Split, row_blocks, write_dataset
+from semisup.splits import checked_count, stratified_split, unlabeled_rows
 
 IMAGE_SHAPE = (1, 28, 28)
 IMAGE_BYTES = math.prod(IMAGE_SHAPE)

@@ -45,5 +45,6 @@ def normalize_patches(patches: torch.Tensor, contrast_constant: float) -> torch.
     patches: (n, D), pixels 0..255, any dtype. The variance divides by D - 1. Returns float32 (n, D).
     """
     patches = patches.float()
-    variance, mean = torch.var_mean(patches, dim=1, keepdim=True)
-    return (patches - mean) / torch.sqrt(variance + contrast_constant)
+    centered = patches - patches.mean(dim=1, keepdim=True)
+    variance = centered.square().sum(dim=1, keepdim=True) / (patches.shape[1] - 1)
+    return centered / torch.sqrt(variance + contrast_constant)

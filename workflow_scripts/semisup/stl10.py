@@ -18,13 +18,12 @@ from semisup.dataset import (
     IMAGES_PER_BLOCK,
     DatasetFiles,
     Split,
-    checked_count,
     new_dataset,
     row_blocks,
-    stratified_split,
     write_attributes,
     write_split,
 )
+from semisup.splits import checked_count, stratified_split
 
 IMAGE_SHAPE = (3, 96, 96)
 IMAGE_BYTES = math.prod(IMAGE_SHAPE)
@@ -248,4 +247,4 @@ def write_labelled(
     if len(labelled) < len(images):
         logging.info("no folds: they need all %d training images, and %d are used", len(images), len(labelled))
     else:
-        files.images["folds"] = np.argsort(labelled)[folds]
+        files.images["folds"] = np.argsort(labelled)[folds]  # argsort of a permutation is its inverse

@@ -3,10 +3,10 @@
 For each class, with targets t in {-1, 1}: minimise |w|^2 / 2 + C sum_i max(0, 1 - t_i (x_i.w + b))^2. C is liblinear's;
 unlike scikit-learn's LinearSVC the intercept b is not penalised.
 
-The exact solver works on the Gram matrix, where w = X^T a: images outside the margin are given their own score as target,
-which turns the loss into a parabola that touches it from above; its minimum is one ridge regression, and one Cholesky
-factorisation of G + I / (2 C) serves all classes and all iterations. Nesterov's acceleration, restarted when the objective
-rises (O'Donoghue and Candes 2015), makes it fast. The Gram matrix is computed once for all values of C.
+The exact solver works on the Gram matrix, where w = X^T a: images outside the margin are given their own score as
+target, which turns the loss into a parabola that touches it from above; its minimum is one ridge regression, and one
+Cholesky factorisation of G + I / (2 C) serves all classes and all iterations. Nesterov's acceleration, restarted when
+the objective rises (O'Donoghue and Candes 2015), makes it fast. The Gram matrix is computed once for all values of C.
 """
 
 from typing import NamedTuple
@@ -76,8 +76,8 @@ def fit_svm(
 ) -> tuple[DualModel, list[SolverStep]]:
     """Fit the classifier to labels (N,), given the Gram matrix X X^T of the training features, float64 (N, N).
 
-    start: where the solver begins, for instance the solution for a smaller C. Stops when no class's objective changes by
-    more than `tolerance` times itself. Returns the dual model and the solver's history.
+    start: where the solver begins, for instance the solution for a smaller C. Stops when no class's objective changes
+    by more than `tolerance` times itself. Returns the dual model and the solver's history.
     """
     targets = one_vs_rest_targets(labels, classes)
     ridge = 1 / (2 * c)
@@ -136,8 +136,9 @@ def stochastic_svm(
     """Fit the same objective by stochastic gradient steps; return the model after each number of `steps` (increasing).
 
     One step looks at one training image; images are drawn in random order, again and again. Uses scikit-learn's
-    SGDClassifier: constant step size, averaged after the first pass. For the objective divided by C N its penalty alpha is
-    1 / (C N); features are divided by the longest image's length, and alpha by its square, so that no step can diverge.
+    SGDClassifier: constant step size, averaged after the first pass. For the objective divided by C N its penalty alpha
+    is 1 / (C N); features are divided by the longest image's length, and alpha by its square, so that no step can
+    diverge.
     """
     rng = np.random.default_rng(seed)
     total = len(labels)
@@ -149,7 +150,7 @@ def stochastic_svm(
         learning_rate="constant",
         eta0=0.1,
         average=total,
-        random_state=seed,
+        shuffle=False,  # `order` has it; each call would shuffle anew, and the calls depend on `steps`
     )
     order = np.concatenate([rng.permutation(total) for _ in range(-(-steps[-1] // total))])
     models = []

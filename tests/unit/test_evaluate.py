@@ -1,0 +1,332 @@
+"""The tables of `evaluate`, each number computed again from the scores by other means."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evaluate
+from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
+from semisup.cli import UserError
+from semisup.dataset import read_labelled, run_rows
+
+PROGRAMS = Path(evaluate.__file__).parent
+RUNS = ("seed0", "seed1", "fold0", "fold1")
+EXPERIMENTS = {"plain": 0.8, "better": 2.0}  # name -> how much the true class stands out of the noise
+TABLES = ("metrics", "per_class", "confusion", "comparison", "solver_iterations")
+STEPS = [10, 100, 0]
+TOP_K = 3
+
+
+class Study:
+    """A data set, the scores of two experiments x four runs, and the labels that they are measured with."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.images, self.test_labels_path, self.test_labels = write_striped_dataset(folder)
+        self.labelled = read_labelled(self.images)
+        self.scores, self.solver = {}, {}
+        for seed, (experiment, signal) in enumerate(EXPERIMENTS.items()):
+            for number, run in enumerate(RUNS):
+                self.write_run(experiment, run, signal, np.random.default_rng([seed, number]))
+
+    def write_run(self, experiment, run, signal, rng):
+        path = self.folder / experiment / run
+        path.mkdir(parents=True)
+        train_rows, rows = run_rows(self.images, run)
+        scores = {
+            "validation": noisy_scores(self.labelled[rows], signal, rng),
+            "validation_rows": rows,
+            "test": noisy_scores(self.test_labels, signal, rng),
+        }
+        np.savez(path / "scores.npz", **scores)
+        self.scores[experiment, run] = scores
+        if run.startswith("seed"):
+            labels = {"train": self.labelled[train_rows], "validation": self.labelled[rows], "test": self.test_labels}
+            solver = {
+                name: np.stack([noisy_scores(values, signal, rng) for _ in STEPS]) for name, values in labels.items()
+            }
+            rows = {"train_rows": train_rows, "validation_rows": rows}
+            np.savez(path / "solver_iterations.npz", steps=np.array(STEPS), **solver, **rows)
+            self.solver[experiment, run] = solver, labels
+
+    def evaluate(self, output, scores=None, **changes):
+        """Run the program; return its tables by name."""
+        output.mkdir(exist_ok=True)
+        tables = {table: output / f"{table}.csv" for table in TABLES}
+        options = {
+            "scores": scores or [self.folder / name / run / "scores.npz" for name, run in self.scores],
+            "solver_scores": [self.folder / name / run / "solver_iterations.npz" for name, run in self.solver],
+            "images": self.images,
+            "test_labels": self.test_labels_path,
+            "baseline": "plain",
+            "top_k": TOP_K,
+            "bootstrap_samples": 300,
+            "confidence": 0.9,
+        }
+        evaluate.main(command_line(**options | changes, **tables))
+        return {table: pd.read_csv(path) for table, path in tables.items()}
+
+    def correct(self, experiment, run):
+        """Return for each test image whether the run has it right."""
+        return np.argmax(self.scores[experiment, run]["test"], axis=1) == self.test_labels
+
+
+def noisy_scores(labels, signal, rng):
+    """Return float32 (N, classes) in steps of a half, so that some scores are equal."""
+    scores = rng.normal(size=(len(labels), len(CLASS_NAMES)))
+    scores[np.arange(len(labels)), labels] += signal
+    return (np.round(2 * scores) / 2).astype(np.float32)
+
+
+def naive_top_k_error(scores, labels, k):
+    wrong = 0
+    for row, label in zip(scores, labels, strict=True):
+        first = sorted(range(len(row)), key=lambda number: (-row[number], number))[:k]
+        wrong += label not in first
+    return wrong / len(labels)
+
+
+def naive_interval(values, samples=3000, confidence=0.9):
+    rng = np.random.default_rng(5)
+    means = [rng.choice(values, len(values)).mean() for _ in range(samples)]
+    return np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+
+
+def assert_interval(row, prefix, values):
+    """The program's interval comes from other random samples, so it may differ by a part of its width."""
+    low, high = naive_interval(values)
+    assert row[f"{prefix}_low"] == pytest.approx(low, abs=0.2 * (high - low) + 1e-9)
+    assert row[f"{prefix}_high"] == pytest.approx(high, abs=0.2 * (high - low) + 1e-9)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return Study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def tables(study):
+    return study.evaluate(study.folder / "tables")
+
+
+def test_metrics_of_each_run(study, tables):
+    table = tables["metrics"].set_index(["experiment", "run"])
+    assert list(table.index) == [(experiment, run) for experiment in EXPERIMENTS for run in RUNS]
+    for (experiment, run), row in table.iterrows():
+        scores = study.scores[experiment, run]
+        train, validation = run_rows(study.images, run)
+        assert row["protocol"] == ("seeds" if run.startswith("seed") else "folds")
+        assert row["labels"] == len(train) == (40 if run.startswith("seed") else 20)
+        assert row["validation_images"] == len(validation)
+        assert row["test_images"] == COUNTS["test"]
+        right = scores["validation"].argmax(axis=1) == study.labelled[validation]
+        assert row["validation_accuracy"] == pytest.approx(right.sum() / len(validation))
+        correct = study.correct(experiment, run)
+        assert row["test_accuracy"] == pytest.approx(correct.sum() / COUNTS["test"])
+        assert_interval(row, "test_accuracy", correct.astype(float))
+        for k in range(1, TOP_K + 1):
+            naive = naive_top_k_error(scores["test"], study.test_labels, k)
+            assert row[f"top{k}_error"] == pytest.approx(naive)
+        path = study.folder / experiment / run / "scores.npz"
+        assert row["scores_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_accuracy_of_each_class(study, tables):
+    table = tables["per_class"].set_index(["experiment", "run", "class"])
+    assert len(table) == len(EXPERIMENTS) * len(RUNS) * len(CLASS_NAMES)
+    for (experiment, run, name), row in table.iterrows():
+        correct = [
+            right
+            for right, label in zip(study.correct(experiment, run), study.test_labels, strict=True)
+            if CLASS_NAMES[label] == name
+        ]
+        assert row["images"] == len(correct)
+        assert row["test_accuracy"] == pytest.approx(sum(correct) / len(correct))
+
+
+def test_confusion(study, tables):
+    table = tables["confusion"]
+    assert len(table) == len(EXPERIMENTS) * len(RUNS) * len(CLASS_NAMES) ** 2
+    for (experiment, run), rows in table.groupby(["experiment", "run"]):
+        counts = {}
+        for row, label in zip(study.scores[experiment, run]["test"], study.test_labels, strict=True):
+            pair = CLASS_NAMES[label], CLASS_NAMES[int(np.argmax(row))]
+            counts[pair] = counts.get(pair, 0) + 1
+        for _, row in rows.iterrows():
+            assert row["images"] == counts.get((row["true"], row["predicted"]), 0)
+
+
+@pytest.mark.parametrize("protocol", ["seeds", "folds"])
+def test_comparison_of_the_experiments(study, tables, protocol):
+    table = tables["comparison"].set_index("experiment")
+    assert list(table.index) == list(EXPERIMENTS)
+    runs = [run for run in RUNS if run.startswith(protocol.removesuffix("s"))]
+    for experiment, row in table.iterrows():
+        correct = np.array([study.correct(experiment, run) for run in runs], float)
+        first, second = correct.mean(axis=1)
+        validation = [
+            np.mean(scores["validation"].argmax(axis=1) == study.labelled[scores["validation_rows"]])
+            for scores in (study.scores[experiment, run] for run in runs)
+        ]
+        errors = [
+            [naive_top_k_error(study.scores[experiment, run]["test"], study.test_labels, k) for run in runs]
+            for k in range(1, TOP_K + 1)
+        ]
+        assert row["baseline"] == "plain"
+        assert row[f"{protocol}_runs"] == 2
+        assert row[f"{protocol}_labels"] == {"seeds": 40, "folds": 20}[protocol]
+        assert row[f"{protocol}_validation_accuracy_mean"] == pytest.approx(sum(validation) / 2)
+        assert row[f"{protocol}_test_accuracy_mean"] == pytest.approx((first + second) / 2)
+        # With two values and n - 1 in the denominator.
+        assert row[f"{protocol}_test_accuracy_std"] == pytest.approx(abs(first - second) / 2**0.5)
+        assert_interval(row, f"{protocol}_test_accuracy", correct.mean(axis=0))
+        for k, pair in enumerate(errors, start=1):
+            assert row[f"{protocol}_top{k}_error_mean"] == pytest.approx(sum(pair) / 2)
+
+
+@pytest.mark.parametrize("protocol", ["seeds", "folds"])
+def test_paired_difference_to_the_baseline(study, tables, protocol):
+    table = tables["comparison"].set_index("experiment")
+    differences = table.filter(regex=rf"^{protocol}_difference")
+    assert differences.loc["plain"].isna().all(), "the baseline is not compared with itself"
+    runs = [run for run in RUNS if run.startswith(protocol.removesuffix("s"))]
+    pairs = [study.correct("better", run).astype(float) - study.correct("plain", run) for run in runs]
+    row = differences.loc["better"]
+    assert row[f"{protocol}_difference_runs"] == 2
+    assert row[f"{protocol}_difference"] == pytest.approx(np.mean(pairs))
+    assert_interval(row, f"{protocol}_difference", np.mean(pairs, axis=0))
+
+
+def test_seeds_and_folds_share_no_column(study, tables, tmp_path):
+    seeds = study.evaluate(tmp_path, [study.folder / name / run / "scores.npz" for name, run in study.solver])
+    comparison = seeds["comparison"]
+    assert not [column for column in comparison if column.startswith("folds_")]
+    both = tables["comparison"][list(comparison)]
+    pd.testing.assert_frame_equal(comparison, both)
+
+
+def test_one_run_has_no_standard_deviation(study, tmp_path):
+    paths = [study.folder / name / "seed0" / "scores.npz" for name in EXPERIMENTS]
+    comparison = study.evaluate(tmp_path, paths)["comparison"]
+    assert comparison["seeds_runs"].tolist() == [1, 1]
+    assert comparison["seeds_test_accuracy_std"].isna().all()
+
+
+def test_only_runs_of_both_are_compared(study, tmp_path):
+    paths = [study.folder / name / "scores.npz" for name in ("plain/seed0", "better/seed0", "better/seed1")]
+    row = study.evaluate(tmp_path, paths)["comparison"].set_index("experiment").loc["better"]
+    assert (row["seeds_runs"], row["seeds_difference_runs"]) == (2, 1)
+    pair = study.correct("better", "seed0").astype(float) - study.correct("plain", "seed0")
+    assert row["seeds_difference"] == pytest.approx(pair.mean())
+
+
+def test_solver_iterations(study, tables):
+    table = tables["solver_iterations"].set_index(["experiment", "run", "steps"])
+    assert len(table) == len(study.solver) * len(STEPS)
+    for (experiment, run), (solver, labels) in study.solver.items():
+        for index, steps in enumerate(STEPS):
+            for split, truth in labels.items():
+                accuracy = np.mean(solver[split][index].argmax(axis=1) == truth)
+                assert table.loc[experiment, run, steps][f"{split}_accuracy"] == pytest.approx(accuracy)
+
+
+def test_no_solver_iterations(study, tmp_path):
+    table = study.evaluate(tmp_path, solver_scores=[])["solver_iterations"]
+    assert list(table)[:3] == ["experiment", "run", "steps"]
+    assert len(table) == 0
+
+
+def changed_run(study, folder, **changes):
+    """Write the scores of a run with some arrays replaced; return their path."""
+    path = folder / "plain" / "seed0" / "scores.npz"
+    path.parent.mkdir(parents=True)
+    np.savez(path, **study.scores["plain", "seed0"] | changes)
+    return path
+
+
+def with_one(scores, value):
+    scores = scores.copy()
+    scores[3, 1] = value
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda scores: {"test": scores["test"][:-1]}, r"test scores of shape \(35, 4\).* 36 images and 4 classes"),
+        (lambda scores: {"test": scores["test"][:, :-1]}, r"test scores of shape \(36, 3\)"),
+        (lambda scores: {"validation": scores["validation"][:-1]}, r"validation scores of shape \(23, 4\).* 24 images"),
+        (lambda scores: {"test": with_one(scores["test"], np.nan)}, "test scores that are not finite: delete"),
+        (lambda scores: {"test": with_one(scores["test"], np.inf)}, "test scores that are not finite: delete"),
+        (
+            lambda scores: {"validation": with_one(scores["validation"], np.nan)},
+            "validation scores that are not",
+        ),
+    ],
+)
+def test_scores_that_do_not_fit(study, tmp_path, change, match):
+    path = changed_run(study, tmp_path, **change(study.scores["plain", "seed0"]))
+    with pytest.raises(UserError, match=match) as caught:
+        study.evaluate(tmp_path / "out", [path])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_damaged_scores(study, tmp_path, share):
+    path = changed_run(study, tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(UserError, match=r"scores\.npz is damaged or not a file of scores: delete it"):
+        study.evaluate(tmp_path / "out", [path])
+
+
+def test_flipped_byte_in_the_scores(study, tmp_path):
+    path = changed_run(study, tmp_path)
+    data = bytearray(path.read_bytes())
+    data[400] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"scores\.npz is damaged"):
+        study.evaluate(tmp_path / "out", [path])
+
+
+def test_other_file_in_place_of_scores(study, tmp_path):
+    path = tmp_path / "plain" / "seed0" / "scores.npz"
+    path.parent.mkdir(parents=True)
+    np.savez(path, something=1)
+    with pytest.raises(UserError, match="not a file of scores"):
+        study.evaluate(tmp_path / "out", [path])
+
+
+def test_folder_that_is_no_run(study, tmp_path):
+    path = changed_run(study, tmp_path)
+    path.parent.rename(tmp_path / "plain" / "best")
+    with pytest.raises(UserError, match="lies in no run's folder: give"):
+        study.evaluate(tmp_path / "out", [tmp_path / "plain" / "best" / "scores.npz"])
+
+
+def test_unknown_baseline(study, tmp_path):
+    with pytest.raises(UserError, match="baseline other is not among the experiments"):
+        study.evaluate(tmp_path, baseline="other")
+
+
+def mentions(source, name):
+    """Tell whether the program uses the name in any way: imports it, calls it, or takes it from a module."""
+    return any(
+        name in (getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "name", None))
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def test_test_labels_are_read_by_this_program_alone():
+    readers = {
+        str(path.relative_to(PROGRAMS))
+        for path in PROGRAMS.rglob("*.py")
+        if mentions(path.read_text(encoding="utf-8"), "read_test_labels")
+    }
+    assert readers == {"evaluate.py", "semisup/dataset.py"}

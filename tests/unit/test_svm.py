@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+from sklearn.svm import LinearSVC
+
+from semisup.svm import (
+    LinearModel,
+    fit_scaling,
+    fit_svm,
+    linear_model,
+    one_vs_rest_targets,
+    standardize,
+    stochastic_svm,
+    svm_scores,
+)
+
+SHAPES = [(60, 120), (240, 25)]  # images, features: the Gram matrix has full rank, or has not
+
+
+def toy_problem(images, features, classes=4, seed=0):
+    """Return standardised float32 features of classes that overlap, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(images) % classes)
+    centres = rng.normal(size=(classes, features))
+    points = (0.4 * centres[labels] + rng.normal(size=(images, features))).astype(np.float32)
+    return standardize(points, fit_scaling(points)), labels
+
+
+def gram_of(features):
+    return features.astype(np.float64) @ features.T.astype(np.float64)
+
+
+def naive_objective(weights, intercept, features, labels, c):
+    """Return |w|^2 / 2 + C sum max(0, 1 - t (x.w + b))^2, added up over the classes, all in float64."""
+    total = 0.0
+    for number in range(len(intercept)):
+        w, b = weights[:, number].astype(np.float64), float(intercept[number])
+        total += w @ w / 2
+        for x, label in zip(features.astype(np.float64), labels, strict=True):
+            target = 1.0 if label == number else -1.0
+            total += c * max(0.0, 1.0 - target * (x @ w + b)) ** 2
+    return total
+
+
+def exact_weights(features, dual):
+    """Return the float64 weights that the dual model stands for."""
+    return features.astype(np.float64).T @ dual.coefficients
+
+
+def test_scaling_as_numpy_does():
+    points = np.random.default_rng(0).normal(3, 5, size=(50, 7)).astype(np.float32)
+    points[:, 4] = 2.5  # a feature without variance
+    found = standardize(points, fit_scaling(points))
+    exact = points.astype(np.float64)
+    expected = (exact - exact.mean(axis=0)) / np.sqrt(exact.var(axis=0, ddof=1) + 0.01)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.all(found[:, 4] == 0)
+
+
+def test_targets():
+    assert one_vs_rest_targets(np.array([1, 0]), 3).tolist() == [[-1, 1, -1], [1, -1, -1]]
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+@pytest.mark.parametrize("c", [1e-4, 1e-2, 1.0, 10.0])
+def test_objective_of_liblinear(images, features, c):
+    x, labels = toy_problem(images, features)
+    dual, history = fit_svm(gram_of(x), labels, 4, c)
+    ours = naive_objective(exact_weights(x, dual), dual.intercept, x, labels, c)
+
+    # So large a scaling of the intercept leaves hardly any penalty on it.
+    reference = LinearSVC(
+        loss="squared_hinge", dual=False, C=c, intercept_scaling=1e3, tol=1e-8, max_iter=100_000, random_state=0
+    ).fit(x.astype(np.float64), labels)
+    theirs = naive_objective(reference.coef_.T, reference.intercept_, x, labels, c)
+    assert ours == pytest.approx(theirs, rel=1e-3)
+    assert np.isfinite([step.objective for step in history]).all()
+    assert [step.iteration for step in history] == list(range(1, len(history) + 1))
+    assert history[-1].objective == pytest.approx(ours, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(("images", "features"), [*SHAPES, (100, 100)])
+def test_never_stops_early(images, features, seed):
+    """The default tolerance against a hundred times more iterations, on many problems."""
+    x, labels = toy_problem(images, features, seed=seed)
+    gram = gram_of(x)
+    for c in (1e-3, 0.1, 10.0):
+        found = fit_svm(gram, labels, 4, c)[1][-1].objective
+        best = fit_svm(gram, labels, 4, c, tolerance=1e-13, max_iterations=5000)[1][-1].objective
+        assert best * (1 - 1e-9) <= found <= best * (1 + 1e-3)
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_gradient_is_zero_at_the_solution(images, features):
+    x, labels = toy_problem(images, features)
+    c = 0.05
+    dual, _ = fit_svm(gram_of(x), labels, 4, c, tolerance=1e-15, max_iterations=5000)
+    weights = exact_weights(x, dual)
+    targets = one_vs_rest_targets(labels, 4)
+    pull = 2 * c * targets * np.maximum(0, 1 - targets * (x.astype(np.float64) @ weights + dual.intercept))
+    np.testing.assert_allclose(x.astype(np.float64).T @ pull, weights, atol=1e-5 * np.abs(weights).max())
+    np.testing.assert_allclose(pull.sum(axis=0), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_start_at_another_solution(images, features):
+    x, labels = toy_problem(images, features)
+    gram = gram_of(x)
+    other, _ = fit_svm(gram, labels, 4, 0.01)
+    before = other.coefficients.copy()
+    cold, _ = fit_svm(gram, labels, 4, 0.1, tolerance=1e-12, max_iterations=5000)
+    warm, _ = fit_svm(gram, labels, 4, 0.1, other, tolerance=1e-12, max_iterations=5000)
+    np.testing.assert_allclose(warm.coefficients, cold.coefficients, atol=1e-5 * np.abs(cold.coefficients).max())
+    np.testing.assert_allclose(warm.intercept, cold.intercept, atol=1e-5)
+    assert np.array_equal(other.coefficients, before), "the start is left as it was"
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_coefficients_of_a_class_add_up_to_zero(images, features):
+    x, labels = toy_problem(images, features)
+    dual, _ = fit_svm(gram_of(x), labels, 4, 1.0)
+    np.testing.assert_allclose(dual.coefficients.sum(axis=0), 0, atol=1e-10 * np.abs(dual.coefficients).sum())
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_scores_from_weights_and_from_the_gram_matrix(images, features):
+    x, labels = toy_problem(images, features)
+    gram = gram_of(x)
+    dual, _ = fit_svm(gram, labels, 4, 0.1)
+    model = linear_model(x, dual)
+    assert model.weights.shape == (features, 4)
+    assert svm_scores(x, model).dtype == np.float32
+    np.testing.assert_allclose(svm_scores(x, model), gram @ dual.coefficients + dual.intercept, atol=1e-4)
+
+
+def test_gram_matrix_is_left_as_it_was():
+    x, labels = toy_problem(60, 20)
+    gram = gram_of(x)
+    before = gram.copy()
+    fit_svm(gram, labels, 4, 1.0)
+    assert np.array_equal(gram, before)
+
+
+def test_class_without_images():
+    """Its scores are -1 everywhere, and it does not keep the others from settling."""
+    x, labels = toy_problem(60, 120)
+    dual, history = fit_svm(gram_of(x), labels, 5, 0.1)
+    np.testing.assert_allclose(svm_scores(x, linear_model(x, dual))[:, 4], -1, atol=1e-5)
+    assert len(history) < 200
+
+
+def test_stochastic_steps_come_nearer():
+    x, labels = toy_problem(240, 25)
+    c = 0.01
+    steps = [50, 500, 5000, 50_000]
+    models = stochastic_svm(x, labels, 4, c, steps, seed=0)
+    assert len(models) == len(steps)
+    objectives = [naive_objective(*model, x, labels, c) for model in models]
+    dual, _ = fit_svm(gram_of(x), labels, 4, c, tolerance=1e-10, max_iterations=5000)
+    best = naive_objective(exact_weights(x, dual), dual.intercept, x, labels, c)
+    excess = np.array(objectives) / best - 1
+    assert np.all(np.diff(excess) < 0)
+    assert 0 < excess[-1] < 0.05
+
+
+def test_stochastic_steps_are_counted_from_the_start():
+    """The model after 300 steps does not depend on the other numbers that are asked for."""
+    x, labels = toy_problem(100, 10)
+    alone = stochastic_svm(x, labels, 4, 0.1, [300], seed=0)[0]
+    among = stochastic_svm(x, labels, 4, 0.1, [7, 100, 300, 900], seed=0)[2]
+    np.testing.assert_allclose(alone.weights, among.weights, atol=1e-6)
+
+
+def test_stochastic_seed():
+    x, labels = toy_problem(100, 10)
+
+    def weights(seed):
+        model: LinearModel = stochastic_svm(x, labels, 4, 0.1, [250], seed)[0]
+        return model.weights.tobytes() + model.intercept.tobytes()
+
+    assert weights(1) == weights(1)
+    assert weights(1) != weights(2)

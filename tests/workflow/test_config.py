@@ -1,0 +1,483 @@
+import copy
+import math
+import re
+
+import pytest
+import yaml
+from clones import ROOT, run_python, snakemake
+from jsonschema import Draft202012Validator
+from snakemake.utils import update_config
+
+from planning import config as planning
+from planning import config_docs
+
+SCHEMA = planning.read_yaml(ROOT / "config.schema.yaml")
+CONFIG = planning.read_yaml(ROOT / "config.yaml")
+DEMO = planning.read_yaml(ROOT / "config.demo.yaml")
+
+
+def merged(*overlays):
+    config = copy.deepcopy(CONFIG)
+    for overlay in overlays:
+        update_config(config, copy.deepcopy(overlay))
+    return config
+
+
+def error_of(config):
+    """The message that a configuration is refused with."""
+    with pytest.raises(planning.ConfigError) as caught:
+        planning.checked_config(config, SCHEMA)
+    return str(caught.value)
+
+
+def with_value(place, value, config):
+    """A copy of the configuration in which the key at the dotted place has another value."""
+    config = copy.deepcopy(config)
+    *parents, last = place.split("/")
+    part = config
+    for key in parents:
+        part = part.setdefault(key, {})
+    part[last] = value
+    return config
+
+
+# The schema and the two configurations
+
+
+def keys(part, place="config"):
+    """Every key that the schema describes: place, what stands there, and the same with references filled in."""
+    for key, unresolved in config_docs.resolved(part, SCHEMA).get("properties", {}).items():
+        full = config_docs.resolved(unresolved, SCHEMA)
+        yield f"{place}.{key}", unresolved, full
+        yield from keys(full, f"{place}.{key}")
+
+
+def all_keys():
+    yield from keys(SCHEMA)
+    yield from keys(SCHEMA["$defs"]["study"], "study")
+    yield from keys(SCHEMA["$defs"]["experiment"], "experiment")
+    yield from keys(SCHEMA["$defs"]["kmeans_options"], "options")
+
+
+def defaults(part):
+    """The configuration that the schema's defaults make."""
+    full = config_docs.resolved(part, SCHEMA)
+    if "default" in full:
+        return full["default"]
+    return {key: defaults(value) for key, value in full.get("properties", {}).items() if key != "studies"}
+
+
+def schema_objects(part, place="schema"):
+    """Every part of the schema that lists the keys of a mapping."""
+    if isinstance(part, dict):
+        if isinstance(part.get("properties"), dict):
+            yield place, part
+        for key, value in part.items():
+            yield from schema_objects(value, f"{place}.{key}")
+    if isinstance(part, list):
+        for value in part:
+            yield from schema_objects(value, place)
+
+
+def test_schema_is_a_schema():
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_config_holds_the_defaults():
+    assert {key: value for key, value in CONFIG.items() if key != "studies"} == defaults(SCHEMA)
+
+
+def test_every_key_is_described():
+    found = list(all_keys())
+    assert len(found) > 60
+    assert [place for place, _, full in found if not full.get("description")] == []
+
+
+def test_defaults_are_valid():
+    with_default = [(place, part, full["default"]) for place, part, full in all_keys() if "default" in full]
+    assert len(with_default) > 50
+    for place, part, default in with_default:
+        assert not list(Draft202012Validator(part | {"$defs": SCHEMA["$defs"]}).iter_errors(default)), place
+
+
+def test_every_option_has_a_default():
+    # Only what a study says of itself has none.
+    without = {place for place, _, full in all_keys() if "default" not in full and "properties" not in full}
+    assert {place.split(".")[0] for place in without - {"config.studies"}} == {"study", "experiment"}
+
+
+def test_schema_allows_no_unknown_key_anywhere():
+    # The options of kmeans are listed once and closed where they are used; an `if` only asks.
+    open_on_purpose = {"schema.$defs.kmeans_options", "schema.$defs.experiment.allOf.if"}
+    for place, part in schema_objects(SCHEMA):
+        if place not in open_on_purpose:
+            closed = part.get("additionalProperties", part.get("unevaluatedProperties"))
+            assert closed is False, place
+    assert SCHEMA["properties"]["kmeans"]["unevaluatedProperties"] is False
+
+
+@pytest.mark.parametrize("overlays", [[], [DEMO]], ids=["config.yaml", "config.demo.yaml"])
+def test_shipped_configurations_pass(overlays):
+    checked = planning.checked_config(merged(*overlays), SCHEMA)
+    assert set(checked["studies"]) == ({"photos", "mnist5k"} if overlays else {"stl10", "mnist"})
+
+
+def test_checking_changes_no_option():
+    config = merged(DEMO)
+    before = copy.deepcopy(config)
+    planning.checked_config(config, SCHEMA)
+    assert config == before
+
+
+def test_documentation_is_up_to_date():
+    process = run_python("workflow_scripts/planning/config_docs.py", "--check", cwd=ROOT)
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_outdated_documentation_is_refused_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(config_docs, "ROOT", tmp_path)
+    monkeypatch.setattr(config_docs, "PAGE", tmp_path / "configuration.md")
+    (tmp_path / "config.schema.yaml").write_text((ROOT / "config.schema.yaml").read_text())
+    with pytest.raises(SystemExit, match=r"^configuration\.md is out of date: run python .*config_docs\.py$"):
+        config_docs.main(["--check"])
+    config_docs.main([])
+    config_docs.main(["--check"])
+
+
+# Malformed configurations: place, value, and what the message must say
+
+OWN = "studies/photos/experiments/kmeans"
+STRIDE8 = "studies/photos/experiments/kmeans_stride8"
+COATES = "studies/photos/experiments/kmeans_coates"
+MD5 = "91f7769df0f17e558f3565bffb0c7dfb"
+
+MALFORMED = [
+    # unknown and misspelt keys, on every level
+    ("kmean", {}, r"^the configuration: unknown key 'kmean'; did you mean 'kmeans'\?"),
+    ("rounds", 3, r"^the configuration: unknown key 'rounds'; known keys: data, kmeans,"),
+    ("data/imagenet", {}, r"^data: unknown key 'imagenet'; known keys: stl10, mnist"),
+    ("data/photos/train_image", 1, r"^data\.photos: unknown key 'train_image'; did you mean 'train_images'\?"),
+    ("data/stl10/members/trainX.bin", MD5, r"^data\.stl10\.members: unknown key .* did you mean 'train_X\.bin'\?"),
+    ("data/mnist/files/other.gz", MD5, r"^data\.mnist\.files: unknown key 'other\.gz'; known keys: train-images"),
+    ("kmeans/centroid", 10, r"^kmeans: unknown key 'centroid'; did you mean 'centroids'\?"),
+    ("evaluation/topk", 5, r"^evaluation: unknown key 'topk'; did you mean 'top_k'\?"),
+    ("figures/perplexities", 5, r"^figures: unknown key 'perplexities'; did you mean 'perplexity'\?"),
+    ("studies/photos/seed", [0], r"^studies\.photos: unknown key 'seed'; did you mean 'seeds'\?"),
+    (f"{OWN}/patchsize", 6, r"^studies\.photos\.experiments\.kmeans: unknown key 'patchsize'; did you .* 'patch_size'"),
+    (f"{OWN}/learning_rate", 0.1, r"^studies\.photos\.experiments\.kmeans: unknown key 'learning_rate'; known keys:"),
+    ("kmeans/1", 1, r"^kmeans: unknown key '1'; known keys:"),
+    # missing keys
+    ("studies/photos", {"dataset": "photos"}, r"^studies\.photos: the key 'seeds' is missing; add it"),
+    ("studies/photos/experiments/extra", {"stride": 8}, r"\.extra: the key 'method' is missing; add it"),
+    ("evaluation", {"top_k": 3}, r"^evaluation: the key 'bootstrap_samples' is missing; add it"),
+    # wrong types
+    ("kmeans", [], r"^kmeans: \[\] is a list; expected a mapping of keys"),
+    ("studies", "photos", r"^studies: 'photos' is text; expected a mapping of keys"),
+    ("kmeans/patch_size", "22", r"^kmeans\.patch_size: '22' is text; expected a whole number"),
+    (
+        "kmeans/patch_size",
+        22.5,
+        r"^kmeans\.patch_size: 22\.5 is a number with a decimal point; expected a whole number",
+    ),
+    (
+        "kmeans/centroids",
+        1600.0,
+        r"^kmeans\.centroids: 1600\.0 is a number with a decimal point; expected a whole number",
+    ),
+    ("kmeans/iterations", True, r"^kmeans\.iterations: true is true or false; expected a whole number"),
+    ("kmeans/tolerance", True, r"^kmeans\.tolerance: true is true or false; expected a number"),
+    ("kmeans/folds", 1, r"^kmeans\.folds: 1 is a whole number; expected true or false"),
+    ("kmeans/folds", "yes please", r"^kmeans\.folds: 'yes please' is text; expected true or false"),
+    ("kmeans/tolerance", "1e-3", r"^kmeans\.tolerance: '1e-3' is text; expected a number .*write 1\.0e-3"),
+    ("kmeans/svm_c", 0.1, r"^kmeans\.svm_c: 0\.1 is a number with a decimal point; expected a list"),
+    ("kmeans/svm_c", ["1e-3"], r"^kmeans\.svm_c\.0: '1e-3' is text; expected a number .*write 1\.0e-3"),
+    ("kmeans/image_size", "large", r"^kmeans\.image_size: 'large' is not valid; expected a whole number .* or native"),
+    (
+        "kmeans/image_size",
+        96.0,
+        r"^kmeans\.image_size: 96\.0 is not valid; expected a whole number of at least 2 or nat",
+    ),
+    ("data/stl10/test_images", "some", r"^data\.stl10\.test_images: 'some' is not valid; expected a whole .* or all"),
+    ("studies/photos/title", 7, r"^studies\.photos\.title: 7 is a whole number; expected text"),
+    ("studies/photos/seeds", 0, r"^studies\.photos\.seeds: 0 is a whole number; expected a list"),
+    ("studies/photos/seeds", [0, True], r"^studies\.photos\.seeds\.1: true is true or false; expected a whole number"),
+    # out of range
+    ("kmeans/patch_size", 1, r"^kmeans\.patch_size: 1 is out of range; it must be at least 2"),
+    ("kmeans/centroids", 1, r"^kmeans\.centroids: 1 is out of range; it must be at least 2"),
+    ("kmeans/stride", 0, r"^kmeans\.stride: 0 is out of range; it must be at least 1"),
+    ("kmeans/contrast_constant", 0, r"^kmeans\.contrast_constant: 0 is out of range; it must be greater than 0"),
+    (
+        "kmeans/whitening_epsilon",
+        [1.0, -1.0],
+        r"^kmeans\.whitening_epsilon\.1: -1\.0 is out of range; .* greater than 0",
+    ),
+    ("kmeans/tolerance", 1, r"^kmeans\.tolerance: 1 is out of range; it must be less than 1"),
+    ("evaluation/top_k", 11, r"^evaluation\.top_k: 11 is out of range; it must be at most 10"),
+    (
+        "evaluation/bootstrap_samples",
+        99,
+        r"^evaluation\.bootstrap_samples: 99 is out of range; it must be at least 100",
+    ),
+    ("evaluation/confidence", 1.0, r"^evaluation\.confidence: 1\.0 is out of range; it must be less than 1"),
+    ("data/photos/split_seed", -1, r"^data\.photos\.split_seed: -1 is out of range; it must be at least 0"),
+    ("studies/photos/seeds", [2**32], r"^studies\.photos\.seeds\.0: 4294967296 is out of range; it must be at most"),
+    ("studies/photos/title", "", r"^studies\.photos\.title: '' is out of range; the number of characters must be at"),
+    ("studies/photos/title", "x" * 81, r"^studies\.photos\.title: 'x+ \.\.\. is out of range; .* must be at most 80"),
+    # numbers that are none
+    ("kmeans/tolerance", math.nan, r"^kmeans\.tolerance: nan is not a finite number; expected a number"),
+    (
+        "kmeans/contrast_constant",
+        math.inf,
+        r"^kmeans\.contrast_constant: inf is not a finite number; expected a number",
+    ),
+    ("kmeans/svm_c", [0.1, math.inf], r"^kmeans\.svm_c\.1: inf is not a finite number; expected a number"),
+    ("kmeans/whitening_epsilon", [math.nan], r"^kmeans\.whitening_epsilon\.0: nan is not a finite number"),
+    ("kmeans/iterations", math.inf, r"^kmeans\.iterations: inf is not a finite number; expected a whole number"),
+    ("kmeans/image_size", math.nan, r"^kmeans\.image_size: nan is not valid; expected a whole number"),
+    ("evaluation/confidence", math.nan, r"^evaluation\.confidence: nan is not a finite number; expected a number"),
+    ("figures/perplexity", math.inf, r"^figures\.perplexity: inf is not a finite number; expected a number"),
+    (f"{OWN}/tolerance", math.nan, r"^studies\.photos\.experiments\.kmeans\.tolerance: nan is not a finite number"),
+    # null where something must be
+    ("kmeans", None, r"^kmeans: null is empty; expected a mapping of keys"),
+    ("kmeans/patch_size", None, r"^kmeans\.patch_size: null is empty; expected a whole number"),
+    ("data/photos", None, r"^data\.photos: null is empty; expected a mapping of keys"),
+    ("studies", None, r"^studies: null is empty; expected a mapping of keys"),
+    ("studies/photos/baseline", None, r"^studies\.photos\.baseline: null is empty; expected text"),
+    ("studies/photos/experiments", None, r"^studies\.photos\.experiments: null is empty; expected a mapping"),
+    ("studies", {"photos": None}, r"^studies: every study is null; keep at least one"),
+    (
+        "studies/photos/experiments",
+        {"kmeans": None},
+        r"^studies\.photos\.experiments: every .* null; keep at least one",
+    ),
+    # unknown names
+    (
+        "studies/photos/dataset",
+        "cifar",
+        r"^studies\.photos\.dataset: 'cifar' is not known; choose one of stl10, mnist,",
+    ),
+    (
+        f"{OWN}/method",
+        "cnn",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'cnn' is not known; choose one of kmeans",
+    ),
+    (
+        "kmeans/initialization",
+        "kmeans++",
+        r"^kmeans\.initialization: 'kmeans\+\+' is not known; .* random, k-means\+\+",
+    ),
+    ("kmeans/precision", "float16", r"^kmeans\.precision: 'float16' is not known; choose one of auto, float32"),
+    ("studies/photos/baseline", "cnn", r"^studies\.photos\.baseline: there is no experiment 'cnn'; known: kmeans,"),
+    (OWN, None, r"^studies\.photos\.baseline: there is no experiment 'kmeans'; known: kmeans_stride8, kmeans_coates"),
+    # bases
+    (
+        f"{STRIDE8}/base",
+        "other",
+        r"^studies\.photos\.experiments\.kmeans_stride8\.base: .* no other experiment 'other'",
+    ),
+    (
+        f"{STRIDE8}/base",
+        "kmeans_stride8",
+        r"stride8\.base: there is no other experiment .*; known: kmeans, kmeans_coates",
+    ),
+    (
+        f"{OWN}/base",
+        "kmeans_coates",
+        r"kmeans\.patch_images: the centroids come from .* remove patch_images, or the base",
+    ),
+    (
+        f"{STRIDE8}/patch_size",
+        6,
+        r"stride8\.patch_size: the centroids come .* 'kmeans'; remove patch_size, or the base",
+    ),
+    (
+        f"{STRIDE8}/whitening_epsilon",
+        [1.0],
+        r"stride8\.whitening_epsilon: the centroids come from the base 'kmeans'; rem",
+    ),
+    (
+        "studies/photos/experiments/extra",
+        {"method": "kmeans", "base": "kmeans_stride8"},
+        r"extra\.base: 'kmeans_stride8' has a base itself; name 'kmeans' instead",
+    ),
+    (f"{STRIDE8}/base", None, r"stride8\.base: null is empty; expected text"),
+    # names
+    ("studies/my study", {}, r"^studies: 'my study' is not allowed here; expected lower-case letters, digits and"),
+    ("studies/a;rm -rf b", {}, r"^studies: 'a;rm -rf b' is not allowed here; expected lower-case letters"),
+    ("studies/..", {}, r"^studies: '\.\.' is not allowed here; expected lower-case letters"),
+    ("studies/photos\n", {}, r"^studies: 'photos\\n' is not allowed here; expected lower-case letters"),
+    ("studies/Photos", {}, r"^studies: 'Photos' is not allowed here; expected lower-case letters"),
+    ("studies/report", {}, r"^studies: the name 'report' is reserved; choose another"),
+    ("studies/logs", None, r"^studies: the name 'logs' is reserved; choose another"),
+    ("studies/" + "x" * 41, None, r"^studies: 'x+' is out of range; the number of characters must be at most 40"),
+    (
+        "studies/photos/experiments/k-means",
+        {},
+        r"^studies\.photos\.experiments: 'k-means' is not allowed here; expected",
+    ),
+    (
+        "studies/photos/experiments/2kmeans",
+        {},
+        r"^studies\.photos\.experiments: '2kmeans' is not allowed here; expected",
+    ),
+    # lists
+    (
+        "studies/photos/seeds",
+        [],
+        r"^studies\.photos\.seeds: \[\] is out of range; the number of entries must be at least",
+    ),
+    (
+        "kmeans/whitening_epsilon",
+        [],
+        r"^kmeans\.whitening_epsilon: \[\] is out of range; the number of entries must be",
+    ),
+    ("kmeans/svm_c", [], r"^kmeans\.svm_c: \[\] is out of range; the number of entries must be at least 1"),
+    (
+        "studies/photos/experiments",
+        {},
+        r"^studies\.photos\.experiments: \{\} is out of range; the number of keys must be",
+    ),
+    ("studies/photos/seeds", [0, 1, 0], r"^studies\.photos\.seeds: \[0, 1, 0\] names an entry twice; remove one"),
+    ("kmeans/whitening_epsilon", [1, 1.0], r"^kmeans\.whitening_epsilon: \[1, 1\.0\] names an entry twice; remove one"),
+    ("kmeans/svm_iterations", [5, 5], r"^kmeans\.svm_iterations: \[5, 5\] names an entry twice; remove one"),
+    # sizes that do not fit
+    (
+        "studies/mnist5k/experiments/kmeans/folds",
+        True,
+        r"kmeans\.folds: the data set mnist5k has no folds; set it to fals",
+    ),
+    (f"{OWN}/patch_size", 97, r"kmeans\.patch_size: 97 is larger than the images \(96 pixels\); choose at most 95"),
+    (f"{COATES}/patch_size", 33, r"coates\.patch_size: 33 is larger than the images \(32 pixels\); choose at most 31"),
+    (
+        f"{COATES}/patch_size",
+        32,
+        r"coates\.patch_size: 32 leaves one patch in an image of 32 pixels.*; choose at most 31",
+    ),
+    ("kmeans/patch_size", 97, r"\.patch_size: 97 is larger than the images"),
+    (f"{OWN}/stride", 75, r"kmeans\.stride: 75 leaves fewer than 2 x 2 patches of 22 .* of 96; choose at most 74"),
+    (
+        f"{STRIDE8}/stride",
+        96,
+        r"kmeans_stride8\.stride: 96 leaves fewer than 2 x 2 patches of 22 .*; choose at most 74",
+    ),
+    (f"{COATES}/centroids", 32001, r"coates\.centroids: 32001 is more than the 32000 patches .*; choose at most that"),
+    (
+        f"{OWN}/patch_images",
+        2001,
+        r"kmeans\.patch_images: 2001 is more than the 2000 unlabeled images of photos; choose",
+    ),
+    # addresses and checksums
+    (
+        "data/stl10/url",
+        "ftp://example.org/stl10",
+        r"^data\.stl10\.url: 'ftp:.*' is not allowed here; expected an http://",
+    ),
+    (
+        "data/stl10/url",
+        "/data/stl10",
+        r"^data\.stl10\.url: '/data/stl10' is not allowed here; expected .* file:// address",
+    ),
+    (
+        "data/stl10/url",
+        "file:///my data",
+        r"^data\.stl10\.url: 'file:///my data' is not allowed here; .* without spaces",
+    ),
+    ("data/mnist/url", "http://a/';reboot'", r"^data\.mnist\.url: .* is not allowed here; .* without spaces, quotes"),
+    ("data/mnist/url", "http://a/b\n", r"^data\.mnist\.url: 'http://a/b\\n' is not allowed here"),
+    ("data/mnist/mirrors", ["http://a/$(id)"], r"^data\.mnist\.mirrors\.0: .* is not allowed here; expected an http"),
+    ("data/mnist/mirrors", "http://a", r"^data\.mnist\.mirrors: 'http://a' is text; expected a list"),
+    ("data/stl10/files/stl10_binary.tar.gz", "abc", r"^data\.stl10\.files\.stl10_binary\.tar\.gz: 'abc' .* an MD5 sum"),
+    ("data/stl10/members/test_X.bin", MD5.upper(), r"^data\.stl10\.members\.test_X\.bin: '91F7.*' .* an MD5 sum"),
+    ("data/stl10/members/test_X.bin", None, r"^data\.stl10\.members\.test_X\.bin: null is empty; expected text"),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"), MALFORMED, ids=[f"{case[0]}={case[1]!r}"[:60] for case in MALFORMED]
+)
+def test_malformed_configuration_is_refused_in_one_line(place, value, message):
+    found = error_of(with_value(place, value, merged(DEMO)))
+    assert len(found.splitlines()) == 1
+    assert len(found) < 400
+    assert re.search(message, found), found
+
+
+def test_unhashable_and_odd_yaml_is_refused_in_one_line():
+    for text in ("kmeans: {patch_size: 2020-01-01}", "{2020-01-01: 3}", "studies: {1: null}", "kmeans: {? [1] : 2}"):
+        try:
+            overlay = yaml.safe_load(text)
+        except yaml.YAMLError:
+            continue
+        assert len(error_of(merged(overlay)).splitlines()) == 1
+
+
+@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", "kmeans", "evaluation", "figures"])
+def test_removing_any_key_is_refused(place):
+    config = merged(DEMO)
+    part = config
+    for key in place.split("/") if place else []:
+        part = part[key]
+    for key in part:
+        broken = copy.deepcopy(config)
+        holder = broken
+        for step in place.split("/") if place else []:
+            holder = holder[step]
+        del holder[key]
+        assert f"the key {key!r} is missing" in error_of(broken)
+
+
+def test_mappings_refuse_an_unknown_key():
+    def mappings(part, place):
+        if isinstance(part, dict):
+            yield place
+            for key, value in part.items():
+                yield from mappings(value, [*place, key])
+
+    config = merged(DEMO)
+    places = ["/".join([*place, "zzz"]) for place in mappings(config, [])]
+    assert len(places) > 20
+    for place in places:
+        assert "zzz" in error_of(with_value(place, 1, config))
+
+
+def test_option_of_experiment_is_its_own_then_its_bases_then_the_methods():
+    config = planning.checked_config(merged(DEMO), SCHEMA)
+    own = planning.experiment_options(config, "photos", "kmeans_stride8")
+    assert (own["stride"], own["centroids"], own["contrast_constant"]) == (8, 200, 10.0)
+    assert own["svm_iterations"] == []  # of the method: the base passes on only what its centroids depend on
+
+
+def test_command_line_quotes_every_value():
+    assert planning.command_line({"a_b": ["x y", 1], "c": 1.0e-4}, ("a_b", "c")) == "--a-b 'x y' 1 --c 0.0001"
+
+
+# The same through Snakemake
+
+
+@pytest.mark.parametrize(
+    ("overlay", "line"),
+    [
+        ({"kmeans": {"patch_size": "22"}}, "config error: kmeans.patch_size: '22' is text; expected a whole number"),
+        (
+            {"studies": {"stl10": {"baseline": "cnn"}}},
+            "config error: studies.stl10.baseline: there is no experiment 'cnn'",
+        ),
+    ],
+)
+def test_snakemake_stops_with_one_line(tmp_path, overlay, line):
+    process = snakemake(ROOT, tmp_path, overlay, "-n")
+    assert process.returncode == 1
+    assert all(text.startswith("Config file") for text in process.stdout.splitlines()), process.stdout
+    assert [text for text in process.stderr.splitlines() if text.startswith(line)] == [process.stderr.splitlines()[-1]]
+    assert "Traceback" not in process.stderr
+    # Snakemake itself says which profile it reads, and nothing else is said.
+    others = process.stderr.splitlines()[:-1]
+    assert all(text.startswith("Using workflow specific profile") for text in others), others
+    assert not (tmp_path / "results").exists()
+
+
+def test_numbers_given_with_config_are_refused(tmp_path):
+    # docs/configuration.md says so: Snakemake passes what stands inside a section as text.
+    process = snakemake(ROOT, tmp_path, {}, "-n", "--config", "kmeans={patch_size: 20}")
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1].startswith("config error: kmeans.patch_size: '20' is text")

@@ -1,0 +1,354 @@
+"""The graph of jobs: the test set stays sealed, rules and programs belong together, an entry is an experiment."""
+
+import ast
+import copy
+import re
+import sys
+
+import pytest
+import yaml
+from clones import ROOT, snakemake
+from snakemake.utils import update_config
+
+from planning.digest import local_modules
+
+SCRIPTS = ROOT / "workflow_scripts"
+PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")}
+DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
+SEALED = "test_labels.h5"
+
+# What a package is called in conda-forge, where that is not the name it is imported by.
+CONDA_PACKAGES = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "snakemake": "snakemake-minimal",
+    "torch": "pytorch",
+    "yaml": "pyyaml",
+}
+
+
+@pytest.fixture(scope="module")
+def demo(build_dag):
+    return build_dag(DEMO)
+
+
+@pytest.fixture(scope="module")
+def published(build_dag):
+    return build_dag({})
+
+
+@pytest.fixture(scope="module", params=["demo", "published"])
+def dag(request):
+    return request.getfixturevalue(request.param)
+
+
+def demo_with(**studies):
+    """The demo's configuration with changes of its studies."""
+    config = copy.deepcopy(DEMO)
+    update_config(config, {"studies": studies})
+    return config
+
+
+def jobs_of(dag, *rules, **wildcards):
+    return [
+        job
+        for job in dag["jobs"]
+        if (not rules or job["rule"] in rules) and wildcards.items() <= job["wildcards"].items()
+    ]
+
+
+def files_behind(dag, files):
+    """The files themselves and everything that they are made from."""
+    inputs_of = {output: job["inputs"] for job in dag["jobs"] for output in job["outputs"]}
+    found, waiting = set(), list(files)
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += inputs_of.get(file, [])
+    return found
+
+
+def paths(dag):
+    return {path for job in dag["jobs"] for path in [*job["inputs"], *job["outputs"]]}
+
+
+# The seal
+
+
+def test_graph_is_complete(dag):
+    used = {job["rule"] for job in dag["jobs"]}
+    assert {"all", "evaluated", "evaluate", "predict", "train_svm", "learn_centroids", "render_report"} <= used
+    produced = {output for job in dag["jobs"] for output in job["outputs"]}
+    assert all((ROOT / file).is_file() for file in paths(dag) - produced)
+
+
+def test_only_evaluate_takes_test_labels(dag):
+    takers = {job["rule"] for job in dag["jobs"] if any(SEALED in file for file in job["inputs"])}
+    assert takers == {"evaluate"}
+    makers = {job["rule"] for job in dag["jobs"] if any(SEALED in file for file in job["outputs"])}
+    assert makers
+    assert all(rule.startswith("prepare_") for rule in makers)
+
+
+def test_no_job_takes_the_folder_of_the_test_labels(dag):
+    sealed = [file for file in paths(dag) if file.endswith(SEALED)]
+    for job in dag["jobs"]:
+        for file in job["inputs"]:
+            assert not any(label.startswith(f"{file.rstrip('/')}/") for label in sealed), job["rule"]
+
+
+def test_nothing_that_evaluate_depends_on_has_seen_test_labels(dag):
+    evaluations = jobs_of(dag, "evaluate")
+    assert evaluations
+    results = {output for job in evaluations for output in job["outputs"]}
+    for job in evaluations:
+        labels = {file for file in job["inputs"] if SEALED in file}
+        assert len(labels) == 1
+        behind = files_behind(dag, set(job["inputs"]) - labels)
+        assert not [file for file in behind if SEALED in file]
+        assert not behind & results  # nor the results of any evaluation
+
+
+def test_no_result_of_a_run_has_seen_test_labels(dag):
+    """Models, scores, selections, predictions, features: every file in the folder of a run, and every embedding."""
+    in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
+    embeddings = {output for job in jobs_of(dag, "embed_tsne", "plot_tsne") for output in job["outputs"]}
+    for name in ("model.h5", "scores.npz", "selection.csv", "predictions.csv", "features.h5", "centroids.h5"):
+        assert any(file.endswith(name) for file in in_runs), name
+    evaluated = {output for job in jobs_of(dag, "evaluate") for output in job["outputs"]}
+    behind = files_behind(dag, in_runs | embeddings)
+    assert not [file for file in behind if SEALED in file]
+    assert not behind & evaluated
+
+
+def test_only_preparation_reads_downloads(dag):
+    """The archives hold the test labels too."""
+    for job in dag["jobs"]:
+        if any(file.startswith("resources/") for file in job["inputs"]):
+            assert job["rule"].startswith("prepare_"), job["rule"]
+
+
+def test_no_other_command_names_the_test_labels(dag):
+    for job in dag["jobs"]:
+        named = SEALED in (job["shell"] or "") or any(SEALED in value for value in job["params"].values())
+        assert not named or job["rule"] == "evaluate" or job["rule"].startswith("prepare_"), job["rule"]
+
+
+def test_no_other_rule_is_written_with_test_labels():
+    for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
+        rule = None
+        for line in path.read_text().splitlines():
+            if line and not line[0].isspace():  # outside any rule, or the start of one
+                match = re.match(r"(?:rule|checkpoint) (\w+):", line)
+                rule = match.group(1) if match else None
+            if "test_labels" in line:
+                assert rule == "evaluate" or str(rule).startswith("prepare_"), f"{path.name}: {line}"
+
+
+# Rules, programs, environments
+
+
+def commands(dag):
+    return {name: rule for name, rule in dag["rules"].items() if rule["shell"]}
+
+
+def test_rules_and_programs_have_the_same_names(demo):
+    assert set(commands(demo)) == PROGRAMS
+    assert set(demo["rules"]) - PROGRAMS == {"all", "evaluated"}
+    for name, rule in commands(demo).items():
+        assert rule["shell"].startswith(f"python {{SCRIPTS}}/{name}.py "), name
+
+
+def test_every_rule_says_what_it_needs(demo):
+    for name, rule in commands(demo).items():
+        assert len(rule["log"]) == 1, name
+        assert rule["shell"].endswith("2> {log}"), name
+        assert rule["conda"], name
+        assert "runtime" in rule["resources"], name
+        if name != "download":  # of which only the downloaded file counts, whatever code fetched it
+            assert "mem_mb" in rule["resources"], name
+            assert re.fullmatch("[0-9a-f]{16}", rule["params"]["code"]), name
+        assert ("gpu" in rule["resources"]) == ("--gpu {resources.gpu}" in rule["shell"]), name
+
+
+def test_every_wildcard_is_constrained(demo):
+    for name, rule in demo["rules"].items():
+        for output in rule["outputs"]:
+            for wildcard in re.findall(r"\{([^{}]*)\}", output):
+                assert "," in wildcard, f"{name}: {wildcard} in {output}"
+
+
+ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+
+
+def packages(path):
+    """The names of the packages that an environment asks for."""
+    return {line.split()[0] for line in yaml.safe_load(path.read_text())["dependencies"]}
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_is_pinned(path):
+    environment = yaml.safe_load(path.read_text())
+    assert set(environment) == {"channels", "dependencies"}
+    assert environment["channels"][0] == "conda-forge"
+    assert environment["channels"][-1] == "nodefaults"
+    for line in environment["dependencies"]:
+        # A minor version, or for TeX Live the day.
+        assert re.fullmatch(r"[a-z0-9_-]+ =(\d+\.\d+(\.\d+)*|20\d{6})", line), line
+    assert "python" in packages(path)
+    needs_bioconda = {"snakemake-minimal", "snakefmt"} & packages(path)
+    assert bool(needs_bioconda) == ("bioconda" in environment["channels"])
+
+
+def test_environments_agree_on_versions():
+    pins = {}
+    for path in ENVIRONMENTS:
+        for line in yaml.safe_load(path.read_text())["dependencies"]:
+            name, version = line.split()
+            assert pins.setdefault(name, version) == version, f"{path.name}: {line}"
+
+
+def test_gpu_environment_differs_in_pytorch_only():
+    cpu, gpu = packages(ROOT / "envs/train.yaml"), packages(ROOT / "envs/train-gpu.yaml")
+    assert (cpu - gpu, gpu - cpu) == ({"pytorch-cpu"}, {"pytorch-gpu"})
+
+
+def test_every_environment_exists(demo):
+    used = {rule["conda"] for rule in commands(demo).values()}
+    known = {str(path) for path in ENVIRONMENTS}
+    assert {str((ROOT / "rules" / path).resolve()) for path in used} <= known
+
+
+def installed_modules(program):
+    """Top-level names of what a program and its local modules import from outside Python, or run with -m."""
+    names = set()
+    for path in local_modules(SCRIPTS / f"{program}.py", SCRIPTS):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split(".")[0])
+            elif isinstance(node, ast.List | ast.Tuple):
+                words = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
+                names |= {words[i + 1] for i in range(len(words) - 1) if words[i] == "-m" and words[i + 1]}
+    local = {path.stem for path in SCRIPTS.iterdir()}
+    return names - set(sys.stdlib_module_names) - local
+
+
+@pytest.mark.parametrize("program", sorted(PROGRAMS))
+def test_environment_provides_what_the_program_imports(program, demo):
+    environment = ROOT / "rules" / demo["rules"][program]["conda"]
+    needed = {CONDA_PACKAGES.get(name, name) for name in installed_modules(program)}
+    assert needed - packages(environment) == set()
+
+
+def test_planning_environment_provides_what_planning_imports():
+    needed = set()
+    for path in (SCRIPTS / "planning").glob("*.py"):
+        needed |= installed_modules(str(path.relative_to(SCRIPTS).with_suffix("")))
+    assert {CONDA_PACKAGES.get(name, name) for name in needed} <= packages(ROOT / "envs/snakemake.yaml")
+
+
+# Entries of the configuration
+
+
+def test_null_leaves_no_trace(build_dag):
+    photos = {"experiments": {"kmeans_stride8": None}}
+    dag = build_dag(demo_with(mnist5k=None, photos=photos))
+    assert any(path.startswith("results/photos/kmeans/") for path in paths(dag))
+    assert not [path for path in paths(dag) if "mnist" in path or "stl10" in path or "kmeans_stride8" in path]
+    for job in dag["jobs"]:
+        if job["rule"] != "plot_rulegraph":  # which hands the whole configuration to Snakemake
+            assert "kmeans_stride8" not in (job["shell"] or ""), job["rule"]
+            assert "results/mnist5k" not in (job["shell"] or ""), job["rule"]
+    assert not jobs_of(dag, "download", "prepare_mnist5k", "prepare_stl10", "prepare_mnist")
+
+
+def test_an_entry_is_an_experiment(build_dag, demo):
+    entry = {"method": "kmeans", "base": "kmeans", "stride": 16}
+    dag = build_dag(demo_with(photos={"experiments": {"extra": entry}}))
+    assert all("extra" in path for path in paths(dag) - paths(demo))
+    assert paths(demo) <= paths(dag)
+    (evaluation,) = jobs_of(dag, "evaluate", study="photos")
+    seeds = DEMO["studies"]["photos"]["seeds"]
+    assert {f"results/photos/extra/seed{seed}/scores.npz" for seed in seeds} <= set(evaluation["inputs"])
+    assert not [path for path in evaluation["inputs"] if "extra" in path and "seed" not in path]
+    assert len(jobs_of(dag, "learn_centroids")) == len(jobs_of(demo, "learn_centroids"))
+
+
+def test_experiment_with_a_base_learns_no_centroids(dag):
+    assert not jobs_of(dag, "sample_patches", "fit_whitening", "learn_centroids", experiment="kmeans_stride8")
+    extractions = jobs_of(dag, "extract_features", experiment="kmeans_stride8")
+    assert extractions
+    for job in extractions:
+        study, run, epsilon = (job["wildcards"][name] for name in ("study", "run", "epsilon"))
+        assert f"results/{study}/kmeans/{run}/epsilon{epsilon}/centroids.h5" in job["inputs"]
+
+
+def test_folds_share_what_the_first_seed_learned(build_dag):
+    """Folds of an experiment that learns, and of one with a base; the first seed is the first of the list."""
+    photos = {"seeds": [3, 1], "experiments": {"kmeans_stride8": {"folds": True}}}
+    dag = build_dag(demo_with(mnist5k=None, photos=photos))
+    for experiment, learned in (("kmeans_coates", "kmeans_coates"), ("kmeans_stride8", "kmeans")):
+        folds = [
+            job
+            for job in jobs_of(dag, "train_svm", study="photos", experiment=experiment)
+            if job["wildcards"]["run"].startswith("fold")
+        ]
+        assert len(folds) == DEMO["data"]["photos"]["folds"]
+        for job in folds:
+            for file in job["inputs"]:
+                if file.endswith("features.h5"):
+                    assert file.startswith(f"results/photos/{experiment}/seed3/"), file
+                elif file.endswith("centroids.h5"):
+                    assert file.startswith(f"results/photos/{learned}/seed3/"), file
+                else:
+                    assert file == "results/photos/data/images.h5"
+    for job in dag["jobs"]:
+        if str(job["wildcards"].get("run")).startswith("fold"):
+            assert job["rule"] == "train_svm"
+
+
+def test_every_run_is_evaluated_once(published):
+    for study in ("stl10", "mnist"):
+        (evaluation,) = jobs_of(published, "evaluate", study=study)
+        scores = [file for file in evaluation["inputs"] if file.endswith("scores.npz")]
+        assert len(scores) == len(set(scores)) == len(jobs_of(published, "train_svm", study=study))
+
+
+@pytest.mark.parametrize("values", [[1.0e-5, 0.5, 3, 1.0e16]])
+def test_any_epsilon_makes_a_path(build_dag, values):
+    entry = {"whitening_epsilon": values}
+    dag = build_dag(demo_with(mnist5k=None, photos={"experiments": {"kmeans_coates": entry}}), targets=("evaluated",))
+    found = {job["wildcards"]["epsilon"] for job in jobs_of(dag, "learn_centroids", experiment="kmeans_coates")}
+    assert sorted(map(float, found)) == sorted(values)
+
+
+# The network
+
+NO_NETWORK = """
+import os, socket
+
+def refuse(*arguments, **options):
+    with open(os.environ["NETWORK_LOG"], "a") as file:
+        file.write(f"{arguments}\\n")
+    raise OSError("no network in this test")
+
+socket.getaddrinfo = socket.gethostbyname = socket.socket.connect = socket.create_connection = refuse
+"""
+
+
+def test_dry_run_needs_no_network(tmp_path):
+    """Neither the hosts of the data nor any other: each attempt to connect is written down and refused."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(NO_NETWORK)
+    log = tmp_path / "network.log"
+    closed = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    environment = closed | {"PYTHONPATH": str(tmp_path / "site"), "NETWORK_LOG": str(log)}
+    config = {"data": {"stl10": {"url": "http://stl10.invalid/files"}}}
+    process = snakemake(ROOT, tmp_path, config, "-n", environment=environment)
+    assert process.returncode == 0, process.stderr
+    assert re.search(r"^download +5$", process.stdout + process.stderr, re.MULTILINE)
+    assert not log.exists()

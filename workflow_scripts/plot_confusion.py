@@ -1,0 +1,42 @@
+"""Draw the confusion matrix of an experiment: of each true class, the part that every class is predicted for."""
+
+import argparse
+from collections.abc import Sequence
+
+from semisup.cli import run_program
+from semisup.plots import new_figure, save_figure
+from semisup.tables import read_table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--confusion", required=True, help="table of evaluate (CSV)")
+    parser.add_argument("--experiment", required=True)
+    parser.add_argument("--pdf", required=True)
+    parser.add_argument("--png", required=True)
+    options = parser.parse_args(arguments)
+
+    table = read_table(options.confusion).astype({"true": str, "predicted": str})
+    rows = table[(table["experiment"] == options.experiment) & table["run"].str.startswith("seed")]
+    names = list(dict.fromkeys(rows["true"]))
+    counts = rows.pivot_table(index="true", columns="predicted", values="images", aggfunc="sum").loc[names, names]
+    percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
+
+    figure = new_figure(4.2, 3.7)
+    axes = figure.add_subplot()
+    image = axes.imshow(percent, cmap="cividis", vmin=0, vmax=100)
+    for i, row in enumerate(percent):
+        for j, value in enumerate(row):
+            shade = "black" if value > 50 else "white"  # noqa: PLR2004 - half of the colour scale
+            axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=shade, fontsize=7)
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, label="% of the true class's images", shrink=0.8)
+    save_figure(figure, options.pdf, options.png)
+
+
+if __name__ == "__main__":
+    run_program(main)

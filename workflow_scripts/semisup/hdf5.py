@@ -1,0 +1,73 @@
+"""HDF5 files: opened with one-line errors, written whole or not at all."""
+
+import errno
+import os
+import shutil
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from semisup.cli import UserError
+from semisup.files import atomic_path
+
+SPARE_BYTES = 16_000_000  # room for what HDF5 still holds back, and for its own tables
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    Raises UserError if the file is missing, damaged or no HDF5 file, and if the block asks for what is not in it.
+    """
+    try:
+        # Finished files are never written to again, and some cluster file systems cannot lock.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (KeyError, OSError, RuntimeError) as error:
+        if not _raised_by_h5py(error):
+            raise
+        if isinstance(error, OSError) and error.errno:
+            raise UserError(f"{path}: {os.strerror(error.errno)}: check the path") from error
+        if isinstance(error, KeyError):
+            raise UserError(
+                f"{path} lacks what is needed ({error.args[0]}): give the right file, or delete it and run again"
+            ) from error
+        raise UserError(f"{path} is damaged or not an HDF5 file: delete it and run again") from error
+
+
+def _raised_by_h5py(error: Exception) -> bool:
+    """Tell whether h5py itself raised the error; a block may fail for reasons that have nothing to do with its file."""
+    return "h5py" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
+
+
+def require_space(folder: str | Path, size: int) -> None:
+    """Raise UserError unless `folder` has room for `size` bytes and a little more."""
+    free = shutil.disk_usage(folder).free
+    needed = size + SPARE_BYTES
+    if free < needed:
+        raise UserError(f"{folder} has {free / 1e6:.0f} MB free, but {needed / 1e6:.0f} MB are needed: make room there")
+
+
+@contextmanager
+def new_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """Yield an HDF5 file, open for writing; it appears under its name when the block ends without an error.
+
+    HDF5 cannot close a file on a full disk and crashes the process later on. So ask `require_space` before writing
+    much. For what this does not see (quotas, other writers), the space is given back before the file is closed.
+    Raises UserError if the disk is full.
+    """
+    with atomic_path(path) as temporary:
+        require_space(temporary.parent, 0)
+        with h5py.File(temporary, "w") as file:
+            try:
+                yield file
+                file.flush()
+            except BaseException as error:
+                os.truncate(temporary, 0)
+                if isinstance(error, OSError) and error.errno in DISK_FULL:
+                    raise UserError(f"{temporary.parent}: {os.strerror(error.errno)}: make room there") from error
+                raise

@@ -1,0 +1,67 @@
+"""One look for all figures: colour-blind-safe, legible in print, the same bytes for the same numbers."""
+
+import logging
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from semisup.files import atomic_path
+
+TEXT_WIDTH = 6.3  # inches: the width of the report's text
+# Okabe and Ito's palette, and two greys for the ninth and tenth class.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#7F7F7F", "#B8860B")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of that size in inches, in the style of the report."""
+    mpl.rcParams.update(
+        {
+            "font.size": 8,
+            "axes.titlesize": 8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "pdf.fonttype": 42,
+            "axes.prop_cycle": mpl.cycler(color=COLORS),
+        }
+    )
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
+    """Write the figure for the printed and for the HTML report. No dates, so equal figures are equal files."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would log every glyph
+    with atomic_path(pdf) as path:
+        figure.savefig(path, format="pdf", dpi=300, metadata={"CreationDate": None})
+    with atomic_path(png) as path:
+        figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
+
+
+def image_grid(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Arrange float tiles (n, C, h, w) in 0..1 row by row on white; returns (H, W, 3)."""
+    count, channels, height, width = tiles.shape
+    rows = -(-count // columns)
+    grid = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, 3))
+    for index, tile in enumerate(tiles):
+        y, x = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        grid[y : y + height, x : x + width] = np.broadcast_to(
+            tile, (3, height, width) if channels == 1 else tile.shape
+        ).transpose(1, 2, 0)
+    return grid
+
+
+def signed_tiles(vectors: np.ndarray, channels: int, size: int) -> np.ndarray:
+    """Turn signed vectors (n, C * size * size) into tiles (n, C, size, size): 0 is mid-grey, each to its own range."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    return (0.5 + vectors / (2 * np.maximum(largest, 1e-12))).reshape(-1, channels, size, size)
+
+
+def show_image(figure: Figure, position: tuple[int, int, int], image: np.ndarray, title: str = "") -> None:
+    """Put an image (H, W, 3) without axes into a subplot, its pixels sharp."""
+    axes = figure.add_subplot(*position)
+    axes.imshow(image, interpolation="nearest")
+    axes.set_axis_off()
+    if title:
+        axes.set_title(title)

@@ -1,0 +1,49 @@
+"""Typeset the report with latexmk and pdflatex, in a scratch folder, so that only the PDF is left."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from semisup.cli import UserError, run_program
+from semisup.files import atomic_path
+
+INSTALL = (
+    "apt-get install latexmk texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern, "
+    "or use --use-conda"
+)
+
+
+def typeset(tex: Path, pdf: Path) -> None:
+    """Run latexmk on `tex` and write `pdf`. Raises UserError where LaTeX is missing or the text does not compile."""
+    for program in ("latexmk", "pdflatex"):
+        if shutil.which(program) is None:
+            raise UserError(f"{program} is not installed: {INSTALL}; everything but {pdf} is already made")
+    with tempfile.TemporaryDirectory() as scratch:
+        command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", f"-outdir={scratch}", tex.name]
+        # A fixed date makes equal text an equal PDF.
+        environment = os.environ | {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
+        finished = subprocess.run(  # noqa: S603
+            command, cwd=tex.parent, env=environment, stdout=sys.stderr, stderr=sys.stderr, check=False
+        )
+        if finished.returncode:
+            raise UserError(f"LaTeX could not typeset {tex}: see the lines above that begin with '!'")
+        with atomic_path(pdf) as path:
+            shutil.copyfile(Path(scratch) / f"{tex.stem}.pdf", path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and typeset."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tex", type=Path, required=True)
+    parser.add_argument("--pdf", type=Path, required=True, help="file to write")
+    options = parser.parse_args(arguments)
+    typeset(options.tex, options.pdf.resolve())
+
+
+if __name__ == "__main__":
+    run_program(main)
