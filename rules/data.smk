@@ -1,27 +1,4 @@
 # Data sets: one HDF5 file with images, one with the sealed test labels.
-DATA = CONFIG["data"]
-
-
-def source_urls(wildcards):
-    source = DATA[wildcards.dataset]
-    return [
-        f"{folder.rstrip('/')}/{wildcards.file}"
-        for folder in [source["url"], *source["mirrors"]]
-    ]
-
-
-def member_checksums(dataset):
-    return [f"{name}={md5}" for name, md5 in DATA[dataset]["members"].items()]
-
-
-def size_options(dataset):
-    """Everything the configuration says of a data set but where it comes from, as command-line arguments."""
-    sizes = {
-        key: value
-        for key, value in DATA[dataset].items()
-        if key not in ("url", "mirrors", "files", "members")
-    }
-    return planning.command_line(sizes, tuple(sizes))
 
 
 rule download:

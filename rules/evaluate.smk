@@ -1,36 +1,6 @@
 # The sealed test set: `evaluate` is the only rule that takes test labels. Kaggle files need images only.
 
 
-def study_scores(wildcards):
-    return [
-        f"results/{wildcards.study}/{experiment}/{run}/scores.npz"
-        for experiment in experiments(wildcards.study)
-        for run in runs(wildcards.study, experiment)
-    ]
-
-
-def study_solver_scores(wildcards):
-    """The seeds' solver_iterations.npz of the experiments that ask for that table."""
-    return [
-        f"results/{wildcards.study}/{experiment}/{run}/solver_iterations.npz"
-        for experiment in experiments(wildcards.study)
-        if planning.experiment_options(CONFIG, wildcards.study, experiment).get(
-            "svm_iterations"
-        )
-        for run in runs(wildcards.study, experiment)
-        if run.startswith("seed")
-    ]
-
-
-def predictions():
-    """One Kaggle file for each experiment: that of its first seed."""
-    return [
-        f"results/{study}/{experiment}/{first_seed_run(study)}/predictions.csv"
-        for study in CONFIG["studies"]
-        for experiment in experiments(study)
-    ]
-
-
 rule evaluate:
     input:
         scores=study_scores,

@@ -1,80 +1,4 @@
 # Figures: PDF for the printed report, PNG for the HTML report. Computing and drawing are rules of their own.
-FIGURES = CONFIG["figures"]
-
-
-def kmeans_experiments(study):
-    """Experiments of the study that learn centroids of their own."""
-    return [
-        experiment
-        for name, experiment in planning.experiments_of_method(CONFIG, "kmeans")
-        if name == study
-        and planning.centroid_experiment(CONFIG, study, experiment) == experiment
-    ]
-
-
-def solver_experiments(study):
-    return [
-        experiment
-        for experiment in experiments(study)
-        if planning.experiment_options(CONFIG, study, experiment).get("svm_iterations")
-    ]
-
-
-def feature_experiments(study):
-    """Experiments whose runs hold features.h5."""
-    return [
-        experiment
-        for name, experiment in planning.experiments_of_method(CONFIG, "kmeans")
-        if name == study
-    ]
-
-
-def study_figures(study):
-    """Names of the study's figures, without folder and ending."""
-    return (
-        [f"patches_{experiment}" for experiment in kmeans_experiments(study)]
-        + [f"centroids_{experiment}" for experiment in kmeans_experiments(study)]
-        + [f"confusion_{experiment}" for experiment in experiments(study)]
-        + [
-            f"solver_iterations_{experiment}"
-            for experiment in solver_experiments(study)
-        ]
-        + [f"tsne_{name}" for name in ["pixels", *feature_experiments(study)]]
-    )
-
-
-def of_first_seed(path):
-    """An input function: a file of the experiment's first run."""
-    return (
-        lambda wildcards: f"results/{wildcards.study}/{wildcards.experiment}/{first_seed_run(wildcards.study)}/{path}"
-    )
-
-
-def first_seed_centroids(wildcards):
-    """The centroids of every candidate epsilon of the experiment's first run."""
-    options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-    return [
-        of_first_seed(f"epsilon{epsilon}/centroids.h5")(wildcards)
-        for epsilon in options["whitening_epsilon"]
-    ]
-
-
-def embedded_features(wildcards):
-    """Features to embed; none for raw pixels."""
-    if wildcards.representation == "pixels":
-        return []
-    return f"results/{wildcards.study}/{wildcards.representation}/{first_seed_run(wildcards.study)}/features.h5"
-
-
-def reported(name, result):
-    """Flag a PNG for the HTML report: report/captions/<kind>.rst is its caption."""
-    return report(
-        f"results/{{study}}/figures/{name}.png",
-        caption=f"../report/captions/{name.split('{')[0].rstrip('_')}.rst",
-        category="{study}",
-        subcategory="Figures",
-        labels={"result": result},
-    )
 
 
 rule plot_patches:
@@ -193,12 +117,8 @@ rule embed_tsne:
     params:
         code=code_digest("embed_tsne"),
         program=program("embed_tsne"),
-        features=lambda wildcards, input: (
-            f"--features {input.features}" if input.features else ""
-        ),
-        options=planning.command_line(
-            FIGURES, ("tsne_images", "perplexity", "neighbors")
-        ),
+        features=lambda wildcards, input: (f"--features {input.features}" if input.features else ""),
+        options=planning.command_line(FIGURES, ("tsne_images", "perplexity", "neighbors")),
     shell:
         "python {params.program:q} --images {input.images} {params.features} {params.options}"
         " --embedding {output.embedding} --clustering {output.clustering} 2> {log}"

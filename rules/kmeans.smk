@@ -2,35 +2,6 @@
 # Folds share the label-free part (everything up to the features) of the study's first seed.
 
 
-def centroids_file(wildcards):
-    """The centroids of this experiment, or of its base."""
-    experiment = planning.centroid_experiment(
-        CONFIG, wildcards.study, wildcards.experiment
-    )
-    return f"results/{wildcards.study}/{experiment}/{wildcards.run}/epsilon{wildcards.epsilon}/centroids.h5"
-
-
-def for_each_epsilon(name):
-    """An input function: the file of that name for each candidate epsilon, of the run that learned it."""
-
-    def files(wildcards):
-        options = planning.experiment_options(
-            CONFIG, wildcards.study, wildcards.experiment
-        )
-        experiment = wildcards.experiment
-        if name == "centroids.h5":
-            experiment = planning.centroid_experiment(
-                CONFIG, wildcards.study, experiment
-            )
-        folder = f"results/{wildcards.study}/{experiment}/{unsupervised_run(wildcards)}"
-        return [
-            f"{folder}/epsilon{epsilon}/{name}"
-            for epsilon in options["whitening_epsilon"]
-        ]
-
-    return files
-
-
 rule sample_patches:
     input:
         images="results/{study}/data/images.h5",
@@ -51,9 +22,7 @@ rule sample_patches:
     params:
         code=code_digest("sample_patches"),
         program=program("sample_patches"),
-        options=options_of(
-            "image_size", "patch_size", "patch_images", "patches_per_image"
-        ),
+        options=options_of("image_size", "patch_size", "patch_images", "patches_per_image"),
         seed=seed_of,
     shell:
         "python {params.program:q} --images {input.images} --patches {output.patches}"
@@ -112,9 +81,7 @@ rule learn_centroids:
     params:
         code=code_digest("learn_centroids"),
         program=program("learn_centroids"),
-        options=options_of(
-            "centroids", "initialization", "iterations", "tolerance", "precision"
-        ),
+        options=options_of("centroids", "initialization", "iterations", "tolerance", "precision"),
         seed=seed_of,
     shell:
         "python {params.program:q} --patches {input.patches} --whitening {input.whitening}"

@@ -1,60 +1,4 @@
 # The report: provenance, the text with its numbers, the PDF.
-import json
-
-REPORT_SOURCES = Path(workflow.basedir) / "report"
-
-
-def study_results(wildcards=None):
-    """Everything that the text of the report reads from the studies."""
-    files = []
-    for study in CONFIG["studies"]:
-        files += [
-            f"results/{study}/{table}.csv"
-            for table in ("metrics", "comparison", "per_class", "solver_iterations")
-        ]
-        files += [
-            f"results/{study}/figures/{name}.pdf" for name in study_figures(study)
-        ]
-        files += [
-            f"results/{study}/figures/clustering_{name}.csv"
-            for name in ["pixels", *feature_experiments(study)]
-        ]
-        files += [
-            f"results/{study}/{experiment}/{run}/selection.csv"
-            for experiment in experiments(study)
-            for run in runs(study, experiment)
-        ]
-    return files
-
-
-def report_plan():
-    """What the text has to say of: for each study its titles, options and figures, as JSON."""
-    plan = {}
-    for study, content in CONFIG["studies"].items():
-        plan[study] = {
-            "title": content.get("title", study),
-            "dataset": content["dataset"],
-            "seeds": content["seeds"],
-            "baseline": content["baseline"],
-            "experiments": {
-                name: {
-                    "title": options.get("title", name),
-                    "method": options["method"],
-                    "base": options.get("base"),
-                    "runs": runs(study, name),
-                    "options": planning.experiment_options(CONFIG, study, name),
-                }
-                for name, options in content["experiments"].items()
-            },
-            "figures": study_figures(study),
-        }
-    return json.dumps(
-        {
-            "studies": plan,
-            "evaluation": CONFIG["evaluation"],
-            "figures": CONFIG["figures"],
-        }
-    )
 
 
 rule plot_rulegraph:
@@ -148,9 +92,7 @@ rule typeset_report:
     input:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
-        figures=lambda wildcards: [
-            path for path in study_results() if path.endswith(".pdf")
-        ],
+        figures=lambda wildcards: [path for path in study_results() if path.endswith(".pdf")],
         rulegraph="results/report/rulegraph.pdf",
     output:
         pdf=report(

@@ -166,6 +166,7 @@ def test_scores_of_the_run(colour):
     selection = pd.read_csv(colour.folder / "selection.csv")
     assert selection["chosen"].sum() == 1
     assert len(selection) == 4
+    assert selection["validation_accuracy"].nunique() > 1, "else there is nothing to choose from"
     accuracy = np.mean(colour.scores["validation"].argmax(axis=1) == labels[validation])
     assert selection.loc[selection["chosen"], "validation_accuracy"].item() == pytest.approx(accuracy)
     assert accuracy == pytest.approx(selection["validation_accuracy"].max())
@@ -210,6 +211,14 @@ def test_fold_shares_the_features(colour, tmp_path):
     train, validation = run_rows(colour.images, "fold1")
     assert np.array_equal(np.load(tmp_path / "fold1" / "scores.npz")["validation_rows"], validation)
     assert len(train) + len(validation) == COUNTS["train"] + COUNTS["validation"]
+
+
+def test_scaling_is_fitted_to_the_training_images_alone(colour):
+    with h5py.File(colour.folder / "features.h5") as file:
+        train = file["train"][:].astype(np.float64)
+    scaling = read_model(colour.folder / "model.h5").scaling
+    np.testing.assert_allclose(scaling.mean, train.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(scaling.scale, np.sqrt(train.var(axis=0, ddof=1) + 0.01), rtol=1e-5)
 
 
 def test_model_is_read_as_written(colour):
