@@ -13,7 +13,7 @@ CLASS_NAMES = ["lying", "standing", "rising", "falling"]
 DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))  # (y, x): across the stripes of each class
 COUNTS = {"train": 40, "validation": 24, "unlabeled": 60, "test": 36}
 FOLDS = 2
-NOISE = 200  # grey levels
+NOISE = 80  # grey levels
 
 
 def command_line(**options):
@@ -33,7 +33,7 @@ def striped_images(labels, size, channels, seed):
     for image, label in zip(images, labels, strict=True):
         down, right = DIRECTIONS[label]
         wave = np.sin(down * place[:, None] + right * place[None, :] + rng.uniform(0, 2 * np.pi))
-        image[:] = 128 + 50 * wave + NOISE * rng.normal(size=image.shape)
+        image[:] = 128 + 16 * wave + NOISE * rng.normal(size=image.shape)
     return images.clip(0, 255).astype(np.uint8)
 
 

@@ -221,6 +221,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     made_by = json.loads(provenance.read_text())
     return {
         "studies": studies,
+        "anything_followed": any(study["followed"] for study in studies),
         "embedded": sorted({study["dataset"] for study in studies} & set(EMBEDDED)),
         "confidence": plan["evaluation"]["confidence"],
         "bootstrap_samples": plan["evaluation"]["bootstrap_samples"],

@@ -14,6 +14,7 @@ TEMPLATE = (ROOT / "report" / "report.tex").read_text()
 NOT_PROSE = [
     r"\\(VAR|BLOCK)\{[^{}]*\}",
     r"\\(ref|label|citep|citet|cmidrule\([a-z]+\)|includegraphics\[[^\]]*\]|multicolumn\{\d\}\{[a-z]\}|begin\{(minipage|tabular|longtable)\})\{[^{}]*\}",
+    r"\\setlength\{\\tabcolsep\}\{4pt\}",
     r"p\{[0-9.]+\\linewidth\}",
     r"\{[0-9.]+\\linewidth\}",
     r"\^\{-1/2\}",

@@ -3,6 +3,7 @@
 import ast
 import copy
 import re
+import shlex
 import sys
 
 import pytest
@@ -154,11 +155,13 @@ def commands(dag):
     return {name: rule for name, rule in dag["rules"].items() if rule["shell"]}
 
 
-def test_rules_and_programs_have_the_same_names(demo):
+def test_rules_and_programs_have_the_same_names(demo, published):
     assert set(commands(demo)) == PROGRAMS
     assert set(demo["rules"]) - PROGRAMS == {"all", "evaluated"}
-    for name, rule in commands(demo).items():
-        assert rule["shell"].startswith(f"python {{SCRIPTS}}/{name}.py "), name
+    jobs = [job for job in demo["jobs"] + published["jobs"] if job["shell"]]
+    assert {job["rule"] for job in jobs} == PROGRAMS
+    for job in jobs:
+        assert shlex.split(job["shell"])[:2] == ["python", str(SCRIPTS / f"{job['rule']}.py")]
 
 
 def test_every_rule_says_what_it_needs(demo):

@@ -45,7 +45,7 @@ SVM = {"train_svm": 1, "solver_iterations": 1, "evaluate": 1}
 def finished(tmp_path_factory):
     """A folder in which the workflow has evaluated the study."""
     folder = tmp_path_factory.mktemp("finished")
-    root = clone(tmp_path_factory.mktemp("first") / "clone")
+    root = clone(tmp_path_factory.mktemp("first") / "a clone")  # with a space, for the quotes of every command
     process = snakemake(root, folder, CONFIG, "--cores", "2", "--resources", "gpu=0", "--", TARGET)
     assert process.returncode == 0, process.stdout + process.stderr
     assert planned(root, folder) == {}
