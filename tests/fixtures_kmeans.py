@@ -78,7 +78,7 @@ def train_striped_run(images, folder, run="seed0", image_size="native"):
                 history=folder / "centroids.csv",
                 epsilon=epsilon,
                 centroids=16,
-                initialization="random",
+                initialization="gaussian",
                 iterations=5,
                 tolerance=0,
                 precision="float32",

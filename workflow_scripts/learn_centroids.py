@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--history", required=True, help="table to write (CSV)")
     parser.add_argument("--epsilon", type=positive_number, required=True, help="of the whitening")
     parser.add_argument("--centroids", type=positive_int, required=True, help="their number K")
-    parser.add_argument("--initialization", choices=["random", "k-means++"], required=True)
+    parser.add_argument("--initialization", choices=["gaussian", "patches", "k-means++"], required=True)
     parser.add_argument("--iterations", type=positive_int, required=True, help="at most")
     parser.add_argument("--tolerance", type=fraction, required=True, help="relative fall of the objective to go on for")
     parser.add_argument("--precision", choices=["auto", "float32"], default="auto")

@@ -104,7 +104,7 @@ def test_objective_is_the_mean_squared_distance_before_each_update():
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("initialization", ["random", "k-means++"])
+@pytest.mark.parametrize("initialization", ["gaussian", "patches", "k-means++"])
 def test_objective_never_rises(seed, initialization):
     points = whitened_like_points(2000, 50, seed)
     first = initial_centroids(points, 40, initialization, np.random.default_rng(seed))
@@ -156,7 +156,7 @@ def test_when_it_stops():
 
 def test_bfloat16_products_reach_the_same_objective():
     points = whitened_like_points()
-    first = initial_centroids(points, 50, "random", np.random.default_rng(0))
+    first = initial_centroids(points, 50, "patches", np.random.default_rng(0))
     # Under this tolerance not even a rise ends the loop early.
     exact, history = run(points, first, 8, tolerance=-1.0)
     rough, rough_history = run(points, first, 8, tolerance=-1.0, dtype=torch.bfloat16)
@@ -168,7 +168,7 @@ def test_bfloat16_products_reach_the_same_objective():
     assert rough_history[-1].objective == pytest.approx(history[-1].objective, rel=1e-3)
 
 
-@pytest.mark.parametrize("initialization", ["random", "k-means++"])
+@pytest.mark.parametrize("initialization", ["gaussian", "patches", "k-means++"])
 def test_same_seed_same_bytes(initialization):
     points = whitened_like_points(2000, 30)
 
@@ -181,7 +181,25 @@ def test_same_seed_same_bytes(initialization):
     assert learn(3) != learn(4)
 
 
-@pytest.mark.parametrize("initialization", ["random", "k-means++"])
+def test_gaussian_start_leaves_no_centroid_with_a_single_point():
+    """From points of very different length, centroids that start at long points would keep nothing else."""
+    rng = np.random.default_rng(0)
+    lengths = rng.lognormal(0, 1, (4000, 1))
+    points = torch.from_numpy((rng.standard_normal((4000, 200)) * lengths).astype(np.float32))
+
+    def result(initialization):
+        first = initial_centroids(points, 40, initialization, np.random.default_rng(1))
+        centroids, history = run(points, first, 15)
+        usage = torch.bincount(nearest_centroids(points, centroids, torch.float32), minlength=40)
+        return int((usage <= 1).sum()), history[-1].objective
+
+    lonely, objective = result("gaussian")
+    lonely_from_patches, objective_from_patches = result("patches")
+    assert lonely < lonely_from_patches / 2
+    assert objective < objective_from_patches
+
+
+@pytest.mark.parametrize("initialization", ["patches", "k-means++"])
 def test_start_centroids_are_different_points(initialization):
     points = whitened_like_points(60, 5)
     first = initial_centroids(points, 60, initialization, np.random.default_rng(0))
@@ -193,7 +211,7 @@ def test_start_centroids_are_different_points(initialization):
 def test_start_does_not_share_memory_with_the_points():
     points = whitened_like_points(60, 5)
     before = points.clone()
-    initial_centroids(points, 10, "random", np.random.default_rng(0)).zero_()
+    initial_centroids(points, 10, "patches", np.random.default_rng(0)).zero_()
     assert torch.equal(points, before)
 
 
@@ -206,9 +224,9 @@ def test_kmeans_plus_plus_starts_better_than_random():
                 for seed in range(10)
             ]
         )
-        for name in ("random", "k-means++")
+        for name in ("patches", "k-means++")
     }
-    assert mean["k-means++"] < mean["random"] / 2
+    assert mean["k-means++"] < mean["patches"] / 2
 
 
 def write_patches(folder, count):
@@ -228,7 +246,7 @@ def write_patches(folder, count):
         "centroids-file": "centroids.h5",
         "history": "history.csv",
     }
-    options = {"epsilon": 0.5, "initialization": "random", "iterations": 10, "tolerance": 0, "seed": 0}
+    options = {"epsilon": 0.5, "initialization": "gaussian", "iterations": 10, "tolerance": 0, "seed": 0}
     options |= {name: folder / file for name, file in paths.items()}
     return [text for name, value in options.items() for text in (f"--{name}", str(value))]
 

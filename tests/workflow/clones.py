@@ -22,7 +22,7 @@ def run_python(*arguments, **options):
         env=os.environ | {"PATH": path} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         **options,
     )
 

@@ -264,7 +264,7 @@ MALFORMED = [
     (
         "kmeans/initialization",
         "kmeans++",
-        r"^kmeans\.initialization: 'kmeans\+\+' is not known; .* random, k-means\+\+",
+        r"^kmeans\.initialization: 'kmeans\+\+' is not known; .* gaussian, patches, k-means\+\+",
     ),
     ("kmeans/precision", "float16", r"^kmeans\.precision: 'float16' is not known; choose one of auto, float32"),
     ("studies/photos/baseline", "cnn", r"^studies\.photos\.baseline: there is no experiment 'cnn'; known: kmeans,"),

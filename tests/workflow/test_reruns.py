@@ -46,7 +46,10 @@ def finished(tmp_path_factory):
     """A folder in which the workflow has evaluated the study."""
     folder = tmp_path_factory.mktemp("finished")
     root = clone(tmp_path_factory.mktemp("first") / "a clone")  # with a space, for the quotes of every command
-    process = snakemake(root, folder, CONFIG, "--cores", "2", "--resources", "gpu=0", "--", TARGET)
+    # One thread each, so that two of these small jobs run at a time.
+    threads = [f"{rule}=1" for rule in ("fit_whitening", "learn_centroids", "extract_features", "train_svm")]
+    options = ("--cores", "2", "--resources", "gpu=0", "--set-threads", *threads)
+    process = snakemake(root, folder, CONFIG, *options, "--", TARGET)
     assert process.returncode == 0, process.stdout + process.stderr
     assert planned(root, folder) == {}
     return folder

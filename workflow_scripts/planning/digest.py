@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from functools import cache
 from pathlib import Path
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -16,7 +17,7 @@ def code_digest(program: Path) -> str:
     digest = hashlib.sha256()
     for module in local_modules(program, root):
         digest.update(str(module.relative_to(root)).encode())
-        digest.update(_bare_source(module).encode())
+        digest.update(_bare_source(module, module.read_text()).encode())
     return digest.hexdigest()[:16]
 
 
@@ -28,24 +29,25 @@ def local_modules(program: Path, root: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [
-                file for name in _imported_names(path, root) for file in _module_files(name, root) if file not in found
-            ]
+            names = _imported_names(path, path.read_text(), root)
+            waiting += [file for name in names for file in _module_files(name, root) if file not in found]
     return sorted(found)
 
 
-def _imported_names(path: Path, root: Path) -> list[str]:
+# Most modules belong to many programs. With the source as an argument, the cache cannot outlive a change of the file.
+@cache
+def _imported_names(path: Path, source: str, root: Path) -> list[str]:
     """Return every dotted name that the file may import; `from a import b` gives a and a.b."""
     package = path.relative_to(root).parent.parts
     names = []
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in ast.walk(ast.parse(source, str(path))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             # One dot is the file's own package, each further one the package above it.
             above = package[: len(package) - node.level + 1] if node.level else ()
-            source = ".".join([*above, *([node.module] if node.module else [])])
-            names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return names
 
 
@@ -57,9 +59,10 @@ def _module_files(name: str, root: Path) -> list[Path]:
     return [path for path in candidates if path.is_file()]
 
 
-def _bare_source(path: Path) -> str:
+@cache
+def _bare_source(path: Path, source: str) -> str:
     """Return the source without comments, docstrings and formatting."""
-    tree = ast.parse(path.read_text(), str(path))
+    tree = ast.parse(source, str(path))
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.cluster import kmeans_plusplus
 
+GAUSSIAN_START = 0.1  # small beside whitened patches
 BLOCK = 4096  # points per product: block x K scores stay in the cache
 SEEDING_POINTS_PER_CENTROID = 10  # k-means++ looks at a random subset of so many points per centroid
 
@@ -27,14 +28,17 @@ class Iteration(NamedTuple):
 
 
 def initial_centroids(points: torch.Tensor, count: int, initialization: str, rng: np.random.Generator) -> torch.Tensor:
-    """Return float32 (count, D) start centroids: different random points, or k-means++ on a random subset.
+    """Return float32 (count, D) start centroids for `points` whose mean is 0.
 
-    initialization: "random" or "k-means++" (Arthur and Vassilvitskii 2007).
-    Raises ValueError if there are fewer points than centroids.
+    initialization: "gaussian", normal numbers of standard deviation GAUSSIAN_START, as in the code that Coates, Lee and Ng
+    released: points are first grouped by direction. "patches": different random points. "k-means++": on a random subset
+    (Arthur and Vassilvitskii 2007). Raises ValueError if there are fewer points than centroids.
     """
     if len(points) < count:
         raise ValueError(f"{count} centroids need at least as many points, and there are {len(points)}")
-    if initialization == "random":
+    if initialization == "gaussian":
+        return torch.from_numpy(rng.normal(0, GAUSSIAN_START, (count, points.shape[1])).astype(np.float32)).to(points)
+    if initialization == "patches":
         return points[_random_rows(len(points), count, rng, points.device)].clone()
     size = min(len(points), SEEDING_POINTS_PER_CENTROID * count)
     subset = points[_random_rows(len(points), size, rng, points.device)].cpu().numpy()
