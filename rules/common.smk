@@ -89,7 +89,8 @@ def unsupervised_run(wildcards):
 DATA = CONFIG["data"]
 
 
-def source_urls(wildcards):
+def source_urls(wildcards, output):
+    """Where the file is looked for. As it depends on output it is not recorded: another mirror downloads nothing again."""
     source = DATA[wildcards.dataset]
     return [f"{folder.rstrip('/')}/{wildcards.file}" for folder in [source["url"], *source["mirrors"]]]
 
