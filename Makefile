@@ -12,7 +12,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   k-means and SVM against scikit-learn, on an idle machine"
-	@echo "make clean   remove results; downloads in resources/ stay"
+	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex
 	$(SNAKEMAKE) --cores $(CORES) --workflow-profile profiles/demo --configfile config.demo.yaml
@@ -35,8 +35,8 @@ clean:
 
 $(VENV)/ready: requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, found %d.%d; set PYTHON=..." % sys.version_info[:2])'
-	@echo "Installing the pinned packages into $(VENV) (about two minutes)"
-	$(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (some minutes)"
+	$(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	touch $@
 
@@ -46,8 +46,9 @@ latex:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing LaTeX with apt-get"; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      latexmk texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern poppler-utils >/dev/null; \
+	      latexmk texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern >/dev/null \
+	      || echo "LaTeX could not be installed; everything but the PDF will be made"; \
 	  else \
 	    echo "LaTeX is not installed. To get the PDF too: sudo apt-get install latexmk texlive-latex-base" \
-	      "texlive-latex-recommended texlive-fonts-recommended lmodern poppler-utils"; \
+	      "texlive-latex-recommended texlive-fonts-recommended lmodern"; \
 	  fi; }

@@ -144,7 +144,7 @@ def study_solver_scores(wildcards):
     return [
         f"results/{wildcards.study}/{experiment}/{run}/solver_iterations.npz"
         for experiment in experiments(wildcards.study)
-        if planning.experiment_options(CONFIG, wildcards.study, experiment).get("svm_iterations")
+        if experiment in solver_experiments(wildcards.study)
         for run in runs(wildcards.study, experiment)
         if run.startswith("seed")
     ]

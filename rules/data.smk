@@ -9,8 +9,6 @@ rule download:
     wildcard_constraints:
         dataset="stl10|mnist",
         file="|".join([*DATA["stl10"]["files"], *DATA["mnist"]["files"]]),
-    cache: "omit-software"
-    retries: 1
     localrule: True
     conda:
         "../envs/data.yaml"

@@ -1,11 +1,13 @@
 """Classify images with a trained model: python predict.py --model model.h5 --images IMAGES --predictions out.csv.
 
-IMAGES is a data set (HDF5), a file of STL-10 (.bin), or a folder of pictures, taken in the order of their names. The
-table has the columns Id (from 1, in the order of the images) and Prediction (the number of the class, from 1).
+IMAGES is a data set (HDF5), a file of STL-10 (.bin), or a folder of pictures, taken in the order of their names (2.png
+before 10.png) and scaled to the model's square. The table has the columns Id (from 1, in the order of the images) and
+Prediction (the number of the class, from 1).
 """
 
 import argparse
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -45,11 +47,17 @@ def read_blocks(path: Path, split: str, channels: int, block: int) -> Iterator[n
 
 def _folder_blocks(folder: Path, channels: int) -> Iterator[np.ndarray]:
     """Yield every picture as a block of its own, for they may differ in size."""
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    paths = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    paths.sort(key=lambda path: natural_key(path.name))
     if not paths:
         raise UserError(f"{folder} holds no pictures: give a folder of image files")
     for path in paths:
         yield _read_picture(path, channels)[None]
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts 2.png before 10.png: numbers by value, all else as text."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _read_picture(path: Path, channels: int) -> np.ndarray:

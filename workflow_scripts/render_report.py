@@ -74,14 +74,27 @@ def attainable(value: float, count: int) -> bool:
     return any(round(100 * right / count, 2) == value for right in (nearest - 1, nearest, nearest + 1))
 
 
-def source_table_facts(table: Values) -> Values:
-    """Return what arithmetic says of the published table of solver iterations."""
+def source_table_facts(table: Values, studies: list[Values]) -> Values:
+    """Return what arithmetic says of the published table of solver iterations, and the study it stands beside."""
     train = sorted({row["train"] for row in table["rows"]})
     fits = {count: all(attainable(value, count) for value in train) for count in table["other_counts"]}
-    impossible = [value for value in train if not all(attainable(value, count) for count in table["stl10_counts"])]
+    impossible = {
+        count: [f"{value:.2f}" for value in train if not attainable(value, count)] for count in table["stl10_counts"]
+    }
+    equal_last_rows = sum(
+        (row["train"], row["test"]) == (table["rows"][-1]["train"], table["rows"][-1]["test"]) for row in table["rows"]
+    )
+    beside = [(study, study["followed"][0]) for study in studies if study["dataset"] == "stl10" and study["followed"]]
+    place = {"study": None}
+    if beside:
+        study, experiment = beside[0]
+        ours = experiment["solver"][-1]["test_accuracy"]
+        place = {"study": study["name"], "experiment": experiment["name"], "ours": ours}
     return {
-        "impossible": [f"{value:.2f}" for value in impossible],
-        "stl10_counts": [FILTERS["count"](count) for count in table["stl10_counts"]],
+        **place,
+        "impossible": [{"count": count, "percents": values} for count, values in impossible.items() if values],
+        "equal_last_rows": equal_last_rows,
+        "last_test": f"{table['rows'][-1]['test']:.2f}",
         "fitting_counts": [FILTERS["count"](count) for count, fit in fits.items() if fit],
         "inverted_rows": sum(row["test"] > row["train"] for row in table["rows"]),
         "rows": len(table["rows"]),
@@ -202,6 +215,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "experiments": experiments,
         "learners": [row for row in experiments if f"centroids_{row['name']}" in plan["figures"]],
         "followed": followed,
+        "beside_source": plan["dataset"] not in EMBEDDED,
         "folds": next((row["folds"] for row in experiments if row["folds"]), None),
         "best": best,
         "best_on_test": best_on_test,
@@ -221,14 +235,13 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     made_by = json.loads(provenance.read_text())
     return {
         "studies": studies,
-        "anything_followed": any(study["followed"] for study in studies),
         "embedded": sorted({study["dataset"] for study in studies} & set(EMBEDDED)),
         "confidence": plan["evaluation"]["confidence"],
         "bootstrap_samples": plan["evaluation"]["bootstrap_samples"],
         "top_k": plan["evaluation"]["top_k"],
         "neighbors": plan["figures"]["neighbors"],
         "published": published,
-        "source_table": source_table_facts(published["solver_table"]),
+        "source_table": source_table_facts(published["solver_table"], studies),
         "seed_setting": seed_setting(published["seed_setting"]),
         "provenance": made_by,
         "packages": [f"{name} {version}" for name, version in made_by["packages"].items()],

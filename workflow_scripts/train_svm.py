@@ -84,6 +84,11 @@ def fit_candidates(
     return fits
 
 
+def preference(fit: Fit) -> tuple[float, float, float]:
+    """Key that is largest for the best fit: validation accuracy; of equals smallest C, then largest epsilon."""
+    return fit.candidate.validation_accuracy, -fit.candidate.c, fit.candidate.epsilon
+
+
 def warn_at_edge(chosen: float, candidates: list[float], name: str) -> None:
     """Log a line if the chosen value is the smallest or largest of several, for a better one may lie beyond."""
     if len(candidates) > 1 and chosen in (min(candidates), max(candidates)):
@@ -129,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for source, (path, dictionary) in enumerate(zip(options.features, dictionaries, strict=True)):
         features = labelled_features(path)
         fits += fit_candidates(features, labels, rows, len(class_names), dictionary.epsilon, source, options.svm_c)
-    best = max(fits, key=lambda fit: fit.candidate.validation_accuracy)
+    best = max(fits, key=preference)
     warn_at_edge(best.candidate.c, options.svm_c, "C")
     warn_at_edge(best.candidate.epsilon, [dictionary.epsilon for dictionary in dictionaries], "epsilon")
 

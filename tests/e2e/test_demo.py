@@ -152,5 +152,5 @@ def test_without_latex_one_line_says_what_to_install(demo, tmp_path):
     )
     assert finished.returncode == 1
     assert len(finished.stderr.splitlines()) == 1
-    assert "latexmk is not installed: apt-get install latexmk" in finished.stderr
+    assert "latexmk is not installed: run apt-get install latexmk" in finished.stderr
     assert not (tmp_path / "out.pdf").exists()

@@ -88,7 +88,7 @@ def test_splits_of_the_files(tmp_path):
     assert np.array_equal(dataset.read_test_labels(test_labels_path), TEST_DIGITS)
     assert dataset.read_class_names(images_path) == list("0123456789")
     with h5py.File(images_path) as file:
-        assert sorted(file["test"]) == ["images", "source_index"]
+        assert list(file["test"]) == ["images"]
 
 
 def test_same_bytes_again(tmp_path):

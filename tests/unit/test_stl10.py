@@ -101,7 +101,7 @@ def test_splits_of_the_archive(prepared, members):
 
 def test_no_test_labels_beside_the_images(prepared):
     with h5py.File(prepared[0]) as file:
-        assert sorted(file["test"]) == ["images", "source_index"]
+        assert list(file["test"]) == ["images"]
 
 
 def test_folds_are_the_official_images(prepared, members):

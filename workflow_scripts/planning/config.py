@@ -84,7 +84,7 @@ def experiment_options(config: Config, study: str, experiment: str) -> Config:
 def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
     """Return the runs of an experiment: seed0, seed1, ... and, where asked for, fold0, fold1, ..."""
     runs = [f"seed{seed}" for seed in config["studies"][study]["seeds"]]
-    if experiment_options(config, study, experiment)["folds"]:
+    if experiment_options(config, study, experiment).get("folds"):
         runs += [f"fold{fold}" for fold in range(fold_count(config, config["studies"][study]["dataset"]))]
     return runs
 
@@ -131,6 +131,19 @@ def _check_study(config: Config, study: str) -> None:
     for experiment, own in experiments.items():
         _check_base(experiments, experiment, own, f"{place}.experiments.{experiment}")
         _check_sizes(config, study, experiment, f"{place}.experiments.{experiment}")
+    _check_map(config, content["dataset"])
+
+
+def _check_map(config: Config, dataset: str) -> None:
+    """Check that a t-SNE map of the validation images has enough of them."""
+    figures = config["figures"]
+    images = min(figures["tsne_images"], config["data"][dataset]["validation_images"])
+    needed = max(int(figures["perplexity"]), 2 * figures["neighbors"]) + 1
+    if images < needed:
+        raise ConfigError(
+            f"figures.tsne_images: a map of {images} validation images of {dataset} is too small for perplexity "
+            f"{figures['perplexity']:g} and {figures['neighbors']} neighbors; give it at least {needed}, or lower these"
+        )
 
 
 def _check_base(experiments: Config, experiment: str, own: Config, place: str) -> None:

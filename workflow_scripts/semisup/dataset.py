@@ -3,14 +3,13 @@
 `images.h5` has one group a split (/train, /validation, /unlabeled, /test). Each holds
 
     images        uint8 (N, C, H, W), in chunks of at most 64 images, not compressed
-    source_index  int64 (N,), the row in the source file (for crops: a running number)
+    source_index  int64 (N,), the row in the source file (for crops: a running number); not in test
     labels        int64 (N,), in train and validation only
 
 and, where the set defines folds, /folds is int64 (F, n): rows of the labelled set, which is the train rows followed by
 the validation rows. File attributes: dataset, class_names, source, checksums (JSON text: name -> md5).
 
-The test labels lie in a file of their own, `test_labels.h5` (labels int64 (N,), attribute class_names), so that a
-program can be given the images without them.
+The test labels lie in a file of their own, `test_labels.h5` (labels and source_index, int64 (N,); class_names), so that a program can be given the images without them.
 """
 
 import json
@@ -66,8 +65,8 @@ def new_dataset(images_path: str | Path, test_labels_path: str | Path) -> Iterat
 def write_split(files: DatasetFiles, name: str, split: Split) -> None:
     """Write one split block by block; no more than one block is in memory.
 
-    The labels and the extra arrays of the test split go into the file of the test labels, for an extra array may give
-    the label away (the picture that a crop was cut from).
+    Of the test split only the images go into the file of images: a row in a sorted source, or the picture that a crop
+    was cut from, would give the label away.
     Raises ValueError if the blocks, the labels or an extra array do not have one row for each `source_index`.
     """
     count = len(split.source_index)
@@ -83,8 +82,9 @@ def write_split(files: DatasetFiles, name: str, split: Split) -> None:
             images = group.create_dataset("images", (count, *block.shape[1:]), np.uint8, chunks=chunk)
         images[written : written + len(block)] = block
         written += len(block)
-    group["source_index"] = split.source_index.astype(np.int64)
-    columns = dict(split.extra) if split.labels is None else {"labels": split.labels, **split.extra}
+    columns = {"source_index": split.source_index, **split.extra}
+    if split.labels is not None:
+        columns["labels"] = split.labels
     for column, values in columns.items():
         beside_labels[column] = values.astype(np.int64)
 

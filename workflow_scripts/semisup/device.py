@@ -33,6 +33,7 @@ def leased_device(gpus: int, poll_seconds: float = 2.0) -> Iterator[torch.device
 
 def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
     """Lock the first free device of `names`; return its position and the open lock file that holds the lease."""
+    waiting = False
     while True:
         for index, name in enumerate(names):
             lock = _open_lock(Path(tempfile.gettempdir()) / f"semisup-device-{name}.lock")
@@ -42,6 +43,9 @@ def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
                 lock.close()
             else:
                 return index, lock
+        if not waiting:
+            logging.info("waiting for one of %d CUDA devices", len(names))
+            waiting = True
         time.sleep(poll_seconds)
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from semisup.files import atomic_path
 
 TEXT_WIDTH = 6.3  # inches: the width of the report's text
-# Okabe and Ito's palette, and two greys for the ninth and tenth class.
+# Okabe and Ito's palette, then grey and ochre for the ninth and tenth class.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#7F7F7F", "#B8860B")
 
 
