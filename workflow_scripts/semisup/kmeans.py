@@ -31,8 +31,8 @@ def initial_centroids(points: torch.Tensor, count: int, initialization: str, rng
     """Return float32 (count, D) start centroids for `points` whose mean is 0.
 
     initialization: "gaussian", normal numbers of standard deviation GAUSSIAN_START, as in the code that Coates, Lee and
-    Ng released: points are first grouped by direction. "patches": different random points. "k-means++": on a random subset
-    (Arthur and Vassilvitskii 2007). Raises ValueError if there are fewer points than centroids.
+    Ng released: points are first grouped by direction. "patches": different random points. "k-means++": on a random
+    subset (Arthur and Vassilvitskii 2007). Raises ValueError if there are fewer points than centroids.
     """
     if len(points) < count:
         raise ValueError(f"{count} centroids need at least as many points, and there are {len(points)}")
