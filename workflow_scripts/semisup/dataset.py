@@ -9,8 +9,8 @@
 and, where the set defines folds, /folds is int64 (F, n): rows of the labelled set, which is the train rows followed by
 the validation rows. File attributes: dataset, class_names, source, checksums (JSON text: name -> md5).
 
-The test labels lie in a file of their own, `test_labels.h5` (labels and source_index, int64 (N,); class_names), so that a
-program can be given the images without them.
+The test labels lie in a file of their own, `test_labels.h5` (labels and source_index, int64 (N,); class_names), so that
+a program can be given the images without them.
 """
 
 import json
