@@ -53,6 +53,7 @@ def tiny_config(url: str, archive: Path, members: dict[str, str]) -> dict:
             }
         },
         "evaluation": {"bootstrap_samples": 100},
+        "figures": {"perplexity": 3.0, "neighbors": 2},
         "studies": {
             "mnist": None,
             "stl10": {

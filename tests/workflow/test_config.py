@@ -14,6 +14,39 @@ from planning import config_docs
 SCHEMA = planning.read_yaml(ROOT / "config.schema.yaml")
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
 DEMO = planning.read_yaml(ROOT / "config.demo.yaml")
+# Two studies on the embedded data, whose sizes are written out where a test needs to know them.
+SMALL = {
+    "data": {"photos": {"validation_images": 200, "unlabeled_images": 2000}},
+    "studies": {
+        "stl10": None,
+        "mnist": None,
+        "photos": {
+            "dataset": "photos",
+            "seeds": [0, 1],
+            "baseline": "kmeans",
+            "experiments": {
+                "kmeans": {"method": "kmeans", "patch_images": 2000, "centroids": 200},
+                "kmeans_stride8": {"method": "kmeans", "base": "kmeans", "stride": 8},
+                "kmeans_coates": {
+                    "method": "kmeans",
+                    "image_size": 32,
+                    "patch_size": 6,
+                    "patch_images": 2000,
+                    "patches_per_image": 16,
+                    "centroids": 200,
+                    "stride": 1,
+                    "folds": True,
+                },
+            },
+        },
+        "mnist5k": {
+            "dataset": "mnist5k",
+            "seeds": [0],
+            "baseline": "kmeans",
+            "experiments": {"kmeans": {"method": "kmeans", "patch_size": 6, "patch_images": 3000, "stride": 1}},
+        },
+    },
+}
 
 
 def merged(*overlays):
@@ -116,14 +149,18 @@ def test_schema_allows_no_unknown_key_anywhere():
     assert SCHEMA["properties"]["kmeans"]["unevaluatedProperties"] is False
 
 
-@pytest.mark.parametrize("overlays", [[], [DEMO]], ids=["config.yaml", "config.demo.yaml"])
-def test_shipped_configurations_pass(overlays):
+@pytest.mark.parametrize(
+    ("overlays", "studies"),
+    [([], {"stl10", "mnist"}), ([DEMO], {"photos", "mnist5k"}), ([SMALL], {"photos", "mnist5k"})],
+    ids=["config.yaml", "config.demo.yaml", "of these tests"],
+)
+def test_good_configurations_pass(overlays, studies):
     checked = planning.checked_config(merged(*overlays), SCHEMA)
-    assert set(checked["studies"]) == ({"photos", "mnist5k"} if overlays else {"stl10", "mnist"})
+    assert set(checked["studies"]) == studies
 
 
 def test_checking_changes_no_option():
-    config = merged(DEMO)
+    config = merged(SMALL)
     before = copy.deepcopy(config)
     planning.checked_config(config, SCHEMA)
     assert config == before
@@ -308,6 +345,11 @@ MALFORMED = [
     ("studies/photos\n", {}, r"^studies: 'photos\\n' is not allowed here; expected lower-case letters"),
     ("studies/Photos", {}, r"^studies: 'Photos' is not allowed here; expected lower-case letters"),
     ("studies/report", {}, r"^studies: the name 'report' is reserved; choose another"),
+    (
+        "studies/photos/experiments/pixels",
+        {},
+        r"^studies\.photos\.experiments: the name 'pixels' is reserved; choose an",
+    ),
     ("studies/logs", None, r"^studies: the name 'logs' is reserved; choose another"),
     ("studies/" + "x" * 41, None, r"^studies: 'x+' is out of range; the number of characters must be at most 40"),
     (
@@ -366,6 +408,7 @@ MALFORMED = [
         2001,
         r"kmeans\.patch_images: 2001 is more than the 2000 unlabeled images of photos; choose",
     ),
+    ("figures/perplexity", 200.0, r"^figures\.tsne_images: a map of 200 validation images of photos is too small for"),
     # addresses and checksums
     (
         "data/stl10/url",
@@ -396,7 +439,7 @@ MALFORMED = [
     ("place", "value", "message"), MALFORMED, ids=[f"{case[0]}={case[1]!r}"[:60] for case in MALFORMED]
 )
 def test_malformed_configuration_is_refused_in_one_line(place, value, message):
-    found = error_of(with_value(place, value, merged(DEMO)))
+    found = error_of(with_value(place, value, merged(SMALL)))
     assert len(found.splitlines()) == 1
     assert len(found) < 400
     assert re.search(message, found), found
@@ -413,7 +456,7 @@ def test_unhashable_and_odd_yaml_is_refused_in_one_line():
 
 @pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", "kmeans", "evaluation", "figures"])
 def test_removing_any_key_is_refused(place):
-    config = merged(DEMO)
+    config = merged(SMALL)
     part = config
     for key in place.split("/") if place else []:
         part = part[key]
@@ -433,7 +476,7 @@ def test_mappings_refuse_an_unknown_key():
             for key, value in part.items():
                 yield from mappings(value, [*place, key])
 
-    config = merged(DEMO)
+    config = merged(SMALL)
     places = ["/".join([*place, "zzz"]) for place in mappings(config, [])]
     assert len(places) > 20
     for place in places:
@@ -441,7 +484,7 @@ def test_mappings_refuse_an_unknown_key():
 
 
 def test_option_of_experiment_is_its_own_then_its_bases_then_the_methods():
-    config = planning.checked_config(merged(DEMO), SCHEMA)
+    config = planning.checked_config(merged(SMALL), SCHEMA)
     own = planning.experiment_options(config, "photos", "kmeans_stride8")
     assert (own["stride"], own["centroids"], own["contrast_constant"]) == (8, 200, 10.0)
     assert own["svm_iterations"] == []  # of the method: the base passes on only what its centroids depend on

@@ -14,6 +14,7 @@ PHOTOS = {"train_images": 40, "validation_images": 20, "unlabeled_images": 60, "
 CONFIG = {
     "data": {"photos": PHOTOS},
     "evaluation": {"bootstrap_samples": 100},
+    "figures": {"perplexity": 5.0, "neighbors": 5},
     "kmeans": {"svm_c": [0.001]},
     "studies": {
         "stl10": None,

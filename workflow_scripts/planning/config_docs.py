@@ -142,13 +142,18 @@ def document(schema: Schema) -> str:
     page += [f"## studies\n\n{sections['studies']['description']}\n"]
     for title, name in (("A study", "study"), ("An experiment", "experiment")):
         page += [f"### {title}\n\n{table(parts[name]['properties'], schema, parts[name]['required'])}"]
-    reserved = next(rule["not"]["enum"] for rule in sections["studies"]["propertyNames"]["allOf"] if "not" in rule)
     page += [
         "Beside these keys stand the options of the method: with `method: kmeans`, any key of [kmeans](#kmeans).\n",
         f"Names of studies and experiments are {type_text(parts['name'], schema)}, at most "
-        f"{parts['name']['maxLength']} of them. No study may be called {' or '.join(reserved)}.\n",
+        f"{parts['name']['maxLength']} of them. No study may be called {reserved_names(sections['studies'])}, and no "
+        f"experiment {reserved_names(parts['study']['properties']['experiments'])}.\n",
     ]
     return "\n".join(page)
+
+
+def reserved_names(part: Schema) -> str:
+    """Return the names that a mapping does not allow as its keys."""
+    return " or ".join(next(rule["not"]["enum"] for rule in part["propertyNames"]["allOf"] if "not" in rule))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
