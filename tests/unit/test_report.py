@@ -81,3 +81,10 @@ def test_bibliography_has_every_citation_and_no_other():
     cited = {key for keys in re.findall(r"\\cite[pt]\{([^}]*)\}", TEMPLATE) for key in keys.split(",")}
     entries = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "report" / "references.bib").read_text(), re.MULTILINE))
     assert cited == entries
+
+
+def test_links_of_the_readme_and_the_docs_exist():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)", page.read_text())]
+    assert links
+    assert not [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
