@@ -46,9 +46,9 @@ latex:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing LaTeX with apt-get"; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      latexmk texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern >/dev/null \
+	      latexmk texlive-latex-base texlive-latex-recommended lmodern >/dev/null \
 	      || echo "LaTeX could not be installed; everything but the PDF will be made"; \
 	  else \
 	    echo "LaTeX is not installed. To get the PDF too: sudo apt-get install latexmk texlive-latex-base" \
-	      "texlive-latex-recommended texlive-fonts-recommended lmodern"; \
+	      "texlive-latex-recommended lmodern"; \
 	  fi; }

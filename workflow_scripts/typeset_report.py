@@ -12,7 +12,7 @@ from pathlib import Path
 from semisup.cli import UserError, run_program
 from semisup.files import atomic_path
 
-INSTALL = "run apt-get install latexmk texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern"
+INSTALL = "run apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern"
 
 
 def typeset(tex: Path, pdf: Path) -> None:
