@@ -137,15 +137,11 @@ def test_html_report_holds_every_figure(demo):
 
 def test_without_latex_one_line_says_what_to_install(demo, tmp_path):
     shutil.copytree(demo / "results", tmp_path / "results")
-    (tmp_path / "bin").mkdir()
-    for name in ("python", "bash", "sh", "git", "rm", "mkdir", "dirname"):
-        found = Path(sys.executable).parent / name
-        (tmp_path / "bin" / name).symlink_to(found if found.exists() else shutil.which(name))
-    command = ["python", str(ROOT / "workflow_scripts/typeset_report.py"), "--tex", "results/report/report.tex"]
+    command = [sys.executable, str(ROOT / "workflow_scripts/typeset_report.py"), "--tex", "results/report/report.tex"]
     finished = subprocess.run(
         [*command, "--pdf", "out.pdf"],
         cwd=tmp_path,
-        env={"PATH": str(tmp_path / "bin")},
+        env={"PATH": str(tmp_path)},  # no latexmk there
         capture_output=True,
         text=True,
         check=False,
