@@ -218,6 +218,17 @@ def embedded_features(wildcards):
     return f"results/{wildcards.study}/{wildcards.representation}/{first_seed_run(wildcards.study)}/features.h5"
 
 
+def reported_table(path, kind, result):
+    """Flag a table of a study for the HTML report: report/captions/<kind>.rst is its caption."""
+    return report(
+        f"results/{{study}}/{path}",
+        caption=f"../report/captions/{kind}.rst",
+        category="{study}",
+        subcategory="Tables",
+        labels={"result": result},
+    )
+
+
 def reported(name, result):
     """Flag a PNG for the HTML report: report/captions/<kind>.rst is its caption."""
     return report(

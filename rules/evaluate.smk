@@ -8,17 +8,11 @@ rule evaluate:
         images="results/{study}/data/images.h5",
         test_labels="results/{study}/data/test_labels.h5",
     output:
-        metrics="results/{study}/metrics.csv",
-        per_class="results/{study}/per_class.csv",
-        confusion="results/{study}/confusion.csv",
-        comparison=report(
-            "results/{study}/comparison.csv",
-            caption="../report/captions/comparison.rst",
-            category="{study}",
-            subcategory="Tables",
-            labels={"result": "comparison of the experiments"},
-        ),
-        solver_iterations="results/{study}/solver_iterations.csv",
+        metrics=reported_table("metrics.csv", "metrics", "every run"),
+        per_class=reported_table("per_class.csv", "per_class", "accuracy of each class"),
+        confusion=reported_table("confusion.csv", "confusion_table", "confused classes"),
+        comparison=reported_table("comparison.csv", "comparison", "comparison of the experiments"),
+        solver_iterations=reported_table("solver_iterations.csv", "solver_table", "accuracy over solver steps"),
     log:
         "results/logs/{study}/evaluate.log",
     benchmark:

@@ -104,7 +104,9 @@ rule embed_tsne:
         features=embedded_features,
     output:
         embedding="results/{study}/figures/tsne_{representation}.csv",
-        clustering="results/{study}/figures/clustering_{representation}.csv",
+        clustering=reported_table(
+            "figures/clustering_{representation}.csv", "clustering", "clustering of {representation}"
+        ),
     log:
         "results/logs/{study}/figures/embed_tsne_{representation}.log",
     benchmark:

@@ -124,15 +124,19 @@ def test_report_text_has_the_numbers_of_the_tables(demo):
     assert r"\BLOCK" not in text
 
 
-def test_html_report_holds_every_figure(demo):
+def test_html_report_holds_every_figure_and_table(demo):
     finished = snakemake(
         demo, "--report", "report.zip", "--", "results/report/report.tex", "results/photos/comparison.csv"
     )
     assert finished.returncode == 0, finished.stderr
     with zipfile.ZipFile(demo / "report.zip") as archive:
         names = archive.namelist()
-    for png in (demo / "results/photos/figures").glob("*.png"):
-        assert any(name.endswith(png.name) for name in names), png.name
+    tables = [path for path in (demo / "results/photos").rglob("*.csv") if path.parent.name in ("photos", "figures")]
+    shown = [path.name for path in tables if not path.name.startswith("tsne_")]
+    shown += [path.name for path in (demo / "results/photos/figures").glob("*.png")]
+    assert len(shown) > 10
+    for result in shown:
+        assert any(name.endswith(result) for name in names), result
 
 
 def test_without_latex_one_line_says_what_to_install(demo, tmp_path):
