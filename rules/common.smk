@@ -15,13 +15,12 @@ except planning.ConfigError as error:
     sys.exit(f"config error: {error}")
 
 SEED_RUN = r"seed\d+"
-ANY_RUN = r"(seed|fold)\d+"
 
 
 wildcard_constraints:
     study="|".join(CONFIG["studies"]),
     experiment=r"\w+",
-    run=ANY_RUN,
+    run=r"(seed|fold)\d+",
     epsilon=r"[0-9.e+-]+",
     representation=r"\w+",
 

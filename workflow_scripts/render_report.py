@@ -125,15 +125,14 @@ def chosen_settings(folder: Path, runs: list[str]) -> Values:
     """Return the epsilon and C that the seeds' runs have chosen, and which lie at the edge of several candidates."""
     chosen: Values = {"epsilon": [], "c": []}
     edge = set()
-    for run in runs:
+    for run in (run for run in runs if run.startswith("seed")):
         table = read_table(folder / run / "selection.csv")
         best = table[table["chosen"]].iloc[0]
         for key, name in (("epsilon", r"$\epsilon$"), ("c", "$C$")):
-            if run.startswith("seed"):
-                chosen[key].append(f"{best[key]:g}")
-                candidates = table[key].unique()
-                if len(candidates) > 1 and best[key] in (candidates.min(), candidates.max()):
-                    edge.add(name)
+            chosen[key].append(f"{best[key]:g}")
+            candidates = table[key].unique()
+            if len(candidates) > 1 and best[key] in (candidates.min(), candidates.max()):
+                edge.add(name)
     return {"chosen": chosen, "edge": sorted(edge)}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from semisup.cli import positive_int, run_program, seed_number
 from semisup.dataset import read_labelled, run_rows
+from semisup.features import read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.kmeans_model import read_model
@@ -37,25 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train, validation = run_rows(options.images, options.run)
     labels = read_labelled(options.images)
     with open_hdf5(options.features) as file:
-        labelled = standardize(np.concatenate([file["train"][:], file["validation"][:]]), model.scaling)
         test = standardize(file["test"][:], model.scaling)
+    labelled = standardize(read_labelled_features(options.features), model.scaling)
 
     steps = sorted(set(options.svm_iterations))
     followed = stochastic_svm(labelled[train], labels[train], len(model.class_names), c, steps, options.seed)
     models: list[LinearModel] = [*followed, model.svm]
-    for count, fitted in zip([*steps, "exact"], models, strict=True):
-        accuracy = np.mean(svm_scores(labelled[validation], fitted).argmax(axis=1) == labels[validation])
+    scores = {
+        split: np.stack([svm_scores(part, fitted) for fitted in models])
+        for split, part in (("train", labelled[train]), ("validation", labelled[validation]), ("test", test))
+    }
+    accuracies = np.mean(scores["validation"].argmax(axis=2) == labels[validation], axis=1)
+    for count, accuracy in zip([*steps, "exact"], accuracies, strict=True):
         logging.info("%s steps: validation accuracy %.4f", count, accuracy)
     with atomic_path(options.scores) as path, path.open("wb") as file:
-        np.savez(
-            file,
-            steps=np.array([*steps, 0]),
-            train_rows=train,
-            validation_rows=validation,
-            train=np.stack([svm_scores(labelled[train], fitted) for fitted in models]),
-            validation=np.stack([svm_scores(labelled[validation], fitted) for fitted in models]),
-            test=np.stack([svm_scores(test, fitted) for fitted in models]),
-        )
+        np.savez(file, steps=np.array([*steps, 0]), train_rows=train, validation_rows=validation, **scores)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 
 from semisup.cli import peak_memory_gib, positive_int, positive_number, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
-from semisup.features import read_dictionary
+from semisup.features import read_dictionary, read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans_model import KMeansModel, write_model
@@ -47,12 +47,6 @@ class Fit(NamedTuple):
     scaling: Scaling
     svm: LinearModel
     history: list[SolverStep]
-
-
-def labelled_features(path: str) -> np.ndarray:
-    """Return float32 (Ntrain + Nvalidation, F): the features of the labelled set."""
-    with open_hdf5(path) as file:
-        return np.concatenate([file["train"][:], file["validation"][:]])
 
 
 def fit_candidates(
@@ -132,14 +126,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     fits: list[Fit] = []
     for source, (path, dictionary) in enumerate(zip(options.features, dictionaries, strict=True)):
-        features = labelled_features(path)
+        features = read_labelled_features(path)
         fits += fit_candidates(features, labels, rows, len(class_names), dictionary.epsilon, source, options.svm_c)
     best = max(fits, key=preference)
     warn_at_edge(best.candidate.c, options.svm_c, "C")
     warn_at_edge(best.candidate.epsilon, [dictionary.epsilon for dictionary in dictionaries], "epsilon")
 
     features_path = options.features[best.source]
-    validation = svm_scores(standardize(labelled_features(features_path)[rows[1]], best.scaling), best.svm)
+    validation = svm_scores(standardize(read_labelled_features(features_path)[rows[1]], best.scaling), best.svm)
     with open_hdf5(features_path) as file:
         splits = list(file)
         test = svm_scores(standardize(file["test"][:], best.scaling), best.svm)

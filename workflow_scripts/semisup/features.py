@@ -4,12 +4,14 @@ Source: Coates, Lee and Ng 2011, section 3.2: f_k(x) = max(0, mean(z) - z_k), z_
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 import torch
 
+from semisup.hdf5 import open_hdf5
 from semisup.patches import grid_patches, normalize_patches, scale_images
 
 ROWS = 4096  # patches in work at once; rows x K distances stay in the cache
@@ -85,3 +87,9 @@ def feature_blocks(blocks: Iterator[np.ndarray], dictionary: Dictionary, stride:
     for images in blocks:
         pieces = torch.from_numpy(images).to(device).split(piece)
         yield torch.cat([image_features(part, dictionary, stride) for part in pieces]).cpu().numpy()
+
+
+def read_labelled_features(path: str | Path) -> np.ndarray:
+    """Return float32 (Ntrain + Nvalidation, F), the features of the labelled set, from a file of features."""
+    with open_hdf5(path) as file:
+        return np.concatenate([file["train"][:], file["validation"][:]])
