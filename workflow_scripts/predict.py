@@ -19,7 +19,7 @@ from semisup.cli import UserError, natural_int, positive_int, run_program
 from semisup.dataset import image_blocks
 from semisup.device import leased_device
 from semisup.hdf5 import open_hdf5
-from semisup.kmeans_model import image_scores, read_model
+from semisup.models import read_model
 from semisup.stl10 import read_bin_images
 from semisup.tables import write_table
 
@@ -84,13 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     model = read_model(options.model)
-    channels = model.dictionary.centroids.shape[1] // model.dictionary.patch_size**2
     blocks = (
-        checked_channels(block, channels, options.images)
-        for block in read_blocks(options.images, options.split, channels, options.block)
+        checked_channels(block, model.channels, options.images)
+        for block in read_blocks(options.images, options.split, model.channels, options.block)
     )
     with leased_device(options.gpu) as device:
-        predicted = np.concatenate([scores.argmax(axis=1) for scores in image_scores(blocks, model, device)])
+        predicted = np.concatenate([scores.argmax(axis=1) for scores in model.scores(blocks, device)])
     rows = [{"Id": number, "Prediction": int(label) + 1} for number, label in enumerate(predicted, start=1)]
     write_table(options.predictions, rows)
     logging.info("%d predictions written to %s", len(rows), options.predictions)

@@ -16,16 +16,8 @@ from semisup.features import read_dictionary, read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans_model import KMeansModel, write_model
-from semisup.svm import (
-    LinearModel,
-    Scaling,
-    SolverStep,
-    fit_scaling,
-    fit_svm,
-    linear_model,
-    standardize,
-    svm_scores,
-)
+from semisup.svm import LinearModel, Scaling, SolverStep, fit_scaling, standardize, svm_scores
+from semisup.svm_selection import fit_for_each_c, warn_at_edge
 from semisup.tables import write_table
 
 
@@ -61,34 +53,19 @@ def fit_candidates(
     """Fit one support vector machine for each C, in increasing order; rows: of training and of validation."""
     train, validation = rows
     scaling = fit_scaling(features[train])
-    standardized = standardize(features[train], scaling)
-    held_out = standardize(features[validation], scaling)
-    gram = (standardized @ standardized.T).astype(np.float64)
-    fits, dual = [], None
-    for c in sorted(c_values):
-        dual, history = fit_svm(gram, labels[train], classes, c, dual)
-        svm = linear_model(standardized, dual)
-        accuracies = [
-            float(np.mean(svm_scores(part, svm).argmax(axis=1) == labels[part_rows]))
-            for part, part_rows in ((standardized, train), (held_out, validation))
-        ]
-        candidate = Candidate(epsilon, c, *accuracies, len(history))
+    standardized, held_out = (standardize(features[part], scaling) for part in rows)
+    fits = []
+    for fit in fit_for_each_c((standardized, labels[train]), (held_out, labels[validation]), classes, c_values):
+        accuracies = fit.train_accuracy, fit.validation_accuracy
+        candidate = Candidate(epsilon, fit.c, *accuracies, len(fit.history))
         logging.info("epsilon %g, C %g: train %.4f, validation %.4f, %d iterations", *candidate)
-        fits.append(Fit(candidate, source, scaling, svm, history))
+        fits.append(Fit(candidate, source, scaling, fit.svm, fit.history))
     return fits
 
 
 def preference(fit: Fit) -> tuple[float, float, float]:
     """Key that is largest for the best fit: validation accuracy; of equals smallest C, then largest epsilon."""
     return fit.candidate.validation_accuracy, -fit.candidate.c, fit.candidate.epsilon
-
-
-def warn_at_edge(chosen: float, candidates: list[float], name: str) -> None:
-    """Log a line if the chosen value is the smallest or largest of several, for a better one may lie beyond."""
-    if len(candidates) > 1 and chosen in (min(candidates), max(candidates)):
-        logging.warning(
-            "%s = %g was chosen at the edge of its candidates; widen them in the configuration", name, chosen
-        )
 
 
 def link_features(path: str, source: str, splits: Sequence[str]) -> None:

@@ -49,6 +49,11 @@ def read_model(path: str | Path) -> KMeansModel:
         )
 
 
+def image_channels(model: KMeansModel) -> int:
+    """Return the number of channels of the images that the model takes."""
+    return model.dictionary.centroids.shape[1] // model.dictionary.patch_size**2
+
+
 def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: torch.device) -> Iterator[np.ndarray]:
     """Yield float32 (n, classes) scores for blocks of uint8 images (n, C, H, W)."""
     for features in feature_blocks(blocks, model.dictionary.to(device), model.stride):

@@ -1,0 +1,43 @@
+"""Random changes of a batch of images, drawn anew for every image, on the device that holds them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from kornia import augmentation as kornia_augmentation
+from torch import nn
+
+Augment = Callable[[torch.Tensor], torch.Tensor]
+GREY = 0.5  # what a cut-out square is filled with
+
+
+class Augmentation(NamedTuple):
+    """Strengths; zero or False leaves a change out.
+
+    shift: largest shift in pixels, borders reflected; flip: mirror left and right, half of the time; color: brightness,
+    contrast and saturation times a factor within 1 +- color; hue: shift as a fraction of the colour circle;
+    cutout: side in pixels of a grey square (DeVries and Taylor 2017).
+    """
+
+    shift: int
+    flip: bool
+    color: float
+    hue: float
+    cutout: int
+
+
+def augment_function(options: Augmentation, size: int) -> Augment:
+    """Return a function of float images (N, C, size, size) in 0..1; it draws from torch's global generator."""
+    changes: list[nn.Module] = []
+    if options.shift:
+        changes.append(
+            kornia_augmentation.RandomCrop((size, size), padding=options.shift, padding_mode="reflect", p=1.0)
+        )
+    if options.flip:
+        changes.append(kornia_augmentation.RandomHorizontalFlip(p=0.5))
+    if options.color or options.hue:
+        changes.append(kornia_augmentation.ColorJitter(options.color, options.color, options.color, options.hue, p=1.0))
+    if options.cutout:
+        area = (options.cutout / size) ** 2
+        changes.append(kornia_augmentation.RandomErasing(scale=(area, area), ratio=(1.0, 1.0), value=GREY, p=1.0))
+    return nn.Sequential(*changes)

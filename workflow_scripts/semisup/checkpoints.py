@@ -1,0 +1,132 @@
+"""Checkpoints of long programs: they outlive every kind of death, and never mix with another run's.
+
+A folder holds one checkpoint, beside no output of a rule: Snakemake deletes the outputs of a job that failed. A
+checkpoint carries a fingerprint of all that the result depends on; one with another fingerprint is set aside.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from semisup.files import atomic_path
+
+DIGITS = 16  # of a checksum, enough to tell two apart
+
+State = dict[str, Any]  # what torch.load reads back without running code: tensors, numbers, text, lists, dictionaries
+
+
+class Checkpoint(NamedTuple):
+    """A locked folder, the fingerprint of this run, and how many seconds may pass between two checkpoints."""
+
+    folder: Path
+    fingerprint: dict[str, str]
+    seconds: float
+
+
+def new_fingerprint(options: Mapping[str, object], arrays: Sequence[np.ndarray], code: str) -> dict[str, str]:
+    """Return what a result depends on: options by name, a checksum of the data, the code's digest, library versions."""
+    checksum = hashlib.sha256()
+    for array in arrays:
+        checksum.update(np.ascontiguousarray(array).data)
+    versions = {name: metadata.version(name) for name in ("torch", "kornia", "numpy")}
+    return {
+        **{name: str(value) for name, value in options.items()},
+        "data": checksum.hexdigest()[:DIGITS],
+        "code": code[:DIGITS],
+        **versions,
+    }
+
+
+@contextmanager
+def locked_checkpoint(folder: str | Path, fingerprint: dict[str, str], seconds: float) -> Iterator[Checkpoint]:
+    """Yield the folder's checkpoint, which no other process can have at the same time.
+
+    Waits while another process holds it, for instance one that went on when Snakemake was killed. The kernel frees the
+    lock when a process ends, however it ends.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.info("another process is at work in %s: waiting for it to end", folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Checkpoint(folder, fingerprint, seconds)
+
+
+def save_checkpoint(checkpoint: Checkpoint, state: State) -> None:
+    """Write the state; the checkpoint before it stays until this one is whole."""
+    with atomic_path(_path(checkpoint)) as temporary, temporary.open("wb") as file:
+        torch.save({"fingerprint": checkpoint.fingerprint, "state": state}, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load_checkpoint(checkpoint: Checkpoint, device: torch.device) -> State | None:
+    """Return the saved state, its tensors on `device`; None if there is none, or only one of a different run.
+
+    One with another fingerprint, or a damaged one, is renamed to set-aside-<number>.pt and the log says why.
+    """
+    path = _path(checkpoint)
+    if not path.exists():
+        return None
+    try:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        found = saved["fingerprint"]
+    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError):
+        _set_aside(path, "it is damaged")
+        return None
+    differing = [key for key in checkpoint.fingerprint | found if found.get(key) != checkpoint.fingerprint.get(key)]
+    if differing:
+        now = ", ".join(f"{key}: {found.get(key)}, now {checkpoint.fingerprint.get(key)}" for key in differing)
+        _set_aside(path, f"it was made by a different run ({now})")
+        return None
+    return saved["state"]
+
+
+def _path(checkpoint: Checkpoint) -> Path:
+    return checkpoint.folder / "checkpoint.pt"
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    number = 1
+    while (aside := path.with_name(f"set-aside-{number}.pt")).exists():
+        number += 1
+    path.rename(aside)
+    logging.warning("the checkpoint is not resumed, for %s: set aside as %s", reason, aside)
+
+
+@contextmanager
+def deferred_stop() -> Iterator[Callable[[], int | None]]:
+    """Within the block, the first SIGINT or SIGTERM only makes the yielded function return its number.
+
+    So the program can save what it has before it goes. A second signal acts at once.
+    """
+    received: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        restore()
+
+    def restore() -> None:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+    before = {which: signal.signal(which, note) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        restore()

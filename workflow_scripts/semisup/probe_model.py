@@ -1,0 +1,67 @@
+"""A network's layers and the support vector machine on their features, as one file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.layers import layer_features, side_by_side
+from semisup.networks import Network, read_network, write_network
+from semisup.patches import scale_images
+from semisup.svm import LinearModel, svm_scores
+
+
+class ProbeModel(NamedTuple):
+    """A classifier of images.
+
+    image_size: side in pixels of the images it was trained on (its network was trained on smaller patches)
+    scale: float32 (F,), what the features of all layers, side by side, are divided by
+    """
+
+    network: Network
+    image_size: int
+    precision: str
+    scale: np.ndarray
+    svm: LinearModel
+    class_names: list[str]
+
+
+def write_model(path: str | Path, model: ProbeModel) -> None:
+    """Write the model to an HDF5 file."""
+    with new_hdf5(path) as file:
+        file.attrs["method"] = "surrogate"
+        file.attrs["class_names"] = model.class_names
+        file.attrs["image_size"] = model.image_size
+        file.attrs["precision"] = model.precision
+        file["scale"] = model.scale
+        write_network(file.create_group("network"), model.network)
+        for field, value in model.svm._asdict().items():
+            file.create_dataset(f"svm/{field}", data=value)
+
+
+def read_model(path: str | Path) -> ProbeModel:
+    """Read a model onto the CPU. Raises UserError if the file is not one."""
+    with open_hdf5(path) as file:
+        return ProbeModel(
+            network=read_network(file["network"]),
+            image_size=int(file.attrs["image_size"]),
+            precision=str(file.attrs["precision"]),
+            scale=file["scale"][:],
+            svm=LinearModel(*(file[f"svm/{field}"][:] for field in LinearModel._fields)),
+            class_names=list(file.attrs["class_names"]),
+        )
+
+
+def image_channels(model: ProbeModel) -> int:
+    """Return the number of channels of the images that the model takes."""
+    return model.network.shape.channels
+
+
+def image_scores(blocks: Iterator[np.ndarray], model: ProbeModel, device: torch.device) -> Iterator[np.ndarray]:
+    """Yield float32 (n, classes) scores for blocks of uint8 images (n, C, H, W), scaled to the model's size."""
+    scaled = (scale_images(torch.from_numpy(block), model.image_size).numpy() for block in blocks)
+    for features in layer_features(scaled, model.network.to(device), model.precision):
+        yield svm_scores(side_by_side(features, model.scale), model.svm)

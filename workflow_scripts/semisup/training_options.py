@@ -1,0 +1,52 @@
+"""The command-line options of the programs that train a network."""
+
+import argparse
+
+from semisup.augmentation import Augmentation
+from semisup.cli import fraction, natural_int, natural_number, positive_int, positive_number, true_or_false
+from semisup.training import Recipe
+
+CHECKPOINT_SECONDS = 60.0
+
+
+def add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Add one option for each field of `Recipe`."""
+    parser.add_argument("--epochs", type=positive_int, required=True)
+    parser.add_argument("--batch-size", type=positive_int, required=True)
+    parser.add_argument("--optimizer", choices=["sgd", "adamw"], required=True, help="sgd: with Nesterov momentum")
+    parser.add_argument("--learning-rate", type=positive_number, required=True, help="the highest of the schedule")
+    parser.add_argument("--momentum", type=fraction, required=True, help="of sgd")
+    parser.add_argument("--weight-decay", type=natural_number, required=True)
+    parser.add_argument("--schedule", choices=["one_cycle", "cosine", "step"], required=True)
+    parser.add_argument("--label-smoothing", type=fraction, required=True)
+    parser.add_argument("--ema-decay", type=fraction, required=True, help="of the weights' average; 0: no average")
+    parser.add_argument("--patience", type=natural_int, required=True, help="epochs without progress; 0: no early stop")
+    parser.add_argument("--precision", choices=["auto", "float32"], required=True)
+
+
+def add_augmentation_options(parser: argparse.ArgumentParser) -> None:
+    """Add one option for each field of `Augmentation`."""
+    parser.add_argument("--shift", type=natural_int, required=True, help="largest shift of a crop, in pixels")
+    parser.add_argument("--flip", type=true_or_false, required=True)
+    parser.add_argument(
+        "--color", type=fraction, required=True, help="brightness, contrast, saturation times 1 +- this"
+    )
+    parser.add_argument("--hue", type=fraction, required=True, help="shift as a fraction of the circle")
+    parser.add_argument("--cutout", type=natural_int, required=True, help="side of a blanked square, in pixels")
+
+
+def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    """Add where checkpoints lie, how often they are written, and the digest of the code they belong to."""
+    parser.add_argument("--checkpoint", required=True, help="folder of the checkpoint, beside no output of a rule")
+    parser.add_argument("--checkpoint-seconds", type=natural_number, default=CHECKPOINT_SECONDS)
+    parser.add_argument("--code", default="", help="digest of the code; a checkpoint of other code is not resumed")
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """Return the recipe that `add_recipe_options` asked for."""
+    return Recipe(**{name: getattr(options, name) for name in Recipe._fields})
+
+
+def augmentation_of(options: argparse.Namespace) -> Augmentation:
+    """Return the augmentation that `add_augmentation_options` asked for."""
+    return Augmentation(**{name: getattr(options, name) for name in Augmentation._fields})

@@ -1,0 +1,94 @@
+"""Train a network to tell surrogate classes apart."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from semisup.checkpoints import locked_checkpoint, new_fingerprint
+from semisup.cli import natural_int, run_program, seed_number
+from semisup.device import keep_freed_memory, leased_device
+from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.networks import EXEMPLAR_CHANNELS, Shape, new_network, set_normalization, write_network
+from semisup.tables import write_table
+from semisup.training import Examples, network_scores, train_network
+from semisup.training_options import add_checkpoint_options, add_recipe_options, recipe_of
+
+HELD_OUT = 10  # one in so many patches of a class is kept for validation, and at least one
+CLASSES = 256  # read at once
+
+
+def read_surrogates(path: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return patches uint8 (n, C, s, s) and classes int64 (n,) to train on, and those to validate with.
+
+    Of each class the last patches are for validation; they are as random as the others. Nothing is held twice.
+    """
+    with open_hdf5(path) as file:
+        patches, seeds = file["patches"], len(file["seeds/image"])
+        samples = len(patches) // seeds
+        held_out = max(1, samples // HELD_OUT)
+        train = np.empty((seeds, samples - held_out, *patches.shape[1:]), np.uint8)
+        validation = np.empty((seeds, held_out, *patches.shape[1:]), np.uint8)
+        for start in range(0, seeds, CLASSES):
+            end = min(start + CLASSES, seeds)
+            block = patches[start * samples : end * samples].reshape(end - start, samples, *patches.shape[1:])
+            train[start:end], validation[start:end] = block[:, :-held_out], block[:, -held_out:]
+    classes = np.arange(seeds)
+    return (
+        (train.reshape(-1, *patches.shape[1:]), classes.repeat(samples - held_out)),
+        (validation.reshape(-1, *patches.shape[1:]), classes.repeat(held_out)),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, train, and write the network and its history."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--surrogates", required=True, help="surrogate classes (HDF5)")
+    parser.add_argument("--network", choices=list(EXEMPLAR_CHANNELS), required=True)
+    parser.add_argument("--dropout", type=float, required=True, help="before the last layer")
+    add_recipe_options(parser)
+    add_checkpoint_options(parser)
+    parser.add_argument("--seed", type=seed_number, required=True)
+    parser.add_argument("--network-file", required=True, help="network to write (HDF5)")
+    parser.add_argument("--history", required=True, help="table of epochs to write (CSV)")
+    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
+    options = parser.parse_args(arguments)
+    keep_freed_memory()
+
+    recipe = recipe_of(options)
+    train, validation = read_surrogates(options.surrogates)
+    _, channels, _, size = train[0].shape
+    shape = Shape(options.network, channels, size, int(train[1][-1]) + 1, options.dropout, field=size)
+    network = new_network(shape, options.seed)
+    set_normalization(network, train[0])
+    fingerprint = new_fingerprint(
+        {**recipe._asdict(), **shape._asdict(), "seed": options.seed}, [*train, *validation], options.code
+    )
+    with (
+        locked_checkpoint(options.checkpoint, fingerprint, options.checkpoint_seconds) as checkpoint,
+        leased_device(options.gpu) as device,
+    ):
+        network.to(device)
+        examples, held_out = (
+            Examples(*(torch.from_numpy(array).to(device) for array in part)) for part in (train, validation)
+        )
+        history = train_network(network, examples, held_out, nn.Identity(), recipe, options.seed, checkpoint)
+        scores = network_scores(network, held_out.images, recipe.precision, False, device)
+    with new_hdf5(options.network_file) as file:
+        write_network(file.create_group("network"), network)
+    write_table(options.history, history)
+    logging.info(
+        "%d surrogate classes: top-1 accuracy %.4f on %d patches kept aside, %.0f images/s, peak memory %.2f GiB",
+        shape.classes,
+        np.mean(scores.argmax(axis=1) == validation[1]),
+        len(validation[1]),
+        np.mean([row.images_per_second for row in history]),
+        max(row.peak_memory_gib for row in history),
+    )
+
+
+if __name__ == "__main__":
+    run_program(main)
