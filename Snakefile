@@ -10,6 +10,8 @@ configfile: workflow.source_path("config.yaml")
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/kmeans.smk"
+include: "rules/surrogate.smk"
+include: "rules/cnn.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"

@@ -35,10 +35,9 @@ def program(name):
     return lambda wildcards, output: str(SCRIPTS / f"{name}.py")
 
 
-def experiment_pattern(method):
-    """Constraint for {experiment} in the rules of a method; the second part keeps the pattern from being empty."""
-    names = {experiment for _, experiment in planning.experiments_of_method(CONFIG, method)}
-    return "|".join(sorted(names)) or "no_experiment_of_this_method"
+def experiment_pattern(*methods, before=""):
+    """Constraint for {experiment} in the rules of these methods; before: what stands between study and experiment."""
+    return "|".join(planning.method_pattern(CONFIG, method, before) for method in methods)
 
 
 def options_of(*names):
@@ -69,6 +68,15 @@ def experiments(study):
     return list(CONFIG["studies"][study]["experiments"])
 
 
+def method_of(study, experiment):
+    return CONFIG["studies"][study]["experiments"][experiment]["method"]
+
+
+def experiments_of(study, *methods):
+    """Experiments of the study that are of one of these methods."""
+    return [experiment for experiment in experiments(study) if method_of(study, experiment) in methods]
+
+
 def runs(study, experiment):
     return planning.experiment_runs(CONFIG, study, experiment)
 
@@ -80,6 +88,11 @@ def first_seed_run(study):
 def unsupervised_run(wildcards):
     """The run whose label-free part this run uses: folds share that of the first seed."""
     return wildcards.run if wildcards.run.startswith("seed") else first_seed_run(wildcards.study)
+
+
+def unsupervised_file(name):
+    """An input function: the file of that name of the run whose label-free part this run uses."""
+    return lambda wildcards: f"results/{wildcards.study}/{wildcards.experiment}/{unsupervised_run(wildcards)}/{name}"
 
 
 # Data sets
@@ -109,7 +122,7 @@ def size_options(dataset):
 
 def centroids_file(wildcards):
     """The centroids of this experiment, or of its base."""
-    experiment = planning.centroid_experiment(CONFIG, wildcards.study, wildcards.experiment)
+    experiment = planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
     return f"results/{wildcards.study}/{experiment}/{wildcards.run}/epsilon{wildcards.epsilon}/centroids.h5"
 
 
@@ -120,14 +133,84 @@ def for_each_epsilon(name):
         options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
         experiment = wildcards.experiment
         if name == "centroids.h5":
-            experiment = planning.centroid_experiment(CONFIG, wildcards.study, experiment)
+            experiment = planning.base_experiment(CONFIG, wildcards.study, experiment)
         folder = f"results/{wildcards.study}/{experiment}/{unsupervised_run(wildcards)}"
         return [f"{folder}/epsilon{epsilon}/{name}" for epsilon in options["whitening_epsilon"]]
 
     return files
 
 
+# Networks: methods cnn and surrogate
+
+
+RECIPE_OPTIONS = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "label_smoothing",
+    "ema_decay",
+    "patience",
+    "precision",
+)
+AUGMENTATION_OPTIONS = ("shift", "flip", "color", "hue", "cutout")
+SURROGATE_OPTIONS = (
+    "seed_patches",
+    "samples_per_class",
+    "surrogate_size",
+    "seed_sampling",
+    "transformations",
+    "rotation",
+    "translation",
+    "scale",
+    "pca_contrast",
+    "color_power",
+    "color_factor",
+    "color_offset",
+    "hue",
+)
+
+
+def training_seed(wildcards):
+    """A seed run trains with its seed, a fold with the first seed of the study."""
+    return int(unsupervised_run(wildcards).removeprefix("seed"))
+
+
+def checkpoint_folder(program):
+    """A params function: a folder beside every output, for Snakemake deletes the outputs of a job that failed."""
+    return lambda wildcards, output: "/".join(["results/checkpoints", *map(str, wildcards), program])
+
+
+def pretrained_network(wildcards):
+    """The surrogate network that training starts from; none without a base."""
+    base = planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
+    if base == wildcards.experiment:
+        return []
+    return f"results/{wildcards.study}/{base}/{unsupervised_run(wildcards)}/surrogate_network.h5"
+
+
+NETWORK_FILES = {"cnn": "model.h5", "surrogate": "surrogate_network.h5"}
+
+
+def network_file(wildcards):
+    """The file that holds the network of a run."""
+    name = NETWORK_FILES[method_of(wildcards.study, wildcards.experiment)]
+    return f"results/{wildcards.study}/{wildcards.experiment}/{wildcards.run}/{name}"
+
+
 # Evaluation
+
+
+def baselines(wildcards):
+    """What each experiment is compared with, as experiment=baseline."""
+    content = CONFIG["studies"][wildcards.study]
+    return [
+        f"{experiment}={options.get('baseline', content['baseline'])}"
+        for experiment, options in content["experiments"].items()
+    ]
 
 
 def study_scores(wildcards):
@@ -168,8 +251,8 @@ def kmeans_experiments(study):
     """Experiments of the study that learn centroids of their own."""
     return [
         experiment
-        for name, experiment in planning.experiments_of_method(CONFIG, "kmeans")
-        if name == study and planning.centroid_experiment(CONFIG, study, experiment) == experiment
+        for experiment in experiments_of(study, "kmeans")
+        if planning.base_experiment(CONFIG, study, experiment) == experiment
     ]
 
 
@@ -181,19 +264,30 @@ def solver_experiments(study):
     ]
 
 
-def feature_experiments(study):
-    """Experiments whose runs hold features.h5."""
-    return [experiment for name, experiment in planning.experiments_of_method(CONFIG, "kmeans") if name == study]
+def trained_together(study):
+    """Experiments whose training curves share a figure: networks trained on labels."""
+    return experiments_of(study, "cnn")
+
+
+def representations(study):
+    """What t-SNE maps are made from: pixels, and what each experiment's first run computes from an image."""
+    return ["pixels", *experiments(study)]
 
 
 def study_figures(study):
     """Names of the study's figures, without folder and ending."""
+    networks = experiments_of(study, "cnn", "surrogate")
     return (
         [f"patches_{experiment}" for experiment in kmeans_experiments(study)]
         + [f"centroids_{experiment}" for experiment in kmeans_experiments(study)]
+        + [f"surrogates_{experiment}" for experiment in experiments_of(study, "surrogate")]
+        + [f"augmentations_{experiment}" for experiment in experiments_of(study, "cnn")]
+        + [f"filters_{experiment}" for experiment in networks]
+        + (["training"] if trained_together(study) else [])
         + [f"confusion_{experiment}" for experiment in experiments(study)]
         + [f"solver_iterations_{experiment}" for experiment in solver_experiments(study)]
-        + [f"tsne_{name}" for name in ["pixels", *feature_experiments(study)]]
+        + [f"tsne_{name}" for name in representations(study)]
+        + [f"layers_{experiment}" for experiment in networks]
     )
 
 
@@ -202,6 +296,12 @@ def of_first_seed(path):
     return (
         lambda wildcards: f"results/{wildcards.study}/{wildcards.experiment}/{first_seed_run(wildcards.study)}/{path}"
     )
+
+
+def first_seed_network(wildcards):
+    """The file that holds the network of the experiment's first run."""
+    name = NETWORK_FILES[method_of(wildcards.study, wildcards.experiment)]
+    return of_first_seed(name)(wildcards)
 
 
 def first_seed_centroids(wildcards):
@@ -214,7 +314,13 @@ def embedded_features(wildcards):
     """Features to embed; none for raw pixels."""
     if wildcards.representation == "pixels":
         return []
-    return f"results/{wildcards.study}/{wildcards.representation}/{first_seed_run(wildcards.study)}/features.h5"
+    name = "features.h5" if method_of(wildcards.study, wildcards.representation) == "kmeans" else "layers.h5"
+    return f"results/{wildcards.study}/{wildcards.representation}/{first_seed_run(wildcards.study)}/{name}"
+
+
+def embedded_option(wildcards, input):
+    """--features or --layers with the file to embed; nothing for raw pixels."""
+    return f"--{Path(input.features).stem} {input.features}" if input.features else ""
 
 
 def reported_table(path, kind, result):
@@ -253,11 +359,17 @@ def study_results(wildcards=None):
             f"results/{study}/{table}.csv" for table in ("metrics", "comparison", "per_class", "solver_iterations")
         ]
         files += [f"results/{study}/figures/{name}.pdf" for name in study_figures(study)]
-        files += [f"results/{study}/figures/clustering_{name}.csv" for name in ["pixels", *feature_experiments(study)]]
+        files += [f"results/{study}/figures/clustering_{name}.csv" for name in representations(study)]
         files += [
-            f"results/{study}/{experiment}/{run}/selection.csv"
+            f"results/{study}/{experiment}/{run}/{table}.csv"
             for experiment in experiments(study)
             for run in runs(study, experiment)
+            for table in ("selection", "history")
+        ]
+        files += [
+            f"results/{study}/{experiment}/seed{seed}/surrogate_history.csv"
+            for experiment in experiments_of(study, "surrogate")
+            for seed in CONFIG["studies"][study]["seeds"]
         ]
     return files
 
@@ -276,6 +388,7 @@ def report_plan():
                     "title": options.get("title", name),
                     "method": options["method"],
                     "base": options.get("base"),
+                    "baseline": options.get("baseline", content["baseline"]),
                     "runs": runs(study, name),
                     "options": planning.experiment_options(CONFIG, study, name),
                 }

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from clones import ROOT, run_python, snakemake
 from jsonschema import Draft202012Validator
+from snakemake.io import regex_from_filepattern
 from snakemake.utils import update_config
 
 from planning import config as planning
@@ -14,9 +15,13 @@ from planning import config_docs
 SCHEMA = planning.read_yaml(ROOT / "config.schema.yaml")
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
 DEMO = planning.read_yaml(ROOT / "config.demo.yaml")
+METHODS = ("kmeans", "cnn", "surrogate")
 # Two studies on the embedded data, whose sizes are written out where a test needs to know them.
 SMALL = {
-    "data": {"photos": {"validation_images": 200, "unlabeled_images": 2000}},
+    "data": {
+        "photos": {"train_images": 600, "validation_images": 200, "unlabeled_images": 2000, "fold_images": 100},
+        "mnist5k": {"train_images": 500, "unlabeled_images": 3000},
+    },
     "studies": {
         "stl10": None,
         "mnist": None,
@@ -37,13 +42,25 @@ SMALL = {
                     "stride": 1,
                     "folds": True,
                 },
+                "supervised": {"method": "cnn", "folds": True},
+                "surrogate": {"method": "surrogate", "seed_patches": 2000},
+                "finetuned": {
+                    "method": "cnn",
+                    "base": "surrogate",
+                    "baseline": "supervised",
+                    "network": "exemplar_small",
+                },
             },
         },
         "mnist5k": {
             "dataset": "mnist5k",
             "seeds": [0],
             "baseline": "kmeans",
-            "experiments": {"kmeans": {"method": "kmeans", "patch_size": 6, "patch_images": 3000, "stride": 1}},
+            "experiments": {
+                "kmeans": {"method": "kmeans", "patch_size": 6, "patch_images": 3000, "stride": 1},
+                "supervised": {"method": "cnn", "shift": 2, "color": 0.0, "hue": 0.0, "cutout": 0},
+                "surrogate": {"method": "surrogate", "seed_patches": 3000, "surrogate_size": 24},
+            },
         },
     },
 }
@@ -89,7 +106,8 @@ def all_keys():
     yield from keys(SCHEMA)
     yield from keys(SCHEMA["$defs"]["study"], "study")
     yield from keys(SCHEMA["$defs"]["experiment"], "experiment")
-    yield from keys(SCHEMA["$defs"]["kmeans_options"], "options")
+    for method in METHODS:
+        yield from keys(SCHEMA["$defs"][f"{method}_options"], f"options of {method}")
 
 
 def defaults(part):
@@ -140,13 +158,39 @@ def test_every_option_has_a_default():
 
 
 def test_schema_allows_no_unknown_key_anywhere():
-    # The options of kmeans are listed once and closed where they are used; an `if` only asks.
-    open_on_purpose = {"schema.$defs.kmeans_options", "schema.$defs.experiment.allOf.if"}
+    # The options of a method are listed once and closed where they are used; an `if` only asks.
+    open_on_purpose = {f"schema.$defs.{method}_options" for method in METHODS} | {"schema.$defs.experiment.allOf.if"}
     for place, part in schema_objects(SCHEMA):
         if place not in open_on_purpose:
             closed = part.get("additionalProperties", part.get("unevaluatedProperties"))
             assert closed is False, place
-    assert SCHEMA["properties"]["kmeans"]["unevaluatedProperties"] is False
+    for method in METHODS:
+        assert SCHEMA["properties"][method]["unevaluatedProperties"] is False
+
+
+def test_every_method_is_known_everywhere():
+    assert tuple(SCHEMA["$defs"]["experiment"]["properties"]["method"]["enum"]) == METHODS
+    assert set(planning.INHERITED_OPTIONS) == set(METHODS)
+    for method in METHODS:
+        assert SCHEMA["properties"][method]["required"] == list(SCHEMA["$defs"][f"{method}_options"]["properties"])
+
+
+def test_sizes_are_known_of_every_dataset():
+    datasets = set(SCHEMA["$defs"]["study"]["properties"]["dataset"]["enum"])
+    assert set(planning.IMAGE_SIZES) == set(planning.CHANNELS) == datasets
+    assert set(planning.FOLD_IMAGES) == set(planning.DATASETS_WITH_FOLDS) <= datasets
+
+
+def test_leave_one_out_rows_leave_out_one_transformation():
+    experiments = CONFIG["studies"]["stl10"]["experiments"]
+    whole = planning.experiment_options(CONFIG, "stl10", "surrogate_full")
+    rows = [name for name in experiments if name.startswith("surrogate_full_no_")]
+    assert [name.removeprefix("surrogate_full_no_") for name in rows] == whole["transformations"]
+    for name in rows:
+        assert experiments[name]["baseline"] == "surrogate_full"
+        options = planning.experiment_options(CONFIG, "stl10", name)
+        left = [other for other in whole["transformations"] if name != f"surrogate_full_no_{other}"]
+        assert options == whole | {"transformations": left, "folds": False}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +230,12 @@ def test_outdated_documentation_is_refused_in_one_line(tmp_path, monkeypatch):
 OWN = "studies/photos/experiments/kmeans"
 STRIDE8 = "studies/photos/experiments/kmeans_stride8"
 COATES = "studies/photos/experiments/kmeans_coates"
+SUPERVISED = "studies/photos/experiments/supervised"
+SURROGATE = "studies/photos/experiments/surrogate"
+FINETUNED = "studies/photos/experiments/finetuned"
+EXTRA = "studies/photos/experiments/extra"
+DIGITS = "studies/mnist5k/experiments/supervised"
+DIGIT_PATCHES = "studies/mnist5k/experiments/surrogate"
 MD5 = "91f7769df0f17e558f3565bffb0c7dfb"
 
 MALFORMED = [
@@ -203,6 +253,20 @@ MALFORMED = [
     (f"{OWN}/patchsize", 6, r"^studies\.photos\.experiments\.kmeans: unknown key 'patchsize'; did you .* 'patch_size'"),
     (f"{OWN}/learning_rate", 0.1, r"^studies\.photos\.experiments\.kmeans: unknown key 'learning_rate'; known keys:"),
     ("kmeans/1", 1, r"^kmeans: unknown key '1'; known keys:"),
+    ("cnn/learningrate", 0.1, r"^cnn: unknown key 'learningrate'; did you mean 'learning_rate'\?"),
+    ("surrogate/cutout", 8, r"^surrogate: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
+    # an option of another method
+    (f"{OWN}/cutout", 8, r"^studies\.photos\.experiments\.kmeans: unknown key 'cutout'; known keys: method, title, ba"),
+    (
+        f"{SUPERVISED}/stride",
+        8,
+        r"^studies\.photos\.experiments\.supervised: unknown key 'stride'; known keys: method,",
+    ),
+    (f"{SURROGATE}/cutout", 8, r"\.surrogate: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
+    (f"{SURROGATE}/sclae", [1.0, 2.0], r"\.surrogate: unknown key 'sclae'; did you mean 'scale'\?"),
+    (f"{EXTRA}", {"cutout": 8}, r"\.extra: the key 'method' is missing; add it"),
+    (f"{EXTRA}", {"metod": "cnn", "cutout": 8}, r"\.extra: unknown key 'metod'; did you mean 'method'\?"),
+    (f"{EXTRA}", {"rounds": 8}, r"\.extra: unknown key 'rounds'; docs/configuration\.md lists the known keys"),
     # missing keys
     ("studies/photos", {"dataset": "photos"}, r"^studies\.photos: the key 'seeds' is missing; add it"),
     ("studies/photos/experiments/extra", {"stride": 8}, r"\.extra: the key 'method' is missing; add it"),
@@ -249,6 +313,26 @@ MALFORMED = [
         r"^kmeans\.whitening_epsilon\.1: -1\.0 is out of range; .* greater than 0",
     ),
     ("kmeans/tolerance", 1, r"^kmeans\.tolerance: 1 is out of range; it must be less than 1"),
+    ("cnn/epochs", 0, r"^cnn\.epochs: 0 is out of range; it must be at least 1"),
+    ("cnn/batch_size", 1, r"^cnn\.batch_size: 1 is out of range; it must be at least 2"),
+    ("cnn/learning_rate", 0.0, r"^cnn\.learning_rate: 0\.0 is out of range; it must be greater than 0"),
+    ("cnn/momentum", 1.0, r"^cnn\.momentum: 1\.0 is out of range; it must be less than 1"),
+    ("cnn/weight_decay", -1.0e-4, r"^cnn\.weight_decay: -0\.0001 is out of range; it must be at least 0"),
+    ("cnn/label_smoothing", 1, r"^cnn\.label_smoothing: 1 is out of range; it must be less than 1"),
+    ("cnn/dropout", -0.1, r"^cnn\.dropout: -0\.1 is out of range; it must be at least 0"),
+    ("cnn/ema_decay", 1.0, r"^cnn\.ema_decay: 1\.0 is out of range; it must be less than 1"),
+    ("cnn/patience", -1, r"^cnn\.patience: -1 is out of range; it must be at least 0"),
+    ("cnn/shift", -1, r"^cnn\.shift: -1 is out of range; it must be at least 0"),
+    ("cnn/color", 1.0, r"^cnn\.color: 1\.0 is out of range; it must be less than 1"),
+    ("cnn/hue", 0.6, r"^cnn\.hue: 0\.6 is out of range; it must be at most 0\.5"),
+    ("surrogate/seed_patches", 1, r"^surrogate\.seed_patches: 1 is out of range; it must be at least 2"),
+    ("surrogate/samples_per_class", 1, r"^surrogate\.samples_per_class: 1 is out of range; it must be at least 2"),
+    ("surrogate/surrogate_size", 4, r"^surrogate\.surrogate_size: 4 is out of range; it must be at least 8"),
+    ("surrogate/rotation", 181, r"^surrogate\.rotation: 181 is out of range; it must be at most 180"),
+    ("surrogate/translation", 0.6, r"^surrogate\.translation: 0\.6 is out of range; it must be at most 0\.5"),
+    ("surrogate/color_offset", -0.1, r"^surrogate\.color_offset: -0\.1 is out of range; it must be at least 0"),
+    ("surrogate/hue", 0.6, r"^surrogate\.hue: 0\.6 is out of range; it must be at most 0\.5"),
+    ("surrogate/scale", [0.0, 1.0], r"^surrogate\.scale\.0: 0\.0 is out of range; it must be greater than 0"),
     ("evaluation/top_k", 11, r"^evaluation\.top_k: 11 is out of range; it must be at most 10"),
     (
         "evaluation/bootstrap_samples",
@@ -295,8 +379,22 @@ MALFORMED = [
     ),
     (
         f"{OWN}/method",
-        "cnn",
-        r"^studies\.photos\.experiments\.kmeans\.method: 'cnn' is not known; choose one of kmeans",
+        "svm",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of kmeans, cnn, surrogate",
+    ),
+    (
+        "cnn/network",
+        "resnet50",
+        r"^cnn\.network: 'resnet50' is not known; .* resnet, vgg, exemplar_small, exemplar_large",
+    ),
+    ("surrogate/network", "resnet", r"^surrogate\.network: 'resnet' is not .* one of exemplar_small, exemplar_large$"),
+    ("cnn/optimizer", "adam", r"^cnn\.optimizer: 'adam' is not known; choose one of sgd, adamw"),
+    ("surrogate/schedule", "constant", r"^surrogate\.schedule: 'constant' .* choose one of one_cycle, cosine, step"),
+    ("surrogate/seed_sampling", "random", r"^surrogate\.seed_sampling: 'random' .* choose one of uniform, energy"),
+    (
+        "surrogate/transformations",
+        ["scale", "shear"],
+        r"^surrogate\.transformations\.1: 'shear' is not known; choose one of rotation, translation, scale, pca_contr",
     ),
     (
         "kmeans/initialization",
@@ -337,6 +435,43 @@ MALFORMED = [
         {"method": "kmeans", "base": "kmeans_stride8"},
         r"extra\.base: 'kmeans_stride8' has a base itself; name 'kmeans' instead",
     ),
+    (f"{SURROGATE}/base", "kmeans", r"surrogate\.base: an experiment of method surrogate takes no base; remove it"),
+    (f"{FINETUNED}/base", "other", r"finetuned\.base: there is no other experiment 'other' .*; known: surrogate$"),
+    (f"{FINETUNED}/base", "finetuned", r"finetuned\.base: there is no other experiment 'finetuned' .*: surrogate$"),
+    (
+        f"{FINETUNED}/base",
+        "kmeans",
+        r"finetuned\.base: 'kmeans' is of method kmeans, .* cnn must be of method surrogate; known: surrogate$",
+    ),
+    (
+        f"{STRIDE8}/base",
+        "supervised",
+        r"stride8\.base: 'supervised' is of method cnn, .* kmeans must be of method kmeans; known: kmeans, kmeans_",
+    ),
+    (
+        DIGITS,
+        {"method": "cnn", "base": "nothing"},
+        r"^studies\.mnist5k\.experiments\.supervised\.base: there is no other .* 'nothing'.*; known: surrogate$",
+    ),
+    (
+        f"{FINETUNED}/network",
+        "vgg",
+        r"finetuned\.network: vgg cannot start from the base 'surrogate', whose network is exemplar_small; set netw",
+    ),
+    (
+        "surrogate/network",
+        "exemplar_large",
+        r"finetuned\.network: exemplar_small cannot .* is exemplar_large; set network to exemplar_large, or remove",
+    ),
+    # baselines of experiments
+    (
+        f"{FINETUNED}/baseline",
+        "other",
+        r"^studies\.photos\.experiments\.finetuned\.baseline: there is no other experiment 'other' .*; known: kmeans,",
+    ),
+    (f"{FINETUNED}/baseline", "finetuned", r"finetuned\.baseline: there is no other experiment 'finetuned' in this"),
+    (SUPERVISED, None, r"finetuned\.baseline: there is no other experiment 'supervised' in this study; known:"),
+    (f"{FINETUNED}/baseline", None, r"finetuned\.baseline: null is empty; expected text"),
     (f"{STRIDE8}/base", None, r"stride8\.base: null is empty; expected text"),
     # names
     ("studies/my study", {}, r"^studies: 'my study' is not allowed here; expected lower-case letters, digits and"),
@@ -379,6 +514,15 @@ MALFORMED = [
         {},
         r"^studies\.photos\.experiments: \{\} is out of range; the number of keys must be",
     ),
+    ("surrogate/transformations", [], r"^surrogate\.transformations: \[\] is out of .* entries must be at least 1"),
+    (
+        "surrogate/scale",
+        [1.4],
+        r"^surrogate\.scale: \[1\.4\] is out of range; the number of entries must be at least 2",
+    ),
+    ("surrogate/scale", [1, 2, 3], r"^surrogate\.scale: \[1, 2, 3\] is out of range; .* entries must be at most 2"),
+    ("surrogate/scale", 1.4, r"^surrogate\.scale: 1\.4 is a number with a decimal point; expected a list"),
+    ("surrogate/transformations", ["hue", "hue"], r"^surrogate\.transformations: .* names an entry twice; remove one"),
     ("studies/photos/seeds", [0, 1, 0], r"^studies\.photos\.seeds: \[0, 1, 0\] names an entry twice; remove one"),
     ("kmeans/whitening_epsilon", [1, 1.0], r"^kmeans\.whitening_epsilon: \[1, 1\.0\] names an entry twice; remove one"),
     ("kmeans/svm_iterations", [5, 5], r"^kmeans\.svm_iterations: \[5, 5\] names an entry twice; remove one"),
@@ -407,6 +551,79 @@ MALFORMED = [
         f"{OWN}/patch_images",
         2001,
         r"kmeans\.patch_images: 2001 is more than the 2000 unlabeled images of photos; choose",
+    ),
+    (
+        f"{SUPERVISED}/shift",
+        96,
+        r"supervised\.shift: 96 is not smaller than the images of photos \(96 pixels\); choose at",
+    ),
+    (f"{SUPERVISED}/cutout", 97, r"supervised\.cutout: 97 is not smaller than .* \(96 pixels\); choose at most 95"),
+    ("cnn/cutout", 96, r"^studies\.photos\.experiments\.supervised\.cutout: 96 is not smaller than"),
+    (
+        f"{DIGITS}/shift",
+        28,
+        r"supervised\.shift: 28 is not smaller than the images of mnist5k \(28 pixels\); .* most 27",
+    ),
+    (
+        f"{DIGITS}/color",
+        0.3,
+        r"supervised\.color: 0\.3 changes colours, and the images of mnist5k have one channel; set it to 0",
+    ),
+    (f"{DIGITS}/hue", 0.05, r"supervised\.hue: 0\.05 changes colours, and .* mnist5k have one channel; set it to 0"),
+    (
+        f"{DIGITS}/network",
+        "vgg",
+        r"supervised\.network: vgg needs images of at least 48 pixels, and those of mnist5k have 28; choose resnet$",
+    ),
+    (f"{DIGITS}/network", "exemplar_small", r"network: exemplar_small needs images of at least 32 .* choose resnet$"),
+    (
+        "studies/mnist5k/experiments/supervised/folds",
+        True,
+        r"supervised\.folds: the data set mnist5k has no folds; set it to false",
+    ),
+    (
+        f"{SUPERVISED}/batch_size",
+        101,
+        r"supervised\.batch_size: 101 is more than the 100 training images of a fold of photos; choose at most that",
+    ),
+    ("data/photos/train_images", 63, r"supervised\.batch_size: 64 is more than the 63 training images of photos; cho"),
+    (f"{DIGITS}/batch_size", 501, r"supervised\.batch_size: 501 is more than the 500 training images of mnist5k; cho"),
+    (
+        f"{SURROGATE}/seed_patches",
+        2001,
+        r"surrogate\.seed_patches: 2001 is more than the 2000 unlabeled images of photos; choose",
+    ),
+    *(
+        (
+            f"{SURROGATE}/{key}",
+            [1.4, 0.7],
+            rf"{key}: the first number of \[1\.4, 0\.7\] is the higher one; exchange them",
+        )
+        for key in ("scale", "pca_contrast", "color_power", "color_factor")
+    ),
+    *(
+        (
+            f"{DIGIT_PATCHES}/transformations",
+            ["scale", name],
+            rf"\.transformations: {name} changes colours, and the images of mnist5k have one channel; remove it",
+        )
+        for name in ("pca_contrast", "color_contrast", "hue")
+    ),
+    (f"{SURROGATE}/surrogate_size", 96, r"surrogate_size: 96 is not smaller than .* \(96 pixels\); choose at most 92"),
+    (
+        f"{DIGIT_PATCHES}/surrogate_size",
+        32,
+        r"surrogate_size: 32 is not smaller than the images of mnist5k \(28 pixels\); choose at most 24",
+    ),
+    (
+        f"{SURROGATE}/surrogate_size",
+        30,
+        r"surrogate_size: 30 is not a multiple of 4, as the networks need it; choose 28, or another multiple",
+    ),
+    (
+        f"{SURROGATE}/batch_size",
+        180001,
+        r"surrogate\.batch_size: 180001 is more than the 180000 patches that are trained on; choose at most that",
     ),
     ("figures/perplexity", 200.0, r"^figures\.tsne_images: a map of 200 validation images of photos is too small for"),
     # addresses and checksums
@@ -454,7 +671,7 @@ def test_unhashable_and_odd_yaml_is_refused_in_one_line():
         assert len(error_of(merged(overlay)).splitlines()) == 1
 
 
-@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", "kmeans", "evaluation", "figures"])
+@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", *METHODS, "evaluation", "figures"])
 def test_removing_any_key_is_refused(place):
     config = merged(SMALL)
     part = config
@@ -488,6 +705,76 @@ def test_option_of_experiment_is_its_own_then_its_bases_then_the_methods():
     own = planning.experiment_options(config, "photos", "kmeans_stride8")
     assert (own["stride"], own["centroids"], own["contrast_constant"]) == (8, 200, 10.0)
     assert own["svm_iterations"] == []  # of the method: the base passes on only what its centroids depend on
+
+
+def test_network_with_a_base_has_options_of_its_own():
+    config = planning.checked_config(with_value("surrogate/epochs", 9, merged(SMALL)), SCHEMA)
+    options = planning.experiment_options(config, "photos", "finetuned")
+    assert list(options) == list(CONFIG["cnn"])
+    assert (options["epochs"], options["network"]) == (CONFIG["cnn"]["epochs"], "exemplar_small")
+
+
+def test_base_experiment_is_the_base_or_itself():
+    config = planning.checked_config(merged(SMALL), SCHEMA)
+    bases = {
+        name: planning.base_experiment(config, "photos", name) for name in config["studies"]["photos"]["experiments"]
+    }
+    others = {name: base for name, base in bases.items() if base != name}
+    assert others == {"kmeans_stride8": "kmeans", "finetuned": "surrogate"}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (f"{SURROGATE}/scale", [1.0, 1.0]),
+        (f"{SURROGATE}/samples_per_class", 2),
+        (f"{SURROGATE}/transformations", ["hue"]),
+        (f"{SUPERVISED}/batch_size", 100),
+        (f"{SUPERVISED}/network", "vgg"),
+        (f"{SUPERVISED}/baseline", "finetuned"),
+        (f"{DIGITS}/cutout", 27),
+        # The network of the base takes images that a new one of its kind would find too small.
+        (
+            DIGITS,
+            SMALL["studies"]["mnist5k"]["experiments"]["supervised"]
+            | {"base": "surrogate", "network": "exemplar_small"},
+        ),
+    ],
+)
+def test_limits_are_allowed(place, value):
+    planning.checked_config(with_value(place, value, merged(SMALL)), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("template", "before"),
+    [
+        ("results/{study,photos|mnist5k}/{experiment,PATTERN}/{run,seed[0-9]+}/scores.npz", ""),
+        ("results/{study,photos|mnist5k}/figures/patches_{experiment,PATTERN}.pdf", "figures/patches_"),
+    ],
+)
+def test_patterns_keep_methods_apart_in_every_study(template, before):
+    """As Snakemake matches paths: the same name may have another method in another study."""
+    namesakes = {
+        "supervised": {"method": "surrogate", "seed_patches": 100, "surrogate_size": 24},
+        "surrogate": {"method": "kmeans", "patch_size": 6, "patch_images": 100, "stride": 1},
+    }
+    config = with_value("studies/mnist5k/experiments", namesakes, merged(SMALL))
+    config = planning.checked_config(with_value("studies/mnist5k/baseline", "surrogate", config), SCHEMA)
+    patterns = {
+        method: regex_from_filepattern(template.replace("PATTERN", planning.method_pattern(config, method, before)))
+        for method in METHODS
+    }
+    path = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", template)
+    for study, content in config["studies"].items():
+        for name, options in content["experiments"].items():
+            file = path.format(study=study, experiment=name, run="seed0")
+            assert [method for method, pattern in patterns.items() if re.match(pattern, file)] == [options["method"]]
+    other = path.format(study="photos", experiment="other", run="seed0")
+    assert not [method for method, pattern in patterns.items() if re.match(pattern, other)]
+
+
+def test_pattern_of_a_method_without_experiments_matches_nothing():
+    assert planning.method_pattern({"studies": {}}, "cnn") == "no_experiment_of_this_method"
 
 
 def test_command_line_quotes_every_value():

@@ -1,7 +1,7 @@
 """Check a configuration, and answer the questions that the rules ask of it.
 
 A study or experiment set to null is left out. Options of an experiment are, from weak to strong: its method's defaults,
-those of its base that its base's centroids depend on, its own.
+those of its base that it inherits, its own.
 """
 
 import difflib
@@ -19,8 +19,12 @@ from jsonschema.exceptions import ValidationError
 Config = dict[str, Any]
 
 DATASETS_WITH_FOLDS = {"stl10": 10, "photos": None}  # None: as many as the configuration says
+FOLD_IMAGES = {"stl10": 1000, "photos": None}
 IMAGE_SIZES = {"stl10": 96, "photos": 96, "mnist": 28, "mnist5k": 28}
-# What the centroids depend on: an experiment with a base takes these from it.
+CHANNELS = {"stl10": 3, "photos": 3, "mnist": 1, "mnist5k": 1}
+# The method that a base must have, by the method of the experiment; a method that is not here takes no base.
+BASE_METHODS = {"kmeans": "kmeans", "cnn": "surrogate"}
+# What the centroids depend on: an experiment of kmeans with a base takes these from it.
 LEARNING_OPTIONS = (
     "image_size",
     "patch_size",
@@ -34,7 +38,15 @@ LEARNING_OPTIONS = (
     "tolerance",
     "precision",
 )
+# What an experiment takes from its base, by method; a cnn uses the network of its base, and trains it in its own way.
+INHERITED_OPTIONS = {"kmeans": LEARNING_OPTIONS, "cnn": (), "surrogate": ()}
+RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
+COLOR_TRANSFORMATIONS = ("pca_contrast", "color_contrast", "hue")
+SURROGATE_STEP = 4  # surrogate_size is a multiple of it
+# Side in pixels of the smallest images that the layers of a network leave anything of.
+SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32}
 LONGEST_SHOWN = 60  # characters of a value in a message
+MOST_LISTED = 25  # keys in a message
 
 
 class ConfigError(Exception):
@@ -75,8 +87,8 @@ def checked_config(config: Config, schema: Config) -> Config:
 def experiment_options(config: Config, study: str, experiment: str) -> Config:
     """Return every option of the experiment, defaults and base included."""
     own = config["studies"][study]["experiments"][experiment]
-    base = config["studies"][study]["experiments"][centroid_experiment(config, study, experiment)]
-    inherited = {key: base[key] for key in LEARNING_OPTIONS if key in base}
+    base = config["studies"][study]["experiments"][base_experiment(config, study, experiment)]
+    inherited = {key: base[key] for key in INHERITED_OPTIONS[own["method"]] if key in base}
     defaults = config[own["method"]]
     return {key: (inherited | own).get(key, default) for key, default in defaults.items()}
 
@@ -94,8 +106,8 @@ def fold_count(config: Config, dataset: str) -> int:
     return DATASETS_WITH_FOLDS.get(dataset, 0) or config["data"][dataset].get("folds", 0)
 
 
-def centroid_experiment(config: Config, study: str, experiment: str) -> str:
-    """Return the experiment whose centroids this one uses: its base, or itself."""
+def base_experiment(config: Config, study: str, experiment: str) -> str:
+    """Return the experiment whose centroids or network this one uses: its base, or itself."""
     return config["studies"][study]["experiments"][experiment].get("base", experiment)
 
 
@@ -105,6 +117,18 @@ def experiments_of_method(config: Config, method: str) -> Iterator[tuple[str, st
         for experiment, options in content["experiments"].items():
             if options["method"] == method:
                 yield study, experiment
+
+
+def method_pattern(config: Config, method: str, before: str = "") -> str:
+    """Return a regular expression for {experiment} in paths like results/{study}/{experiment}/...
+
+    It matches the method's experiments only, and each only behind the folder of its own study: the same name may have
+    another method in another study. `before` is what stands between the two: "figures/patches_", for example.
+    """
+    names = [
+        f"(?<=/{study}/{re.escape(before)}){experiment}" for study, experiment in experiments_of_method(config, method)
+    ]
+    return "|".join(names) or "no_experiment_of_this_method"  # an empty pattern would match any name
 
 
 def command_line(options: Config, names: tuple[str, ...]) -> str:
@@ -128,43 +152,90 @@ def _check_study(config: Config, study: str) -> None:
         raise ConfigError(
             f"{place}.baseline: there is no experiment {content['baseline']!r}; known: {', '.join(experiments)}"
         )
-    for experiment, own in experiments.items():
-        _check_base(experiments, experiment, own, f"{place}.experiments.{experiment}")
+    for experiment in experiments:
+        _check_base(config, study, experiment, f"{place}.experiments.{experiment}")
+        _check_baseline(experiments, experiment, f"{place}.experiments.{experiment}")
         _check_sizes(config, study, experiment, f"{place}.experiments.{experiment}")
     _check_map(config, content["dataset"])
 
 
 def _check_map(config: Config, dataset: str) -> None:
-    """Check that a t-SNE map of the validation images has enough of them."""
+    """Check that a t-SNE map of the test images has enough of them."""
     figures = config["figures"]
-    images = min(figures["tsne_images"], config["data"][dataset]["validation_images"])
+    available = config["data"][dataset]["test_images"]
+    images = figures["tsne_images"] if available == "all" else min(figures["tsne_images"], available)
     needed = max(int(figures["perplexity"]), 2 * figures["neighbors"]) + 1
     if images < needed:
         raise ConfigError(
-            f"figures.tsne_images: a map of {images} validation images of {dataset} is too small for perplexity "
+            f"figures.tsne_images: a map of {images} test images of {dataset} is too small for perplexity "
             f"{figures['perplexity']:g} and {figures['neighbors']} neighbors; give it at least {needed}, or lower these"
         )
 
 
-def _check_base(experiments: Config, experiment: str, own: Config, place: str) -> None:
-    base = own.get("base")
+def _check_base(config: Config, study: str, experiment: str, place: str) -> None:
+    experiments = config["studies"][study]["experiments"]
+    own = experiments[experiment]
+    base, method = own.get("base"), own["method"]
     if base is None:
         return
+    if method not in BASE_METHODS:
+        raise ConfigError(f"{place}.base: an experiment of method {method} takes no base; remove it")
+    wanted = BASE_METHODS[method]
+    fitting = [name for name, other in experiments.items() if name != experiment and other["method"] == wanted]
+    known = ", ".join(fitting) or "none"
     if base == experiment or base not in experiments:
-        known = ", ".join(name for name in experiments if name != experiment) or "none"
         raise ConfigError(f"{place}.base: there is no other experiment {base!r} in this study; known: {known}")
-    if "base" in experiments[base]:
-        raise ConfigError(f"{place}.base: {base!r} has a base itself; name {experiments[base]['base']!r} instead")
+    if base not in fitting:
+        raise ConfigError(
+            f"{place}.base: {base!r} is of method {experiments[base]['method']}, and the base of an experiment of "
+            f"method {method} must be of method {wanted}; known: {known}"
+        )
+    if method == "kmeans":
+        _check_centroid_base(experiments[base], own, base, place)
+    if method == "cnn":
+        needed = experiments[base].get("network", config[wanted]["network"])
+        network = own.get("network", config[method]["network"])
+        if network != needed:
+            raise ConfigError(
+                f"{place}.network: {network} cannot start from the base {base!r}, whose network is {needed}; "
+                f"set network to {needed}, or remove the base"
+            )
+
+
+def _check_centroid_base(other: Config, own: Config, base: str, place: str) -> None:
+    if "base" in other:
+        raise ConfigError(f"{place}.base: {base!r} has a base itself; name {other['base']!r} instead")
     for key in LEARNING_OPTIONS:
         if key in own:
             raise ConfigError(f"{place}.{key}: the centroids come from the base {base!r}; remove {key}, or the base")
 
 
+def _check_baseline(experiments: Config, experiment: str, place: str) -> None:
+    baseline = experiments[experiment].get("baseline")
+    others = [name for name in experiments if name != experiment]
+    if baseline is not None and baseline not in others:
+        raise ConfigError(
+            f"{place}.baseline: there is no other experiment {baseline!r} in this study; "
+            f"known: {', '.join(others) or 'none'}"
+        )
+
+
 def _check_sizes(config: Config, study: str, experiment: str, place: str) -> None:
     dataset = config["studies"][study]["dataset"]
-    options = experiment_options(config, study, experiment)
+    own = config["studies"][study]["experiments"][experiment]
+    options = own | experiment_options(config, study, experiment)
+    if options["folds"] and not fold_count(config, dataset):
+        raise ConfigError(
+            f"{place}.folds: the data set {dataset} has no folds; set it to false, "
+            f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
+        )
+    checks = {"kmeans": _check_kmeans, "cnn": _check_cnn, "surrogate": _check_surrogate}
+    checks[own["method"]](config, dataset, options, place)
+
+
+def _check_kmeans(config: Config, dataset: str, options: Config, place: str) -> None:
     size = IMAGE_SIZES[dataset] if options["image_size"] == "native" else options["image_size"]
-    patch, stride, images = options["patch_size"], options["stride"], options["patch_images"]
+    patch, stride = options["patch_size"], options["stride"]
     steps = size - patch  # from the first position of a patch in a row to the last
     if steps < 0:
         raise ConfigError(
@@ -180,22 +251,85 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
             f"{place}.stride: {stride} leaves fewer than 2 x 2 patches of {patch} pixels in an image of {size}; "
             f"choose at most {steps}"
         )
-    unlabeled = config["data"][dataset]["unlabeled_images"]
-    if unlabeled != "all" and images > unlabeled:
-        raise ConfigError(
-            f"{place}.patch_images: {images} is more than the {unlabeled} unlabeled images of {dataset}; "
-            f"choose at most that, or raise data.{dataset}.unlabeled_images"
-        )
-    patches = images * options["patches_per_image"]
+    _check_unlabeled(config, dataset, options, "patch_images", place)
+    patches = options["patch_images"] * options["patches_per_image"]
     if options["centroids"] > patches:
         raise ConfigError(
             f"{place}.centroids: {options['centroids']} is more than the {patches} patches "
             "(patch_images x patches_per_image); choose at most that"
         )
-    if options["folds"] and not fold_count(config, dataset):
+
+
+def _check_cnn(config: Config, dataset: str, options: Config, place: str) -> None:
+    size, network = IMAGE_SIZES[dataset], options["network"]
+    # The network of a base takes any image that is larger than the base's patches.
+    if "base" not in options and size < SMALLEST_IMAGES[network]:
+        fitting = [name for name, smallest in SMALLEST_IMAGES.items() if smallest <= size]
         raise ConfigError(
-            f"{place}.folds: the data set {dataset} has no folds; set it to false, "
-            f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
+            f"{place}.network: {network} needs images of at least {SMALLEST_IMAGES[network]} pixels, and those of "
+            f"{dataset} have {size}; choose {' or '.join(fitting)}"
+        )
+    for key in ("shift", "cutout"):
+        if options[key] >= size:
+            raise ConfigError(
+                f"{place}.{key}: {options[key]} is not smaller than the images of {dataset} ({size} pixels); "
+                f"choose at most {size - 1}"
+            )
+    for key in ("color", "hue"):
+        if options[key] and CHANNELS[dataset] == 1:
+            raise ConfigError(
+                f"{place}.{key}: {options[key]} changes colours, and the images of {dataset} have one channel; "
+                "set it to 0"
+            )
+    sizes = config["data"][dataset]
+    images, source = sizes["train_images"], dataset
+    if options["folds"]:
+        images, source = min((images, source), (FOLD_IMAGES[dataset] or sizes["fold_images"], f"a fold of {dataset}"))
+    if options["batch_size"] > images:
+        raise ConfigError(
+            f"{place}.batch_size: {options['batch_size']} is more than the {images} training images of {source}; "
+            "choose at most that"
+        )
+
+
+def _check_surrogate(config: Config, dataset: str, options: Config, place: str) -> None:
+    _check_unlabeled(config, dataset, options, "seed_patches", place)
+    for key in RANGES:
+        low, high = options[key]
+        if low > high:
+            raise ConfigError(f"{place}.{key}: the first number of [{low}, {high}] is the higher one; exchange them")
+    for name in COLOR_TRANSFORMATIONS:
+        if name in options["transformations"] and CHANNELS[dataset] == 1:
+            raise ConfigError(
+                f"{place}.transformations: {name} changes colours, and the images of {dataset} have one channel; "
+                "remove it"
+            )
+    patch, size = options["surrogate_size"], IMAGE_SIZES[dataset]
+    if patch >= size:
+        raise ConfigError(
+            f"{place}.surrogate_size: {patch} is not smaller than the images of {dataset} ({size} pixels); "
+            f"choose at most {(size - 1) // SURROGATE_STEP * SURROGATE_STEP}"
+        )
+    if patch % SURROGATE_STEP:
+        raise ConfigError(
+            f"{place}.surrogate_size: {patch} is not a multiple of {SURROGATE_STEP}, as the networks need it; "
+            f"choose {patch // SURROGATE_STEP * SURROGATE_STEP}, or another multiple"
+        )
+    samples = options["samples_per_class"]
+    patches = options["seed_patches"] * (samples - max(1, samples // 10))  # one in ten is kept for validation
+    if options["batch_size"] > patches:
+        raise ConfigError(
+            f"{place}.batch_size: {options['batch_size']} is more than the {patches} patches that are trained on; "
+            "choose at most that"
+        )
+
+
+def _check_unlabeled(config: Config, dataset: str, options: Config, key: str, place: str) -> None:
+    unlabeled = config["data"][dataset]["unlabeled_images"]
+    if unlabeled != "all" and options[key] > unlabeled:
+        raise ConfigError(
+            f"{place}.{key}: {options[key]} is more than the {unlabeled} unlabeled images of {dataset}; "
+            f"choose at most that, or raise data.{dataset}.unlabeled_images"
         )
 
 
@@ -227,7 +361,7 @@ def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
     place = ".".join(map(str, error.path)) or "the configuration"
     value = _shown(error.instance)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
-        known = _known_keys(error.schema, schema)
+        known = _known_keys(error.schema, error.instance, schema)
         return [_unknown_key(place, key, known) for key in error.instance if key not in known]
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
@@ -255,6 +389,7 @@ _LIMITS = {
     "exclusiveMinimum": "it must be greater than",
     "exclusiveMaximum": "it must be less than",
     "minItems": "the number of entries must be at least",
+    "maxItems": "the number of entries must be at most",
     "minLength": "the number of characters must be at least",
     "maxLength": "the number of characters must be at most",
     "minProperties": "the number of keys must be at least",
@@ -263,18 +398,25 @@ _LIMITS = {
 
 def _unknown_key(place: str, key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(str(key), known, n=1)
-    remedy = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+    if close:
+        remedy = f"did you mean {close[0]!r}?"
+    elif len(known) <= MOST_LISTED:
+        remedy = f"known keys: {', '.join(known)}"
+    else:
+        remedy = "docs/configuration.md lists the known keys"
     return f"{place}: unknown key {key!r}; {remedy}"
 
 
-def _known_keys(part: Config, schema: Config) -> list[str]:
-    """Return the property names that `part` of the schema allows, through references and conditions."""
+def _known_keys(part: Config, value: object, schema: Config) -> list[str]:
+    """Return the property names that `part` of the schema allows in `value`, through references and conditions."""
     keys = list(part.get("properties", {}))
     if "$ref" in part:
-        keys += _known_keys(schema["$defs"][part["$ref"].removeprefix("#/$defs/")], schema)
-    for branch in part.get("allOf", []):
-        keys += _known_keys(branch.get("then", branch), schema)
-    return keys
+        keys += _known_keys(schema["$defs"][part["$ref"].removeprefix("#/$defs/")], value, schema)
+    branches = part.get("allOf", [])
+    # An experiment without a method, or of none that there is, may have the options of any.
+    for branch in [branch for branch in branches if _Validator(branch["if"]).is_valid(value)] or branches:
+        keys += _known_keys(branch["then"], value, schema)
+    return list(dict.fromkeys(keys))
 
 
 def _shown(value: object) -> str:

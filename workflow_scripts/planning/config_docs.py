@@ -50,9 +50,14 @@ snakemake --cores 8 --configfile mine.yaml
   key may be null.
 - **One entry under `experiments` is one row of the comparison**: a new name there is all that a new experiment takes.
   An option that it does not set comes from the section named after its method.
-- **`base`** names another experiment of the same study whose centroids are used instead of learning new ones. All that
-  the centroids depend on comes from the base, which may have no base itself. Beside `base` one may set
+- **`base`** names another experiment of the same study that this one builds on.
+  With `method: kmeans` the base is one of kmeans, and its centroids are used instead of learning new ones. All that the
+  centroids depend on comes from the base, which may have no base itself. Beside `base` one may set
   {{free}}.
+  With `method: cnn` the base is one of surrogate with the same `network`, and training starts from its network instead
+  of from random weights. Every option is the experiment's own. With `method: surrogate` there is no base.
+- **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
+  `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
   over numbers and `null` inside a section as texts, and those are refused. Write a file for anything else.
 - In YAML, `1e-3` is a text. Write `1.0e-3` or `0.001`.
@@ -73,7 +78,8 @@ def type_text(part: Schema, schema: Schema) -> str:
         return " or ".join(type_text(branch, schema) for branch in part["anyOf"])
     if part["type"] == "array":
         fewest = "at least one" if part.get("minItems") else "may be empty"
-        return f"list ({fewest}): {type_text(part['items'], schema)}"
+        count = "lowest and highest" if part == schema["$defs"]["range"] else fewest
+        return f"list ({count}): {type_text(part['items'], schema)}"
     if "pattern" in part:
         return part["description"][:1].lower() + part["description"][1:].rstrip(".")
     return scalar_text(part)
@@ -136,14 +142,17 @@ def document(schema: Schema) -> str:
     page += [f"## data\n\n{sections['data']['description']}\n"]
     for name, part in sections["data"]["properties"].items():
         page += [f"### data.{name}\n\n{part['description']}\n\n{table(part['properties'], schema)}"]
-    for name in ("kmeans", "evaluation", "figures"):
+    methods = parts["experiment"]["properties"]["method"]["enum"]
+    for name in (*methods, "evaluation", "figures"):
         full = resolved(sections[name], schema)
         page += [f"## {name}\n\n{full['description']}\n\n{table(full['properties'], schema)}"]
     page += [f"## studies\n\n{sections['studies']['description']}\n"]
     for title, name in (("A study", "study"), ("An experiment", "experiment")):
         page += [f"### {title}\n\n{table(parts[name]['properties'], schema, parts[name]['required'])}"]
     page += [
-        "Beside these keys stand the options of the method: with `method: kmeans`, any key of [kmeans](#kmeans).\n",
+        "Beside these keys stand the options of the method: "
+        + ", ".join(f"with `method: {name}` any key of [{name}](#{name})" for name in methods)
+        + ".\n",
         f"Names of studies and experiments are {type_text(parts['name'], schema)}, at most "
         f"{parts['name']['maxLength']} of them. No study may be called {reserved_names(sections['studies'])}, and no "
         f"experiment {reserved_names(parts['study']['properties']['experiments'])}.\n",

@@ -1,0 +1,37 @@
+# Method cnn: a network trained on labels, from random weights or from the network of a surrogate experiment.
+
+
+rule train_cnn:
+    input:
+        images="results/{study}/data/images.h5",
+        pretrained=pretrained_network,
+    output:
+        model="results/{study}/{experiment}/{run}/model.h5",
+        scores="results/{study}/{experiment}/{run}/scores.npz",
+        history="results/{study}/{experiment}/{run}/history.csv",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_cnn.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/train_cnn.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("cnn"),
+    conda:
+        "../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime="8h",
+    params:
+        code=code_digest("train_cnn"),
+        program=program("train_cnn"),
+        pretrained=lambda wildcards, input: f"--pretrained {input.pretrained}" if input.pretrained else "",
+        options=options_of("network", "dropout", "average_flips", *RECIPE_OPTIONS, *AUGMENTATION_OPTIONS),
+        checkpoint=checkpoint_folder("train_cnn"),
+        seed=training_seed,
+    shell:
+        "python {params.program:q} --images {input.images} --run {wildcards.run} {params.pretrained} {params.options}"
+        " --seed {params.seed} --checkpoint {params.checkpoint} --code {params.code} --model {output.model}"
+        " --scores {output.scores} --history {output.history} --selection {output.selection}"
+        " --gpu {resources.gpu} 2> {log}"

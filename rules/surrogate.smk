@@ -1,0 +1,124 @@
+# Method surrogate: surrogate classes, a network that tells them apart, a support vector machine on its layers.
+# Folds share the label-free part (everything up to the layers) of the study's first seed.
+
+
+rule make_surrogates:
+    input:
+        images="results/{study}/data/images.h5",
+    output:
+        surrogates="results/{study}/{experiment}/{run}/surrogates.h5",
+    log:
+        "results/logs/{study}/{experiment}/{run}/make_surrogates.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/make_surrogates.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("surrogate"),
+        run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("make_surrogates"),
+        program=program("make_surrogates"),
+        options=options_of(*SURROGATE_OPTIONS),
+        seed=seed_of,
+    shell:
+        "python {params.program:q} --images {input.images} --surrogates {output.surrogates}"
+        " {params.options} --seed {params.seed} --gpu {resources.gpu} 2> {log}"
+
+
+rule train_surrogate:
+    input:
+        surrogates="results/{study}/{experiment}/{run}/surrogates.h5",
+    output:
+        network="results/{study}/{experiment}/{run}/surrogate_network.h5",
+        history="results/{study}/{experiment}/{run}/surrogate_history.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_surrogate.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/train_surrogate.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("surrogate"),
+        run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime="24h",
+    params:
+        code=code_digest("train_surrogate"),
+        program=program("train_surrogate"),
+        options=options_of("network", "dropout", *RECIPE_OPTIONS),
+        checkpoint=checkpoint_folder("train_surrogate"),
+        seed=seed_of,
+    shell:
+        "python {params.program:q} --surrogates {input.surrogates} {params.options} --seed {params.seed}"
+        " --checkpoint {params.checkpoint} --code {params.code} --network-file {output.network}"
+        " --history {output.history} --gpu {resources.gpu} 2> {log}"
+
+
+rule extract_layers:
+    input:
+        images="results/{study}/data/images.h5",
+        network=network_file,
+    output:
+        layers="results/{study}/{experiment}/{run}/layers.h5",
+    log:
+        "results/logs/{study}/{experiment}/{run}/extract_layers.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/extract_layers.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("surrogate", "cnn"),
+        run=SEED_RUN,
+    conda:
+        "../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime="2h",
+    params:
+        code=code_digest("extract_layers"),
+        program=program("extract_layers"),
+        options=options_of("precision"),
+    shell:
+        "python {params.program:q} --images {input.images} --network-file {input.network} --layers {output.layers}"
+        " --splits train validation test {params.options} --gpu {resources.gpu} 2> {log}"
+
+
+rule train_probe:
+    input:
+        images="results/{study}/data/images.h5",
+        layers=unsupervised_file("layers.h5"),
+        network=unsupervised_file("surrogate_network.h5"),
+    output:
+        model="results/{study}/{experiment}/{run}/model.h5",
+        scores="results/{study}/{experiment}/{run}/scores.npz",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+        history="results/{study}/{experiment}/{run}/history.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_probe.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/train_probe.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("surrogate"),
+    conda:
+        "../envs/train.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("train_probe"),
+        program=program("train_probe"),
+        options=options_of("svm_c", "precision"),
+    shell:
+        "python {params.program:q} --images {input.images} --layers {input.layers} --network-file {input.network}"
+        " --run {wildcards.run} {params.options} --model {output.model} --scores {output.scores}"
+        " --selection {output.selection} --history {output.history} 2> {log}"
