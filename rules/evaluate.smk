@@ -13,6 +13,7 @@ rule evaluate:
         confusion=reported_table("confusion.csv", "confusion_table", "confused classes"),
         comparison=reported_table("comparison.csv", "comparison", "comparison of the experiments"),
         solver_iterations=reported_table("solver_iterations.csv", "solver_table", "accuracy over solver steps"),
+        test_sample="results/{study}/test_sample.csv",
     log:
         "results/logs/{study}/evaluate.log",
     benchmark:
@@ -25,11 +26,13 @@ rule evaluate:
     params:
         code=code_digest("evaluate"),
         program=program("evaluate"),
-        baseline=lambda wildcards: CONFIG["studies"][wildcards.study]["baseline"],
+        baselines=baselines,
         options=planning.command_line(CONFIG["evaluation"], tuple(CONFIG["evaluation"])),
+        sample_images=FIGURES["tsne_images"],
     shell:
         "python {params.program:q} --scores {input.scores} --solver-scores {input.solver_scores}"
-        " --images {input.images} --test-labels {input.test_labels} --baseline {params.baseline} {params.options}"
+        " --images {input.images} --test-labels {input.test_labels} --baselines {params.baselines} {params.options}"
+        " --sample-images {params.sample_images} --test-sample {output.test_sample}"
         " --metrics {output.metrics} --per-class {output.per_class} --confusion {output.confusion}"
         " --comparison {output.comparison} --solver-iterations {output.solver_iterations} 2> {log}"
 

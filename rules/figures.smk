@@ -11,7 +11,7 @@ rule plot_patches:
     log:
         "results/logs/{study}/figures/plot_patches_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern("kmeans"),
+        experiment=experiment_pattern("kmeans", before="figures/patches_"),
     conda:
         "../envs/report.yaml"
     resources:
@@ -37,7 +37,7 @@ rule plot_centroids:
     log:
         "results/logs/{study}/figures/plot_centroids_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern("kmeans"),
+        experiment=experiment_pattern("kmeans", before="figures/centroids_"),
     conda:
         "../envs/report.yaml"
     resources:
@@ -50,6 +50,101 @@ rule plot_centroids:
     shell:
         "python {params.program:q} --model {input.model} --whitening {input.whitening}"
         " --centroids-files {input.centroids} --centroids {params.centroids}"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_surrogates:
+    input:
+        surrogates=of_first_seed("surrogates.h5"),
+    output:
+        pdf="results/{study}/figures/surrogates_{experiment}.pdf",
+        png=reported("surrogates_{experiment}", "surrogate classes of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_surrogates_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern("surrogate", before="figures/surrogates_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_surrogates"),
+        program=program("plot_surrogates"),
+    shell:
+        "python {params.program:q} --surrogates {input.surrogates}"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_augmentations:
+    input:
+        images="results/{study}/data/images.h5",
+    output:
+        pdf="results/{study}/figures/augmentations_{experiment}.pdf",
+        png=reported("augmentations_{experiment}", "augmentation of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_augmentations_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern("cnn", before="figures/augmentations_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_augmentations"),
+        program=program("plot_augmentations"),
+        options=options_of(*AUGMENTATION_OPTIONS),
+    shell:
+        "python {params.program:q} --images {input.images} {params.options} --seed 0"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_filters:
+    input:
+        network=first_seed_network,
+    output:
+        pdf="results/{study}/figures/filters_{experiment}.pdf",
+        png=reported("filters_{experiment}", "first-layer filters of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_filters_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern("cnn", "surrogate", before="figures/filters_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_filters"),
+        program=program("plot_filters"),
+    shell:
+        "python {params.program:q} --network-file {input.network}"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_training:
+    input:
+        histories=lambda wildcards: [
+            f"results/{wildcards.study}/{experiment}/{first_seed_run(wildcards.study)}/history.csv"
+            for experiment in trained_together(wildcards.study)
+        ],
+    output:
+        pdf="results/{study}/figures/training.pdf",
+        png=reported("training", "training curves"),
+    log:
+        "results/logs/{study}/figures/plot_training.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_training"),
+        program=program("plot_training"),
+        names=lambda wildcards: trained_together(wildcards.study),
+    shell:
+        "python {params.program:q} --histories {input.histories} --names {params.names}"
         " --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
@@ -101,6 +196,7 @@ rule plot_solver_iterations:
 rule embed_tsne:
     input:
         images="results/{study}/data/images.h5",
+        test_sample="results/{study}/test_sample.csv",
         features=embedded_features,
     output:
         embedding="results/{study}/figures/tsne_{representation}.csv",
@@ -119,10 +215,11 @@ rule embed_tsne:
     params:
         code=code_digest("embed_tsne"),
         program=program("embed_tsne"),
-        features=lambda wildcards, input: (f"--features {input.features}" if input.features else ""),
-        options=planning.command_line(FIGURES, ("tsne_images", "perplexity", "neighbors")),
+        features=embedded_option,
+        options=planning.command_line(FIGURES, ("perplexity", "neighbors")),
     shell:
-        "python {params.program:q} --images {input.images} {params.features} {params.options}"
+        "python {params.program:q} --images {input.images} --test-sample {input.test_sample} {params.features}"
+        " {params.options}"
         " --embedding {output.embedding} --clustering {output.clustering} 2> {log}"
 
 
@@ -130,6 +227,7 @@ rule plot_tsne:
     input:
         images="results/{study}/data/images.h5",
         embedding="results/{study}/figures/tsne_{representation}.csv",
+        clustering="results/{study}/figures/clustering_{representation}.csv",
     output:
         pdf="results/{study}/figures/tsne_{representation}.pdf",
         png=reported("tsne_{representation}", "t-SNE of {representation}"),
@@ -145,4 +243,29 @@ rule plot_tsne:
         program=program("plot_tsne"),
     shell:
         "python {params.program:q} --images {input.images} --embedding {input.embedding}"
+        " --clustering {input.clustering} --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_layers:
+    input:
+        images="results/{study}/data/images.h5",
+        embedding="results/{study}/figures/tsne_{experiment}.csv",
+        clustering="results/{study}/figures/clustering_{experiment}.csv",
+    output:
+        pdf="results/{study}/figures/layers_{experiment}.pdf",
+        png=reported("layers_{experiment}", "t-SNE of the layers of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_layers_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern("cnn", "surrogate", before="figures/layers_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_layers"),
+        program=program("plot_layers"),
+    shell:
+        "python {params.program:q} --images {input.images} --embedding {input.embedding} --clustering {input.clustering}"
         " --pdf {output.pdf} --png {output.png} 2> {log}"

@@ -1,20 +1,23 @@
-"""Embed validation images in the plane by t-SNE, and measure how well the classes cluster."""
+"""Embed test images in the plane by t-SNE, layer by layer, and measure how well the classes cluster.
+
+The labels are those of a sample that `evaluate` has drawn: this program is not given any others.
+"""
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 from sklearn.manifold import TSNE, trustworthiness
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
 from semisup.cli import UserError, positive_int, run_program
-from semisup.dataset import read_images, read_labels
 from semisup.hdf5 import open_hdf5
 from semisup.svm import fit_scaling, standardize
-from semisup.tables import write_table
+from semisup.tables import read_table, write_table
 
 
 class Clustering(NamedTuple):
@@ -46,36 +49,72 @@ def clustering(points: np.ndarray, plane: np.ndarray, labels: np.ndarray, neighb
     )
 
 
+def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Return these rows, increasing. One by one is faster than h5py's indexing with a list.
+
+    Raises UserError if there is no such row.
+    """
+    if rows[-1] >= len(data):
+        raise UserError(
+            f"{data.file.filename} has {len(data)} test images, and the sample holds row {rows[-1]}: "
+            "give the sample of the same data set"
+        )
+    return np.stack([data[row] for row in rows])
+
+
+def points_of_layers(options: argparse.Namespace, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and points, float32 (N, F), of each layer in turn for these test images."""
+    path = options.features or options.layers
+    if not path:
+        with open_hdf5(options.images) as file:
+            images = read_rows(file["test/images"], rows)
+        yield "pixels", images[:, 0].reshape(len(rows), -1) / np.float32(255)
+        return
+    with open_hdf5(path) as file:
+        places = {"features": "test"} if options.features else {name: f"{name}/test" for name in file.attrs["layers"]}
+        for name, place in places.items():
+            features = read_rows(file[place], rows)
+            yield name, standardize(features, fit_scaling(features))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and write the embedding and its clustering."""
+    """Parse the command line and write the embedding of each layer and its clustering."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--test-sample", required=True, help="table of evaluate (CSV): the images and their labels")
     parser.add_argument("--images", required=True, help="data set (HDF5)")
-    parser.add_argument("--features", help="features of its validation images (HDF5); without: first-channel pixels")
-    parser.add_argument("--tsne-images", type=positive_int, required=True, help="the first so many, or all if fewer")
+    embedded = parser.add_mutually_exclusive_group()  # neither: the pixels of the first channel
+    embedded.add_argument("--features", help="features of a run (HDF5)")
+    embedded.add_argument("--layers", help="features of every layer of a network (HDF5)")
     parser.add_argument("--perplexity", type=float, required=True)
     parser.add_argument("--neighbors", type=positive_int, required=True, help="k of the k-NN agreement")
     parser.add_argument("--embedding", required=True, help="table to write (CSV)")
     parser.add_argument("--clustering", required=True, help="table to write (CSV)")
     options = parser.parse_args(arguments)
 
-    labels = read_labels(options.images, "validation")[: options.tsne_images]
-    if len(labels) <= options.perplexity:
+    sample = read_table(options.test_sample)
+    rows, labels = sample["row"].to_numpy(), sample["label"].to_numpy()
+    if len(rows) <= max(options.perplexity, 2 * options.neighbors):
         raise UserError(
-            f"perplexity {options.perplexity:g} needs more than the {len(labels)} images there are: lower it"
+            f"perplexity {options.perplexity:g} and {options.neighbors} neighbors are too many for the {len(rows)} "
+            f"images of {options.test_sample}: lower them, or raise evaluate's --sample-images"
         )
-    if options.features:
-        with open_hdf5(options.features) as file:
-            features = file["validation"][: len(labels)]
-        points = standardize(features, fit_scaling(features))
-    else:
-        points = read_images(options.images, "validation")[: len(labels), 0].reshape(len(labels), -1) / np.float32(255)
-    plane = TSNE(perplexity=options.perplexity, random_state=0).fit_transform(points)
-    result = clustering(points, plane, labels, options.neighbors)
+    embedding, results = [], {}
+    for layer, points in points_of_layers(options, rows):
+        plane = TSNE(perplexity=options.perplexity, random_state=0).fit_transform(points)
+        results[layer] = clustering(points, plane, labels, options.neighbors)
+        embedding += [
+            {"layer": layer, "row": row, "label": label, "x": x, "y": y}
+            for row, label, (x, y) in zip(rows, labels, plane, strict=True)
+        ]
+        logging.info(
+            "%s: k-NN agreement %.3f, silhouette %.3f", layer, results[layer].knn_agreement, results[layer].silhouette
+        )
+    best = max(results, key=lambda layer: results[layer].knn_agreement)  # of equals the first
+    write_table(options.embedding, embedding)
     write_table(
-        options.embedding, [{"label": label, "x": x, "y": y} for label, (x, y) in zip(labels, plane, strict=True)]
+        options.clustering,
+        [{"layer": layer, **result._asdict(), "best": layer == best} for layer, result in results.items()],
     )
-    write_table(options.clustering, [result])
-    logging.info("k-NN agreement %.3f, silhouette %.3f", result.knn_agreement, result.silhouette)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Measure every run of a study on the sealed test set. No other program reads test labels.
 
+Its sample of random test images is the only door through which labels of single test images reach figures.
+
 A run is known by its place: the folder of its scores is the run, the folder above it the experiment.
 """
 
@@ -18,6 +20,7 @@ from semisup.files import file_checksum
 from semisup.metrics import bootstrap_interval, top_k_error, true_label_ranks
 from semisup.tables import write_table
 
+SAMPLE_SEED = 0
 PROTOCOLS = {"seed": "seeds", "fold": "folds"}  # what a run's name begins with: the runs it is averaged with
 
 
@@ -167,11 +170,15 @@ def protocol_summary(
 
 
 def comparison_rows(
-    runs: list[Run], baseline: str, images: str, top_k: int, interval: Interval
+    runs: list[Run], baselines: dict[str, str], images: str, top_k: int, interval: Interval
 ) -> list[dict[str, Any]]:
-    """Return one row for each experiment; seeds and folds have columns of their own."""
+    """Return one row for each experiment; seeds and folds have columns of their own.
+
+    baselines: for each experiment, the one that its paired difference is taken to.
+    """
     rows = []
     for experiment in dict.fromkeys(run.experiment for run in runs):
+        baseline = baselines[experiment]
         row: dict[str, Any] = {"experiment": experiment, "baseline": baseline}
         for protocol in PROTOCOLS.values():
             ours, theirs = (
@@ -207,18 +214,56 @@ def solver_rows(path: Path, labelled: np.ndarray, test_labels: np.ndarray) -> li
     ]
 
 
+def sample_rows(test_labels: np.ndarray, count: int) -> list[dict[str, int]]:
+    """Return row and label of `count` random test images, or of all if there are fewer, in increasing order."""
+    rng = np.random.default_rng(SAMPLE_SEED)
+    rows = np.sort(rng.choice(len(test_labels), min(count, len(test_labels)), replace=False))
+    return [{"row": int(row), "label": int(test_labels[row])} for row in rows]
+
+
+def name_pair(text: str) -> tuple[str, str]:
+    """Argument type: two names, as in experiment=baseline."""
+    first, equals, second = text.partition("=")
+    if not (first and equals and second):
+        raise argparse.ArgumentTypeError(f"{text} is not of the form experiment=baseline")
+    return first, second
+
+
+def checked_baselines(pairs: list[tuple[str, str]], experiments: set[str]) -> dict[str, str]:
+    """Return the baseline of each experiment. Raises UserError if one is missing or has no scores."""
+    baselines = dict(pairs)
+    for experiment in sorted(experiments - set(baselines)):
+        raise UserError(f"experiment {experiment} has no baseline: give --baselines {experiment}=<an experiment>")
+    for experiment, baseline in baselines.items():
+        if baseline not in experiments:
+            raise UserError(
+                f"baseline {baseline} of {experiment} is not among the experiments that have scores: give one of them"
+            )
+    return baselines
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and write the five tables."""
+    """Parse the command line and write the six tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help=".../<experiment>/<run>/scores.npz")
     parser.add_argument("--solver-scores", nargs="*", type=Path, default=[], help=".../<run>/solver_iterations.npz")
     parser.add_argument("--images", required=True, help="data set (HDF5), for the labels of train and validation")
     parser.add_argument("--test-labels", required=True, help="sealed test labels (HDF5)")
-    parser.add_argument("--baseline", required=True, help="experiment that paired differences are taken to")
+    parser.add_argument(
+        "--baselines",
+        nargs="+",
+        type=name_pair,
+        required=True,
+        metavar="EXPERIMENT=BASELINE",
+        help="for each experiment, the one that its paired difference is taken to; itself: none",
+    )
     parser.add_argument("--top-k", type=positive_int, required=True)
     parser.add_argument("--bootstrap-samples", type=positive_int, required=True)
     parser.add_argument("--confidence", type=fraction, required=True)
-    for table in ("metrics", "per-class", "confusion", "comparison", "solver-iterations"):
+    parser.add_argument(
+        "--sample-images", type=positive_int, required=True, help="test images whose labels go into --test-sample"
+    )
+    for table in ("metrics", "per-class", "confusion", "comparison", "solver-iterations", "test-sample"):
         parser.add_argument(f"--{table}", required=True, help="table to write (CSV)")
     options = parser.parse_args(arguments)
 
@@ -226,10 +271,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     class_names = read_class_names(options.images)
     interval = Interval(options.bootstrap_samples, options.confidence)
     runs = [read_run(path, labelled, test_labels, len(class_names)) for path in options.scores]
-    if options.baseline not in {run.experiment for run in runs}:
-        raise UserError(f"baseline {options.baseline} is not among the experiments that have scores: give one of them")
-
-    comparison = comparison_rows(runs, options.baseline, options.images, options.top_k, interval)
+    baselines = checked_baselines(options.baselines, {run.experiment for run in runs})
+    comparison = comparison_rows(runs, baselines, options.images, options.top_k, interval)
     write_table(options.metrics, [run_metrics(run, options.images, options.top_k, interval) for run in runs])
     write_table(options.per_class, [row for run in runs for row in per_class_rows(run, test_labels, class_names)])
     write_table(options.confusion, [row for run in runs for row in confusion_rows(run, test_labels, class_names)])
@@ -239,6 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)],
         columns=["experiment", "run", "steps", "train_accuracy", "validation_accuracy", "test_accuracy"],
     )
+    write_table(options.test_sample, sample_rows(test_labels, options.sample_images))
     for row in comparison:
         for protocol in PROTOCOLS.values():
             if f"{protocol}_runs" in row:

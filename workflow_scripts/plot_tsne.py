@@ -1,4 +1,4 @@
-"""Draw a t-SNE map: every image at its place, framed in the colour of its class."""
+"""Draw the t-SNE map of the best layer: every image at its place, framed in the colour of its class."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from semisup.cli import run_program
-from semisup.dataset import read_class_names, read_images
+from semisup.dataset import read_class_names
+from semisup.hdf5 import open_hdf5
 from semisup.patches import scale_images
 from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
 from semisup.tables import read_table
@@ -40,12 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--embedding", required=True, help="table of embed_tsne (CSV)")
+    parser.add_argument("--clustering", required=True, help="table of embed_tsne (CSV), for the best layer")
     parser.add_argument("--pdf", required=True)
     parser.add_argument("--png", required=True)
     options = parser.parse_args(arguments)
 
-    table = read_table(options.embedding)
-    images = read_images(options.images, "validation")[: len(table)]
+    embedding, clustering = read_table(options.embedding), read_table(options.clustering)
+    layer = clustering.loc[clustering["best"], "layer"].item()
+    table = embedding[embedding["layer"] == layer]
+    with open_hdf5(options.images) as file:
+        stored = file["test/images"]
+        images = np.stack([stored[row] for row in table["row"]])  # faster than h5py's indexing with a list
     palette = np.array([tuple(int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)) for color in COLORS])
     canvas = draw_map(images, table[["x", "y"]].to_numpy(), palette[table["label"].to_numpy() % len(palette)])
 
@@ -53,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     axes = figure.add_subplot()
     axes.imshow(canvas)
     axes.set_axis_off()
+    if len(clustering) > 1:
+        axes.set_title(layer)
     for name, color in zip(read_class_names(options.images), COLORS, strict=False):
         axes.plot([], [], "s", color=color, label=name)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5, handletextpad=0.3)

@@ -16,9 +16,10 @@ from semisup.dataset import read_labelled, run_rows
 PROGRAMS = Path(evaluate.__file__).parent
 RUNS = ("seed0", "seed1", "fold0", "fold1")
 EXPERIMENTS = {"plain": 0.8, "better": 2.0}  # name -> how much the true class stands out of the noise
-TABLES = ("metrics", "per_class", "confusion", "comparison", "solver_iterations")
+TABLES = ("metrics", "per_class", "confusion", "comparison", "solver_iterations", "test_sample")
 STEPS = [10, 100, 0]
 TOP_K = 3
+SAMPLE = 20
 
 
 class Study:
@@ -62,10 +63,11 @@ class Study:
             "solver_scores": [self.folder / name / run / "solver_iterations.npz" for name, run in self.solver],
             "images": self.images,
             "test_labels": self.test_labels_path,
-            "baseline": "plain",
+            "baselines": [f"{name}=plain" for name in EXPERIMENTS],
             "top_k": TOP_K,
             "bootstrap_samples": 300,
             "confidence": 0.9,
+            "sample_images": SAMPLE,
         }
         evaluate.main(command_line(**options | changes, **tables))
         return {table: pd.read_csv(path) for table, path in tables.items()}
@@ -310,9 +312,37 @@ def test_folder_that_is_no_run(study, tmp_path):
         study.evaluate(tmp_path / "out", [tmp_path / "plain" / "best" / "scores.npz"])
 
 
-def test_unknown_baseline(study, tmp_path):
-    with pytest.raises(UserError, match="baseline other is not among the experiments"):
-        study.evaluate(tmp_path, baseline="other")
+@pytest.mark.parametrize(
+    ("baselines", "match"),
+    [
+        (["plain=plain", "better=other"], "baseline other of better is not among the experiments"),
+        (["plain=plain"], "experiment better has no baseline: give --baselines better="),
+    ],
+)
+def test_unknown_baseline(study, tmp_path, baselines, match):
+    with pytest.raises(UserError, match=match):
+        study.evaluate(tmp_path, baselines=baselines)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sample_of_the_test_images(study, tables, tmp_path):
+    sample = tables["test_sample"]
+    assert list(sample) == ["row", "label"]
+    rows = sample["row"].tolist()
+    assert len(rows) == SAMPLE
+    assert rows == sorted(set(rows)), "each image once, in increasing order"
+    assert rows != list(range(SAMPLE)), "a random sample, not the first images"
+    assert set(rows) <= set(range(COUNTS["test"]))
+    assert sample["label"].tolist() == [study.test_labels[row] for row in rows]
+    again = study.evaluate(tmp_path, [study.folder / name / "seed1" / "scores.npz" for name in EXPERIMENTS])
+    assert again["test_sample"].equals(sample), "whatever is evaluated"
+
+
+@pytest.mark.parametrize("count", [COUNTS["test"], 1000])
+def test_sample_of_all_test_images(study, tmp_path, count):
+    sample = study.evaluate(tmp_path, sample_images=count)["test_sample"]
+    assert sample["row"].tolist() == list(range(COUNTS["test"]))
+    assert sample["label"].tolist() == study.test_labels.tolist()
 
 
 def mentions(source, name):

@@ -86,7 +86,7 @@ def load_checkpoint(checkpoint: Checkpoint, device: torch.device) -> State | Non
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
         found = saved["fingerprint"]
-    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError):
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
         _set_aside(path, "it is damaged")
         return None
     differing = [key for key in checkpoint.fingerprint | found if found.get(key) != checkpoint.fingerprint.get(key)]

@@ -37,7 +37,8 @@ def layer_features(blocks: Iterator[np.ndarray], network: Network, precision: st
     for block in blocks:
         pixels = to_pixels(torch.from_numpy(block).to(device)).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            yield {name: quadrant_max(value).cpu().numpy() for name, value in network.activations(pixels)}
+            features = {name: quadrant_max(value).cpu().numpy() for name, value in network.activations(pixels)}
+        yield features
 
 
 def read_layers(path: str | Path, split: str) -> LayerFeatures:

@@ -189,12 +189,15 @@ def _exemplar(shape: Shape) -> Network:
         layers[f"conv{number}"] = nn.Sequential(nn.Conv2d(inputs, outputs, 5, padding=2), *pool, nn.ReLU(inplace=True))
         inputs = outputs
     layers["full"] = nn.Sequential(nn.Conv2d(inputs, hidden, shape.field // 2**POOLED_LAYERS), nn.ReLU(inplace=True))
-    # A map of a larger image is pooled over quadrants, as the features of a probe are.
+    # A map of a larger image is pooled over quadrants, as the features of a probe are. After training on patches its
+    # maxima are large, and would blow up the first steps of fine-tuning if they were not normalised.
     side = 1 if shape.size == shape.field else 2
+    width = hidden * side**2
     head = nn.Sequential(
         nn.AdaptiveMaxPool2d(side),
         nn.Flatten(),
+        nn.BatchNorm1d(width) if side > 1 else nn.Identity(),
         nn.Dropout(shape.dropout),
-        nn.Linear(hidden * side**2, shape.classes),
+        nn.Linear(width, shape.classes),
     )
     return Network(shape, layers, head)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from semisup.files import atomic_path
 
 TEXT_WIDTH = 6.3  # inches: the width of the report's text
-# Okabe and Ito's palette, then grey and ochre for the ninth and tenth class.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#7F7F7F", "#B8860B")
+# Okabe and Ito's palette, then grey and brown for the ninth and tenth class.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#7F7F7F", "#8C510A")
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -50,6 +50,14 @@ def image_grid(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
             tile, (3, height, width) if channels == 1 else tile.shape
         ).transpose(1, 2, 0)
     return grid
+
+
+def example_grid(first: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Arrange float tiles in 0..1 in n rows: first (n, C, h, w), a gap, others (n, m, C, h, w); returns (H, W, 3)."""
+    left = image_grid(first, 1)
+    right = image_grid(others.reshape(-1, *others.shape[2:]), others.shape[1])
+    gap = np.ones((len(left), max(1, first.shape[3] // 4), 3))
+    return np.hstack([left, gap, right])
 
 
 def signed_tiles(vectors: np.ndarray, channels: int, size: int) -> np.ndarray:

@@ -218,8 +218,10 @@ def _new_learner(network: Network, recipe: Recipe, steps: int) -> _Learner:
         optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
     total = recipe.epochs * steps
     if recipe.schedule == "one_cycle":
+        # With so few steps that the way up is one of them, torch divides by its length, zero.
+        rise = RISE if RISE * total > 1 else 0.0
         schedule = lr_scheduler.OneCycleLR(
-            optimizer, recipe.learning_rate, total_steps=total, pct_start=RISE, cycle_momentum=False
+            optimizer, recipe.learning_rate, total_steps=total, pct_start=rise, cycle_momentum=False
         )
     elif recipe.schedule == "cosine":
         schedule = lr_scheduler.CosineAnnealingLR(optimizer, total)
@@ -255,6 +257,7 @@ def _take_step(
     """Take one optimiser step; return the batch's mean loss and its number of right images, still on the device.
 
     Where memory runs out the batch is computed in twice as many parts, whose gradients add up to that of the whole.
+    Raises torch's error if there is not memory for a single image.
     """
     while True:
         torch.manual_seed(_step_seed(seed, progress))
@@ -269,7 +272,7 @@ def _take_step(
             if learner.average:
                 learner.average.update_parameters(learner.network)
             return loss, correct
-        progress.parts *= 2
+        progress.parts = min(2 * progress.parts, recipe.batch_size)
         if batch.images.device.type == "cuda":
             torch.cuda.empty_cache()
         logging.warning(

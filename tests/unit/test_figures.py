@@ -1,0 +1,490 @@
+"""The programs that draw: what is in the figures, and in the tables that the maps are drawn from."""
+
+import argparse
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+import embed_tsne
+import extract_layers
+import make_surrogates
+import plot_augmentations
+import plot_filters
+import plot_layers
+import plot_surrogates
+import plot_training
+import plot_tsne
+from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
+from fixtures_training import write_exemplar_network
+from semisup.cli import UserError
+from semisup.dataset import read_images
+from semisup.networks import Shape, new_network, write_network
+from semisup.plots import COLORS, save_figure
+
+NO_AUGMENTATION = {"shift": 0, "flip": "false", "color": 0, "hue": 0, "cutout": 0}
+CLASSES = 4
+
+
+@pytest.fixture
+def draw(monkeypatch, tmp_path):
+    """Return a function that runs a program, checks that it writes both files and returns the figure."""
+
+    def run(program, **options):
+        figures = []
+
+        def save_and_keep(figure, pdf, png):
+            figures.append(figure)
+            save_figure(figure, pdf, png)
+
+        monkeypatch.setattr(program, "save_figure", save_and_keep)
+        pdf, png = tmp_path / "figure.pdf", tmp_path / "figure.png"
+        program.main(command_line(**options, pdf=pdf, png=png))
+        assert pdf.read_bytes().startswith(b"%PDF")
+        assert png.read_bytes().startswith(b"\x89PNG")
+        return figures[0]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return write_striped_dataset(tmp_path_factory.mktemp("stripes"))[0]
+
+
+def picture(figure):
+    """Return the only picture of a figure, float (H, W, 3)."""
+    (axes,) = figure.axes
+    (image,) = axes.images
+    return np.asarray(image.get_array())
+
+
+def as_colors(tile):
+    """Return a tile (C, h, w) in 0..1 as (h, w, 3)."""
+    return np.broadcast_to(tile, (3, *tile.shape[1:])).transpose(1, 2, 0)
+
+
+def cut(image, size, rows, columns):
+    """Cut a grid of examples into its first column (rows, size, size, 3) and the others, (rows, columns, ...).
+
+    Checks that all between them is white, and that there is nothing else.
+    """
+    image = image.copy()
+    gap = size // 4
+    assert image.shape == (rows * (size + 1) - 1, size + gap + columns * (size + 1) - 1, 3)
+    tops = [row * (size + 1) for row in range(rows)]
+    lefts = [0, *(size + gap + column * (size + 1) for column in range(columns))]
+    tiles = np.array([[image[y : y + size, x : x + size] for x in lefts] for y in tops])
+    for y in tops:
+        for x in lefts:
+            image[y : y + size, x : x + size] = 1
+    assert (image == 1).all()
+    return tiles[:, 0], tiles[:, 1:]
+
+
+# Surrogate classes
+
+
+def write_surrogates(folder, channels):
+    """Write 5 surrogate classes of 4 patches of 8 pixels; return their path."""
+    path = folder / "surrogates.h5"
+    options = {
+        "seed_patches": 5,
+        "samples_per_class": 4,
+        "surrogate_size": 8,
+        "seed_sampling": "uniform",
+        "transformations": ["rotation", "translation", "scale"],
+        "rotation": 20,
+        "translation": 0.1,
+        "color_offset": 0.1,
+        "hue": 0.1,
+        **{name: [0.7, 1.4] for name in ("scale", "pca_contrast", "color_power", "color_factor")},
+    }
+    images, *_ = write_striped_dataset(folder, channels=channels)
+    make_surrogates.main(command_line(images=images, surrogates=path, seed=0, **options))
+    return path
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("classes", "samples", "shown"), [(3, 2, [0, 2, 4]), (10, 12, [0, 1, 2, 3, 4])])
+def test_surrogates(draw, tmp_path, channels, classes, samples, shown):
+    path = write_surrogates(tmp_path, channels)
+    figure = draw(plot_surrogates, surrogates=path, classes=classes, samples=samples)
+    columns = min(samples, 4)
+    first, others = cut(picture(figure), 8, len(shown), columns)
+    with h5py.File(path) as file:
+        for row, number in enumerate(shown):
+            np.testing.assert_array_equal(first[row], as_colors(file["seeds/patches"][number] / 255))
+            for column in range(columns):
+                patch = file["patches"][4 * number + column] / 255
+                assert file["classes"][4 * number + column] == number
+                np.testing.assert_array_equal(others[row, column], as_colors(patch))
+
+
+def test_file_without_surrogates(tmp_path, images):
+    with pytest.raises(UserError, match=r"images\.h5 lacks what is needed"):
+        plot_surrogates.main(command_line(surrogates=images, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png"))
+    assert list(tmp_path.iterdir()) == []
+
+
+# Augmentation
+
+
+def augmented(draw, images, seed=0, rows=3, samples=4, **changes):
+    """Return the images as they are drawn, and their augmentations."""
+    options = {"rows": rows, "samples": samples, "seed": seed, **NO_AUGMENTATION, **changes}
+    return cut(picture(draw(plot_augmentations, images=images, **options)), 16, rows, samples)
+
+
+def test_augmentation_that_changes_nothing(draw, images):
+    first, others = augmented(draw, images)
+    expected = np.array([as_colors(image / np.float32(255)) for image in read_images(images, "train")[:3]])
+    np.testing.assert_allclose(first, expected, atol=1e-6)
+    np.testing.assert_allclose(others, np.repeat(expected[:, None], 4, axis=1), atol=1e-6)
+
+
+def test_flips(draw, images):
+    first, others = augmented(draw, images, samples=8, flip="true")
+    flipped = [
+        [np.allclose(tile, image[:, ::-1], atol=1e-6) for tile in row] for image, row in zip(first, others, strict=True)
+    ]
+    same = [[np.allclose(tile, image, atol=1e-6) for tile in row] for image, row in zip(first, others, strict=True)]
+    assert (np.array(flipped) != np.array(same)).all()
+    assert 0 < np.mean(flipped) < 1
+
+
+def test_draws_differ_and_the_seed_decides_them(draw, images):
+    strengths = {"shift": 4, "flip": "true", "color": 0.5, "cutout": 4}
+    first, others = augmented(draw, images, **strengths)
+    assert len(np.unique(others.reshape(12, -1), axis=0)) == 12
+    assert others.min() >= 0
+    assert others.max() <= 1
+    _, again = augmented(draw, images, **strengths)
+    np.testing.assert_array_equal(again, others)
+    other_first, other = augmented(draw, images, seed=1, **strengths)
+    np.testing.assert_array_equal(other_first, first)
+    assert (other != others).any()
+
+
+def test_augmentation_of_grey_images(draw, tmp_path):
+    grey, *_ = write_striped_dataset(tmp_path, channels=1)
+    first, others = augmented(draw, grey, shift=4, color=0.5)
+    assert (first == first[..., :1]).all()
+    assert (others == others[..., :1]).all()
+
+
+# Filters
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "channels", "place", "side"),
+    [("resnet", 96, 3, "stem.0", 5), ("resnet", 28, 1, "stem.0", 3), ("exemplar_small", 8, 3, "conv1.0", 5)],
+)
+def test_filters(draw, tmp_path, name, size, channels, place, side):
+    network = new_network(Shape(name, channels, size, CLASSES, 0.0, field=8), seed=0)
+    weight = network.state_dict()[f"layers.{place}.weight"]
+    weight[7] = 0
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        write_network(file.create_group("network"), network)
+    image = picture(draw(plot_filters, network_file=tmp_path / "model.h5"))
+    assert image.shape == (4 * (side + 1) - 1, 16 * (side + 1) - 1, 3)
+    assert weight.shape == (64, channels, side, side)
+    for number, values in enumerate(weight.numpy()):
+        y, x = (side + 1) * np.array(divmod(number, 16))
+        expected = 0.5 + values / (2 * max(np.abs(values).max(), 1e-12))
+        np.testing.assert_allclose(image[y : y + side, x : x + side], as_colors(expected), atol=1e-6)
+    np.testing.assert_array_equal(image[:side, 7 * (side + 1) : 8 * (side + 1) - 1], 0.5)
+
+
+def test_file_without_a_network(tmp_path, images):
+    with pytest.raises(UserError, match=r"images\.h5 lacks what is needed"):
+        plot_filters.main(command_line(network_file=images, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png"))
+    assert list(tmp_path.iterdir()) == []
+
+
+# Training
+
+
+def write_histories(folder, epochs):
+    """Write a history of so many epochs for each number; return their paths and tables."""
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    columns = ["learning_rate", "train_loss", "train_accuracy", "validation_accuracy", "seconds"]
+    paths, tables = [], []
+    for number, count in enumerate(epochs):
+        table = pd.DataFrame(rng.random((count, len(columns))), columns=columns)
+        table.insert(0, "epoch", np.arange(1, count + 1))
+        paths.append(folder / f"history{number}.csv")
+        table.to_csv(paths[-1], index=False)
+        tables.append(table)
+    return paths, tables
+
+
+@pytest.mark.parametrize("epochs", [[3], [40, 1], [5, 40, 7, 3, 2, 20]])
+def test_training_curves(draw, tmp_path, epochs):
+    paths, tables = write_histories(tmp_path, epochs)
+    names = [f"run{number}" for number in range(len(paths))]
+    figure = draw(plot_training, histories=paths, names=names)
+    accuracy, loss = figure.axes
+    assert len(accuracy.lines) == 2 * len(paths)
+    assert len(loss.lines) == len(paths)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == names
+    assert len({line.get_color() for line in loss.lines}) == len(paths)
+    for number, (table, line) in enumerate(zip(tables, loss.lines, strict=True)):
+        np.testing.assert_allclose(line.get_xydata(), table[["epoch", "train_loss"]])
+        training, validation = accuracy.lines[2 * number : 2 * number + 2]
+        np.testing.assert_allclose(training.get_ydata(), 100 * table["train_accuracy"])
+        np.testing.assert_allclose(validation.get_ydata(), 100 * table["validation_accuracy"])
+        assert (training.get_linestyle(), validation.get_linestyle()) == ("--", "-")
+        assert training.get_color() == validation.get_color() == line.get_color()
+        assert (line.get_marker() == ".") == (len(table) == 1), "a line of one point does not show"
+    assert all(tick == int(tick) for axes in figure.axes for tick in axes.get_xticks())
+
+
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        ([], r"2 histories have 0 names"),
+        (["one"], r"2 histories have 1 names \(one\): give one for each"),
+        (["one", "two", "three"], r"2 histories have 3 names"),
+        (["one", "one"], r"two histories have the same name"),
+    ],
+)
+def test_names_that_do_not_fit_the_histories(tmp_path, names, match):
+    paths, _ = write_histories(tmp_path / "in", [3, 3])
+    with pytest.raises(UserError, match=match):
+        plot_training.main(
+            command_line(histories=paths, names=names, pdf=tmp_path / "a" / "a.pdf", png=tmp_path / "a" / "a.png")
+        )
+    assert not (tmp_path / "a").exists()
+
+
+def test_history_of_another_method(tmp_path):
+    pd.DataFrame({"iteration": [1], "objective": [2.0]}).to_csv(tmp_path / "history.csv", index=False)
+    options = {"histories": tmp_path / "history.csv", "names": "one", "pdf": tmp_path / "a.pdf"}
+    with pytest.raises(UserError, match=r"history\.csv lacks the columns epoch, train_accuracy, train_loss, valid"):
+        plot_training.main(command_line(**options, png=tmp_path / "a.png"))
+
+
+# Maps
+
+
+def write_layers(path, labels):
+    """Write noise and, twice, the labels one-hot with little noise, as features of the layers of a network."""
+    rng = np.random.default_rng(0)
+    one_hot = np.eye(CLASSES)[labels] + 0.02 * rng.normal(size=(len(labels), CLASSES))
+    features = {"noise": rng.normal(size=(len(labels), 6)), "labels": one_hot, "again": one_hot}
+    with h5py.File(path, "w") as file:
+        file.attrs["layers"] = list(features)
+        for name, values in features.items():
+            file[f"{name}/test"] = values.astype(np.float32)
+
+
+def write_sample(path, labels, count, seed=1):
+    """Write a table as evaluate's: rows of `count` images and their labels."""
+    rows = np.sort(np.random.default_rng(seed).choice(len(labels), count, replace=False))
+    table = pd.DataFrame({"row": rows, "label": labels[rows]})
+    table.to_csv(path, index=False)
+    return table
+
+
+def embed(folder, sample, images, perplexity=10, neighbors=5, **representation):
+    """Run the program; return its two tables."""
+    paths = {"embedding": folder / "embedding.csv", "clustering": folder / "clustering.csv"}
+    options = {"test_sample": sample, "images": images, "perplexity": perplexity, "neighbors": neighbors}
+    embed_tsne.main(command_line(**options, **representation, **paths))
+    return [pd.read_csv(path) for path in paths.values()]
+
+
+def naive_agreement(points, labels, neighbors):
+    """Return the mean fraction of the nearest other points that share the label."""
+    total = 0
+    for number, point in enumerate(points):
+        order = [other for other in np.argsort(np.square(points - point).sum(axis=1)) if other != number]
+        total += np.mean(labels[order[:neighbors]] == labels[number])
+    return total / len(points)
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory, images):
+    """Return the sample of 80 of 120 test images and both tables of its layers."""
+    folder = tmp_path_factory.mktemp("maps")
+    labels = np.random.default_rng(3).permutation(np.arange(120) % CLASSES)
+    write_layers(folder / "layers.h5", labels)
+    sample = write_sample(folder / "sample.csv", labels, 80)
+    return sample, *embed(folder, folder / "sample.csv", images, layers=folder / "layers.h5")
+
+
+def test_embedding_of_layers(mapped):
+    sample, embedding, clustering = mapped
+    assert list(embedding) == ["layer", "row", "label", "x", "y"]
+    assert list(clustering) == ["layer", *embed_tsne.Clustering._fields, "best"]
+    assert list(dict.fromkeys(embedding["layer"])) == clustering["layer"].tolist() == ["noise", "labels", "again"]
+    assert (clustering["images"] == 80).all()
+    for row in clustering.itertuples():
+        points = embedding[embedding["layer"] == row.layer]
+        assert points["row"].tolist() == sample["row"].tolist()
+        assert points["label"].tolist() == sample["label"].tolist()
+        agreement = naive_agreement(points[["x", "y"]].to_numpy(), points["label"].to_numpy(), 5)
+        assert row.knn_agreement == pytest.approx(agreement, abs=0.01)
+
+
+def test_labels_cluster_better_than_noise(mapped):
+    """That is so only if the features are those of the sample's images."""
+    *_, clustering = mapped
+    noise, labels, again = clustering.to_dict("records")
+    assert noise["knn_agreement"] < 0.5 < 0.95 < labels["knn_agreement"]
+    assert noise["silhouette"] < labels["silhouette"]
+    assert noise["knn_agreement_before"] < 0.5 < 0.95 < labels["knn_agreement_before"]
+    assert again["knn_agreement"] == labels["knn_agreement"]
+    assert clustering["best"].tolist() == [False, True, False], "the largest, of equals the first"
+
+
+def test_layers_of_a_network(tmp_path, images):
+    """What extract_layers writes is what embed_tsne reads."""
+    write_exemplar_network(tmp_path / "network.h5")
+    options = {"network_file": tmp_path / "network.h5", "layers": tmp_path / "layers.h5", "precision": "float32"}
+    extract_layers.main(command_line(images=images, splits="test", **options))
+    write_sample(tmp_path / "sample.csv", np.arange(COUNTS["test"]) % CLASSES, 30)
+    _, clustering = embed(tmp_path, tmp_path / "sample.csv", images, 5, 3, layers=tmp_path / "layers.h5")
+    assert clustering["layer"].tolist() == ["conv1", "conv2", "full"]
+    best = clustering.loc[clustering["best"], "knn_agreement"]
+    assert best.tolist() == [clustering["knn_agreement"].max()]
+
+
+def points_of(images, rows, features=None, layers=None):
+    return dict(embed_tsne.points_of_layers(argparse.Namespace(images=images, features=features, layers=layers), rows))
+
+
+def test_points_of_pixels_are_those_of_the_sampled_images(images):
+    rows = np.array([0, 3, 4, 35])
+    points = points_of(images, rows)
+    assert list(points) == ["pixels"]
+    expected = read_images(images, "test")[rows, 0].reshape(4, -1) / 255
+    np.testing.assert_allclose(points["pixels"], expected, rtol=1e-6)
+
+
+def test_points_of_features_are_standardized(tmp_path, images):
+    features = np.random.default_rng(0).normal(3, 2, (50, 7)).astype(np.float32)
+    with h5py.File(tmp_path / "features.h5", "w") as file:
+        file["test"] = features
+    rows = np.arange(1, 50, 4)
+    points = points_of(images, rows, features=tmp_path / "features.h5")
+    assert list(points) == ["features"]
+    chosen = features[rows].astype(np.float64)
+    expected = (chosen - chosen.mean(axis=0)) / np.sqrt(chosen.var(axis=0, ddof=1) + 0.01)
+    np.testing.assert_allclose(points["features"], expected, atol=1e-5)
+
+
+def test_embedding_of_pixels(tmp_path, images):
+    sample = write_sample(tmp_path / "sample.csv", np.arange(COUNTS["test"]) % CLASSES, 30)
+    embedding, clustering = embed(tmp_path, tmp_path / "sample.csv", images, 5, 3)
+    assert embedding["row"].tolist() == sample["row"].tolist()
+    assert set(embedding["layer"]) == {"pixels"}
+    assert clustering[["layer", "best"]].to_numpy().tolist() == [["pixels", True]]
+
+
+@pytest.mark.parametrize(("perplexity", "neighbors"), [(30, 3), (40, 3), (5, 15)])
+def test_too_few_images_for_a_map(tmp_path, images, perplexity, neighbors):
+    write_sample(tmp_path / "sample.csv", np.arange(COUNTS["test"]) % CLASSES, 30)
+    match = rf"perplexity {perplexity} and {neighbors} neighbors are too many for the 30 images of .*: lower them"
+    with pytest.raises(UserError, match=match):
+        embed(tmp_path, tmp_path / "sample.csv", images, perplexity, neighbors)
+    assert [path.name for path in tmp_path.iterdir()] == ["sample.csv"]
+
+
+def test_sample_of_another_data_set(tmp_path, images):
+    table = write_sample(tmp_path / "sample.csv", np.arange(1000) % CLASSES, 50)
+    match = rf"images\.h5 has {COUNTS['test']} test images, and the sample holds row {table['row'].max()}: give"
+    with pytest.raises(UserError, match=match):
+        embed(tmp_path, tmp_path / "sample.csv", images)
+    assert [path.name for path in tmp_path.iterdir()] == ["sample.csv"]
+
+
+def test_file_without_layers(tmp_path, images):
+    write_sample(tmp_path / "sample.csv", np.arange(COUNTS["test"]) % CLASSES, 30)
+    with pytest.raises(UserError, match=r"images\.h5 lacks what is needed"):
+        embed(tmp_path, tmp_path / "sample.csv", images, 5, 3, layers=images)
+
+
+def test_features_or_layers_but_not_both(tmp_path, images):
+    with pytest.raises(SystemExit):
+        embed(tmp_path, tmp_path / "sample.csv", images, features="a.h5", layers="b.h5")
+
+
+# Drawing the maps
+
+
+def write_map(folder, agreements):
+    """Write both tables of embed_tsne with a random map for each layer; return their paths, and the embedding."""
+    rng = np.random.default_rng(0)
+    rows = np.array([1, 4, 5, 9, 20, 35])
+    embedding = pd.concat(
+        [
+            pd.DataFrame(
+                {"layer": name, "row": rows, "label": rows % CLASSES, "x": rng.random(6), "y": 2 * rng.random(6)}
+            )
+            for name in agreements
+        ]
+    )
+    best = max(agreements, key=agreements.get)
+    clustering = pd.DataFrame(
+        [{"layer": name, "knn_agreement": value, "best": name == best} for name, value in agreements.items()]
+    )
+    paths = {"embedding": folder / "embedding.csv", "clustering": folder / "clustering.csv"}
+    embedding.to_csv(paths["embedding"], index=False)
+    clustering.to_csv(paths["clustering"], index=False)
+    return paths, embedding
+
+
+def test_map_of_the_best_layer(draw, monkeypatch, tmp_path, images):
+    paths, embedding = write_map(tmp_path, {"conv1": 0.2, "conv2": 0.6, "full": 0.5})
+    calls, draw_map = [], plot_tsne.draw_map
+
+    def keep(*arguments):
+        calls.append(arguments)
+        return draw_map(*arguments)
+
+    monkeypatch.setattr(plot_tsne, "draw_map", keep)
+    figure = draw(plot_tsne, images=images, **paths)
+    ((drawn, places, colors),) = calls
+    expected = embedding[embedding["layer"] == "conv2"]
+    np.testing.assert_array_equal(drawn, read_images(images, "test")[expected["row"]])
+    np.testing.assert_allclose(places, expected[["x", "y"]])
+    assert [to_hex(color).upper() for color in colors] == [COLORS[label] for label in expected["label"]]
+    assert figure.axes[0].get_title() == "conv2"
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == CLASS_NAMES
+
+
+def test_map_of_a_single_layer_names_none(draw, tmp_path, images):
+    paths, _ = write_map(tmp_path, {"pixels": 0.2})
+    assert draw(plot_tsne, images=images, **paths).axes[0].get_title() == ""
+
+
+@pytest.mark.parametrize(
+    "agreements",
+    [
+        {"pixels": 0.25},
+        {"conv1": 0.2, "conv2": 0.6042, "full": 0.5},
+        {"stem": 0.1, "stage1": 0.2, "stage2": 0.3, "stage3": 0.432},
+    ],
+)
+def test_maps_of_all_layers(draw, tmp_path, images, agreements):
+    paths, embedding = write_map(tmp_path, agreements)
+    figure = draw(plot_layers, images=images, **paths)
+    best = max(agreements, key=agreements.get)
+    assert [axes.get_title() for axes in figure.axes] == [
+        f"{name}: {100 * value:.1f} %" + (" (best)" if name == best else "") for name, value in agreements.items()
+    ]
+    for axes, name in zip(figure.axes, agreements, strict=True):
+        expected = embedding[embedding["layer"] == name]
+        (points,) = axes.collections
+        np.testing.assert_allclose(points.get_offsets(), expected[["x", "y"]])
+        assert [to_hex(color).upper() for color in points.get_facecolors()] == [
+            COLORS[label] for label in expected["label"]
+        ]
+        assert axes.yaxis_inverted(), "as in the map of pictures"
+    assert len(figure.legends) == 1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == CLASS_NAMES

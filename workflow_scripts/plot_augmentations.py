@@ -1,0 +1,45 @@
+"""Draw training images and what augmentation makes of them, one image a row."""
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+
+from semisup.augmentation import Augmentation, augment_function
+from semisup.cli import positive_int, run_program, seed_number
+from semisup.hdf5 import open_hdf5
+from semisup.plots import TEXT_WIDTH, example_grid, new_figure, save_figure, show_image
+from semisup.training import to_pixels
+from semisup.training_options import add_augmentation_options, augmentation_of
+
+
+def draw_samples(pixels: torch.Tensor, augmentation: Augmentation, samples: int, seed: int) -> torch.Tensor:
+    """Return `samples` draws (N, samples, C, H, W) of the augmentation of each image (N, C, H, W), floats in 0..1."""
+    torch.manual_seed(seed)
+    augment = augment_function(augmentation, pixels.shape[3])
+    return augment(pixels.repeat_interleave(samples, dim=0)).clamp(0, 1).unflatten(0, (len(pixels), samples))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="data set (HDF5)")
+    add_augmentation_options(parser)
+    parser.add_argument("--rows", type=positive_int, default=8, help="training images shown, the first ones")
+    parser.add_argument("--samples", type=positive_int, default=10, help="draws shown beside each image")
+    parser.add_argument("--seed", type=seed_number, required=True)
+    parser.add_argument("--pdf", required=True)
+    parser.add_argument("--png", required=True)
+    options = parser.parse_args(arguments)
+
+    with open_hdf5(options.images) as file:
+        pixels = to_pixels(torch.from_numpy(file["train/images"][: options.rows]))
+    samples = draw_samples(pixels, augmentation_of(options), options.samples, options.seed)
+    image = example_grid(pixels.numpy(), samples.numpy())
+    figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * image.shape[0] / image.shape[1])
+    show_image(figure, (1, 1, 1), image)
+    save_figure(figure, options.pdf, options.png)
+
+
+if __name__ == "__main__":
+    run_program(main)
