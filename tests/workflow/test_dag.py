@@ -113,15 +113,27 @@ def test_nothing_that_evaluate_depends_on_has_seen_test_labels(dag):
 
 
 def test_no_result_of_a_run_has_seen_test_labels(dag):
-    """Models, scores, selections, predictions, features: every file in the folder of a run, and every embedding."""
+    """Models, scores, selections, predictions, features, networks: every file in the folder of a run."""
     in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
-    embeddings = {output for job in jobs_of(dag, "embed_tsne", "plot_tsne") for output in job["outputs"]}
-    for name in ("model.h5", "scores.npz", "selection.csv", "predictions.csv", "features.h5", "centroids.h5"):
+    for name in ("model", "features", "centroids", "layers", "surrogates", "surrogate_network"):
+        assert any(file.endswith(f"/{name}.h5") for file in in_runs), name
+    for name in ("scores.npz", "selection.csv", "predictions.csv", "history.csv"):
         assert any(file.endswith(name) for file in in_runs), name
     evaluated = {output for job in jobs_of(dag, "evaluate") for output in job["outputs"]}
-    behind = files_behind(dag, in_runs | embeddings)
+    behind = files_behind(dag, in_runs)
     assert not [file for file in behind if SEALED in file]
     assert not behind & evaluated
+
+
+def test_maps_know_test_labels_from_the_evaluation_alone(dag):
+    """A map is a figure of finished models: it takes the sample that `evaluate` hands out after scoring them all."""
+    embeddings = jobs_of(dag, "embed_tsne")
+    assert embeddings
+    for job in embeddings:
+        (sample,) = [file for file in job["inputs"] if file.endswith("test_sample.csv")]
+        (evaluation,) = jobs_of(dag, "evaluate", study=job["wildcards"]["study"])
+        assert sample in evaluation["outputs"]
+        assert not [file for file in files_behind(dag, set(job["inputs"]) - {sample}) if SEALED in file]
 
 
 def test_only_preparation_reads_downloads(dag):
@@ -319,14 +331,58 @@ def test_folds_share_what_the_first_seed_learned(build_dag):
                     assert file == "results/photos/data/images.h5"
     for job in dag["jobs"]:
         if str(job["wildcards"].get("run")).startswith("fold"):
-            assert job["rule"] == "train_svm"
+            assert job["rule"] in ("train_svm", "train_cnn", "train_probe")
+
+
+def test_folds_share_the_network_of_the_first_seed(build_dag):
+    photos = {"seeds": [3, 1], "experiments": {"surrogate_finetuned": {"folds": True}}}
+    dag = build_dag(demo_with(mnist5k=None, photos=photos))
+    network = "results/photos/surrogate/seed3/surrogate_network.h5"
+    for rule, experiment in (("train_probe", "surrogate"), ("train_cnn", "surrogate_finetuned")):
+        jobs = [job for job in jobs_of(dag, rule, experiment=experiment) if job["wildcards"]["run"].startswith("fold")]
+        assert len(jobs) == DEMO["data"]["photos"]["folds"]
+        assert all(network in job["inputs"] for job in jobs)
+        if rule == "train_cnn":
+            assert all("--seed 3 " in job["shell"] for job in jobs)
+    assert {job["wildcards"]["run"] for job in jobs_of(dag, "train_surrogate")} == {"seed3", "seed1"}
+
+
+def test_training_starts_from_the_network_of_the_base(dag):
+    for job in jobs_of(dag, "train_cnn"):
+        networks = [file for file in job["inputs"] if file.endswith("surrogate_network.h5")]
+        assert bool(networks) == (job["wildcards"]["experiment"] == "surrogate_finetuned")
+        assert all(f"--pretrained {file}" in job["shell"] for file in networks)
+
+
+def test_checkpoints_lie_beside_every_output(dag):
+    """Snakemake deletes the outputs of a job that failed, and a checkpoint must outlive it."""
+    outputs = [output for job in dag["jobs"] for output in job["outputs"]]
+    folders = []
+    for job in jobs_of(dag, "train_cnn", "train_surrogate"):
+        (folder,) = re.findall(r"--checkpoint (\S+)", job["shell"])
+        assert folder.startswith("results/checkpoints/")
+        assert not [output for output in outputs if output.startswith(folder)]
+        folders.append(folder)
+    assert folders
+    assert len(folders) == len(set(folders))
+
+
+def test_one_name_may_have_two_methods_in_two_studies(build_dag):
+    mnist5k = {"experiments": {"kmeans_coates": {"method": "cnn", "color": 0.0, "shift": 2}}}
+    dag = build_dag(demo_with(mnist5k=mnist5k))
+    for study, rule in (("photos", "train_svm"), ("mnist5k", "train_cnn")):
+        makers = {
+            job["rule"] for job in dag["jobs"] if f"results/{study}/kmeans_coates/seed0/model.h5" in job["outputs"]
+        }
+        assert makers == {rule}
 
 
 def test_every_run_is_evaluated_once(published):
     for study in ("stl10", "mnist"):
         (evaluation,) = jobs_of(published, "evaluate", study=study)
         scores = [file for file in evaluation["inputs"] if file.endswith("scores.npz")]
-        assert len(scores) == len(set(scores)) == len(jobs_of(published, "train_svm", study=study))
+        trained = jobs_of(published, "train_svm", "train_cnn", "train_probe", study=study)
+        assert len(scores) == len(set(scores)) == len(trained)
 
 
 @pytest.mark.parametrize("values", [[1.0e-5, 0.5, 3, 1.0e16]])
