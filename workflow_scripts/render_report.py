@@ -3,22 +3,68 @@
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+import string
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
+import torch
 import yaml
 
 from semisup.cli import run_program
-from semisup.dataset import SPLITS, image_count, image_shape
+from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
 from semisup.files import atomic_path
+from semisup.layers import PERCENTILE
+from semisup.networks import Shape, new_network
+from semisup.surrogates import CHROMATIC, TRANSFORMATIONS
 from semisup.tables import read_table
 
 Values = dict[str, Any]
 EMBEDDED = ("photos", "mnist5k")  # data sets that come with the packages
 PROTOCOLS = ("seeds", "folds")
+METHODS = ("kmeans", "cnn", "surrogate")
+NETWORK_METHODS = ("cnn", "surrogate")
+HISTORIES = {"cnn": "history.csv", "surrogate": "surrogate_history.csv"}  # of a network's training, by method
+AUGMENTATIONS = ("shift", "flip", "color", "hue", "cutout")
+# How a network is trained, beside epochs, batch and learning rate.
+RECIPE = (
+    "optimizer",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "label_smoothing",
+    "dropout",
+    "ema_decay",
+    "patience",
+    "precision",
+)
+# What the tables of settings leave out, by method.
+FURTHER = {
+    "kmeans": (
+        "whitening_epsilon",
+        "svm_c",
+        "contrast_constant",
+        "initialization",
+        "iterations",
+        "tolerance",
+        "precision",
+    ),
+    "cnn": (*RECIPE, "average_flips"),
+    "surrogate": ("surrogate_size", "batch_size", "learning_rate", *RECIPE, "svm_c"),
+}
+# The options that a transformation's parameters are drawn from, each with its sign in the text.
+RANGES = {
+    "rotation": {"rotation": ""},
+    "translation": {"translation": ""},
+    "scale": {"scale": ""},
+    "pca_contrast": {"pca_contrast": ""},
+    "color_contrast": {"color_power": "$p$: ", "color_factor": "$m$: ", "color_offset": "$a$: "},
+    "hue": {"hue": ""},
+}
+SHORT_TABLE = 12  # rows, each of up to three lines; a table of more may go on over pages
+MOST_SURROGATES = 2  # figures of surrogate classes in a study
 
 
 # How values are written
@@ -30,9 +76,53 @@ def tex(text: object) -> str:
     return "".join(special.get(char, f"\\{char}" if char in "&%$#_{}" else char) for char in str(text))
 
 
+def code(name: str) -> str:
+    """Return a name of the configuration in typewriter letters; lines may break after its underscores."""
+    return rf"\texttt{{{tex(name)}}}".replace(r"\_", r"\_\allowbreak ")
+
+
 def percent(value: float) -> str:
     """0.4532 -> 45.3."""
     return f"{100 * value:.1f}"
+
+
+def count(value: float) -> str:
+    """12345 -> 12 345, with a thin space."""
+    return f"{int(value):,}".replace(",", "\\,")
+
+
+def short(value: float) -> str:
+    """0.0003 -> 0.0003, 3e-05 -> 3 times a power of ten."""
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    return rf"${mantissa}\cdot10^{{{int(exponent)}}}$" if exponent else mantissa
+
+
+def plain(value: object) -> str:
+    """Return a value of the configuration as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return short(value) if isinstance(value, float) else tex(value)
+
+
+def setting(value: object) -> str:
+    """Return an option as text; a list as its items."""
+    return ", ".join(map(plain, value)) if isinstance(value, list) else plain(value)
+
+
+def in_turn(values: Sequence[str]) -> str:
+    """Return what the runs have chosen in turn, once if they agree."""
+    return ", ".join(values if len(set(values)) > 1 else values[:1])
+
+
+def spread(value: float | Sequence[float]) -> str:
+    """Return a range of parameters: plus or minus a number, or from one to another."""
+    return f"$\\pm${value:g}" if isinstance(value, int | float) else f"{value[0]:g} to {value[1]:g}"
+
+
+def listed(items: Iterable[str], word: str = "and") -> str:
+    """Join as in a sentence: a, b and c."""
+    *first, last = items
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def mean_std(summary: Values) -> str:
@@ -43,29 +133,47 @@ def mean_std(summary: Values) -> str:
     return f"{mean} $\\pm$ {percent(summary['test_accuracy_std'])}"
 
 
-def difference(summary: Values) -> str:
-    """Return the paired difference with its interval in percentage points, or a dash for the baseline itself."""
+def difference(summary: Values, mark: str = "") -> str:
+    """Return the paired difference with its interval in percentage points, or a dash for the baseline itself.
+
+    mark: a letter that tells to which baseline the difference is, if not to that of the study.
+    """
     if "difference" not in summary:
         return "--"
     value, low, high = (100 * summary[key] for key in ("difference", "difference_low", "difference_high"))
-    return f"${value:+.1f}$ [${low:+.1f}$, ${high:+.1f}$]"
+    return f"${value:+.1f}$ [${low:+.1f}$, ${high:+.1f}$]{superscript(mark)}"
+
+
+def superscript(mark: str) -> str:
+    """Return a letter as a note's mark; nothing for none."""
+    return rf"\rlap{{$^{{\mathrm{{{mark}}}}}$}}" if mark else ""
 
 
 FILTERS = {
     "tex": tex,
+    "code": code,
     "percent": percent,
     "percent0": lambda value: f"{100 * value:.0f}",
-    "count": lambda value: f"{int(value):,}".replace(",", "\\,"),
+    "count": count,
     "decimals": lambda value: f"{value:.3f}".replace("-", "$-$"),
     "decimals1": lambda value: f"{value:.1f}",
     "whole": lambda value: "--" if pd.isna(value) else f"{value:.0f}",
+    "millions": lambda value: f"{value / 1e6:.2f}",
+    "number": plain,
+    "points": lambda value: f"${100 * value:+.1f}$",
+    "in_turn": in_turn,
+    "listed": listed,
+    "either": lambda values: listed(map(plain, values), "or"),
     "commit": lambda value: value[:12] if value else "unknown",
     "mean_std": mean_std,
     "difference": difference,
+    "superscript": superscript,
+    # The command of the template that sets a table of so many rows.
+    "table": lambda rows: r"\shorttable" if len(rows) <= SHORT_TABLE else r"\longertable",
 }
 
 
-# What the text speaks of
+# The table of the source
 
 
 def attainable(value: float, count: int) -> bool:
@@ -101,41 +209,6 @@ def source_table_facts(table: Values, studies: list[Values]) -> Values:
     }
 
 
-def seed_setting(setting: Values) -> Values:
-    """Return how many patches the source's setting gives, by the right reading of its gap and by the wrong one."""
-    span = setting["image_size"] - setting["patch_size"]
-    stride = setting["patch_size"] + setting["gap"]
-    patches, misread = ((span // step + 1) ** 2 for step in (stride, setting["gap"]))
-    return setting | {"stride": stride, "patches": patches, "misread_patches": misread}
-
-
-def summaries(row: pd.Series) -> Values:
-    """Split a row of comparison.csv into what it says of seeds and of folds; cells that are empty are left out."""
-    return {
-        protocol: {
-            key.removeprefix(f"{protocol}_"): value
-            for key, value in row.items()
-            if key.startswith(f"{protocol}_") and pd.notna(value)
-        }
-        for protocol in PROTOCOLS
-    }
-
-
-def chosen_settings(folder: Path, runs: list[str]) -> Values:
-    """Return the epsilon and C that the seeds' runs have chosen, and which lie at the edge of several candidates."""
-    chosen: Values = {"epsilon": [], "c": []}
-    edge = set()
-    for run in (run for run in runs if run.startswith("seed")):
-        table = read_table(folder / run / "selection.csv")
-        best = table[table["chosen"]].iloc[0]
-        for key, name in (("epsilon", r"$\epsilon$"), ("c", "$C$")):
-            chosen[key].append(f"{best[key]:g}")
-            candidates = table[key].unique()
-            if len(candidates) > 1 and best[key] in (candidates.min(), candidates.max()):
-                edge.add(name)
-    return {"chosen": chosen, "edge": sorted(edge)}
-
-
 def solver_rows(table: pd.DataFrame, experiment: str, published: Values) -> list[Values]:
     """Return the mean accuracies by steps, the exact solution last, beside what the source prints."""
     means = table[table["experiment"] == experiment].groupby("steps").mean(numeric_only=True)
@@ -154,15 +227,203 @@ def solver_rows(table: pd.DataFrame, experiment: str, published: Values) -> list
     return rows
 
 
-def clustering_rows(folder: Path, titles: dict[str, str]) -> list[Values]:
-    """Return how well each representation clusters; raw pixels first."""
-    names = {"pixels": "raw pixels, first channel"} | titles
-    paths = {name: folder / f"clustering_{name}.csv" for name in names}
+def seed_setting(setting: Values) -> Values:
+    """Return how many patches the source's setting gives, by the right reading of its gap and by the wrong one."""
+    span = setting["image_size"] - setting["patch_size"]
+    stride = setting["patch_size"] + setting["gap"]
+    patches, misread = ((span // step + 1) ** 2 for step in (stride, setting["gap"]))
+    return setting | {"stride": stride, "patches": patches, "misread_patches": misread}
+
+
+# An experiment
+
+
+def seed_runs(runs: list[str]) -> list[str]:
+    """Return the runs that are seeds."""
+    return [run for run in runs if run.startswith("seed")]
+
+
+def chosen_settings(folder: Path, runs: list[str], names: dict[str, str]) -> Values:
+    """Return what the seeds' runs have chosen, and which of it lies at the edge of several candidates.
+
+    names: column of selection.csv -> its name in the text.
+    """
+    chosen: Values = {key: [] for key in names}
+    edge = set()
+    for run in seed_runs(runs):
+        table = read_table(folder / run / "selection.csv")
+        best = table[table["chosen"]].iloc[0]
+        for key, name in names.items():
+            chosen[key].append(short(best[key]))
+            candidates = table[key].unique()
+            if len(candidates) > 1 and best[key] in (candidates.min(), candidates.max()):
+                edge.add(name)
+    return {"chosen": chosen, "edge": sorted(edge)}
+
+
+def kmeans_values(plan: Values, folder: Path, shape: tuple, centroids: int) -> Values:
+    """Return what the text says of an experiment of method kmeans."""
+    options = plan["options"]
+    return {
+        **chosen_settings(folder, plan["runs"], {"epsilon": r"$\epsilon$", "c": "$C$"}),
+        "image_size": shape[1] if options["image_size"] == "native" else options["image_size"],
+        "patches_drawn": options["patch_images"] * options["patches_per_image"],
+        "centroids_shown": min(centroids, options["centroids"]),
+    }
+
+
+def augmentation(options: Values) -> list[str]:
+    """Return the changes of training images that are switched on, each in a word or two."""
+    words = {"color": "colour", "cutout": "cut-out"}
     return [
-        {"name": name, "title": names[name], **read_table(path).iloc[0].to_dict()}
-        for name, path in paths.items()
-        if path.exists()
+        name if options[name] is True else f"{words.get(name, name)} {plain(options[name])}"
+        for name in AUGMENTATIONS
+        if options[name]
     ]
+
+
+def cnn_values(plan: Values, folder: Path, *_: object) -> Values:
+    """Return what the text says of an experiment of method cnn."""
+    options = plan["options"]
+    kept = chosen_settings(folder, plan["runs"], {"epoch": "epoch"})["chosen"]["epoch"]
+    return {
+        "augmentation": augmentation(options),
+        "kept_epochs": kept if options["patience"] else [],
+        "edge": [],
+    }
+
+
+def surrogate_values(plan: Values, folder: Path, *_: object) -> Values:
+    """Return what the text says of an experiment of method surrogate.
+
+    top1: accuracy on patches of the surrogate classes that were kept aside, mean of the seeds.
+    """
+    options = plan["options"]
+    column = "validation_accuracy"
+    tables = [read_table(folder / run / HISTORIES["surrogate"]) for run in seed_runs(plan["runs"])]
+    top1 = [table[column].max() if options["patience"] else table[column].iloc[-1] for table in tables]
+    return {
+        **chosen_settings(folder, plan["runs"], {"c": "$C$"}),
+        "top1": sum(top1) / len(top1),
+        "transformations": named_transformations(options["transformations"]),
+    }
+
+
+METHOD_VALUES: dict[str, Callable[..., Values]] = {
+    "kmeans": kmeans_values,
+    "cnn": cnn_values,
+    "surrogate": surrogate_values,
+}
+
+
+def named_transformations(names: list[str]) -> str:
+    """Return the transformations' names in few words."""
+    missing = [name for name in TRANSFORMATIONS if name not in names]
+    if not names:
+        return "none"
+    if not missing:
+        return "all"
+    return f"all but {code(missing[0])}" if len(missing) == 1 else listed(map(code, names))
+
+
+def summaries(row: pd.Series) -> Values:
+    """Split a row of comparison.csv into what it says of seeds and of folds; cells that are empty are left out."""
+    return {
+        protocol: {
+            key.removeprefix(f"{protocol}_"): value
+            for key, value in row.items()
+            if key.startswith(f"{protocol}_") and pd.notna(value)
+        }
+        for protocol in PROTOCOLS
+    }
+
+
+def training_values(plan: Values, folder: Path) -> Values:
+    """Return number, speed and cost of an experiment's trainings of a network."""
+    runs = plan["runs"] if plan["method"] == "cnn" else seed_runs(plan["runs"])
+    histories = [read_table(folder / run / HISTORIES[plan["method"]]) for run in runs]
+    epochs = sorted({len(table) for table in histories})
+    rows = pd.concat(histories)
+    return {
+        "runs": len(runs),
+        "epochs": "--".join(map(str, epochs[:1] + epochs[1:][-1:])),
+        "images_per_second": rows["images_per_second"].mean(),
+        "peak_memory_gib": rows["peak_memory_gib"].max(),
+        "minutes": rows["seconds"].sum() / 60,
+    }
+
+
+def experiment_values(name: str, plan: Values, row: pd.Series, results: Path, shape: tuple, centroids: int) -> Values:
+    """Return what the text says of one experiment."""
+    folder = results / name
+    values = {"name": name, **plan, **summaries(row), **METHOD_VALUES[plan["method"]](plan, folder, shape, centroids)}
+    if plan["method"] in NETWORK_METHODS:
+        values["training"] = training_values(plan, folder)
+    return values
+
+
+# Comparisons
+
+
+def mark_baselines(experiments: list[Values], baseline: str) -> None:
+    """Give each experiment a mark: a letter for its baseline, nothing if that is the study's `baseline`."""
+    compared = [row for row in experiments if any("difference" in row[protocol] for protocol in PROTOCOLS)]
+    others = dict.fromkeys(row["baseline"] for row in compared if row["baseline"] != baseline)
+    letters = dict(zip(others, string.ascii_lowercase, strict=False))
+    for row in experiments:
+        row["mark"] = letters.get(row["baseline"], "")
+
+
+def verdict(summary: Values) -> str:
+    """Say whether the paired difference is better or worse than nothing, or neither: its interval includes zero."""
+    if summary["difference_low"] > 0:
+        return "better"
+    return "worse" if summary["difference_high"] < 0 else "undecided"
+
+
+def compared_groups(experiments: list[Values], protocol: str) -> list[Values]:
+    """Return, for each baseline that is compared with, the titles of the better, worse and undecided experiments."""
+    titles = {row["name"]: row["title"] for row in experiments}
+    groups: dict[str, Values] = {}
+    for row in experiments:
+        if "difference" not in row[protocol]:
+            continue
+        empty = {"baseline": titles[row["baseline"]], "mark": row["mark"], "better": [], "worse": [], "undecided": []}
+        group = groups.setdefault(row["baseline"], empty)
+        points = FILTERS["points"](row[protocol]["difference"])
+        group[verdict(row[protocol])].append(rf"\emph{{{tex(row['title'])}}} ({points})")
+    return sorted(groups.values(), key=lambda group: group["mark"])
+
+
+def pretraining_answers(experiments: list[Values]) -> list[Values]:
+    """Return what each network that starts from surrogate classes gains over the same network from random weights.
+
+    Only experiments whose baseline is that network are answered for. alike: it is also trained in the same way.
+    """
+    by_name = {row["name"]: row for row in experiments}
+    answers = []
+    for row in experiments:
+        twin = by_name[row["baseline"]]
+        if row["method"] != "cnn" or not row["base"] or twin["method"] != "cnn" or twin["base"]:
+            continue
+        if twin["options"]["network"] != row["options"]["network"]:
+            continue
+        results = [
+            {"runs_name": protocol, "verdict": verdict(row[protocol]), **row[protocol]}
+            for protocol in PROTOCOLS
+            if "difference" in row[protocol]
+        ]
+        different = {key for key in row["options"] if row["options"][key] != twin["options"][key]} - {"folds"}
+        answers.append(
+            {
+                "title": row["title"],
+                "base": by_name[row["base"]]["title"],
+                "twin": twin["title"],
+                "alike": not different,
+                "results": results,
+            }
+        )
+    return [answer for answer in answers if answer["results"]]
 
 
 def extreme_classes(per_class: pd.DataFrame, experiment: str) -> tuple[Values, Values]:
@@ -172,18 +433,196 @@ def extreme_classes(per_class: pd.DataFrame, experiment: str) -> tuple[Values, V
     return tuple({"name": name, "accuracy": means[name]} for name in (means.idxmax(), means.idxmin()))
 
 
-def experiment_values(name: str, plan: Values, row: pd.Series, results: Path, shape: tuple, centroids: int) -> Values:
-    """Return what the text says of one experiment."""
-    options = plan["options"]
-    return {
-        "name": name,
-        **plan,
-        **summaries(row),
-        **chosen_settings(results / name, plan["runs"]),
-        "image_size": shape[1] if options["image_size"] == "native" else options["image_size"],
-        "patches_drawn": options["patch_images"] * options["patches_per_image"],
-        "centroids_shown": min(centroids, options["centroids"]),
+def clustering_rows(folder: Path, titles: dict[str, str]) -> list[Values]:
+    """Return how well each layer of each representation clusters; raw pixels first.
+
+    first, last: whether it is the representation's first or last row; layers: how many it has.
+    """
+    names = {"pixels": "raw pixels, first channel"} | titles
+    paths = {name: folder / f"clustering_{name}.csv" for name in names}
+    tables = {name: read_table(path).to_dict("records") for name, path in paths.items() if path.exists()}
+    return [
+        {
+            "name": name,
+            "title": names[name],
+            "first": row is table[0],
+            "last": row is table[-1],
+            "layers": len(table),
+            **row,
+        }
+        for name, table in tables.items()
+        for row in table
+    ]
+
+
+# Figures
+
+
+def shown_surrogates(experiments: list[Values]) -> list[Values]:
+    """Return the first experiment whose classes are made by geometry alone, and the first that changes colours too."""
+    kinds: dict[bool, Values] = {}
+    for row in experiments:
+        kinds.setdefault(bool(set(row["options"]["transformations"]) & set(CHROMATIC)), row)
+    return list(kinds.values())[:MOST_SURROGATES]
+
+
+def shown_filters(experiments: list[Values]) -> list[Values]:
+    """Return the first network that learns from labels, from surrogate classes, and from one after the other."""
+    kinds: dict[tuple, Values] = {}
+    for row in experiments:
+        kinds.setdefault((row["method"], row["base"] is not None), row)
+    return list(kinds.values())
+
+
+def best_on_validation(experiments: list[Values]) -> Values:
+    """Return the experiment of the highest validation accuracy, mean of the seeds."""
+    return max(experiments, key=lambda row: row["seeds"]["validation_accuracy_mean"])
+
+
+def shown_figures(experiments: list[Values], figures: list[str]) -> Values:
+    """Return the experiments whose figures the text shows, by kind of figure; `figures` are those that were made."""
+    of_method = {method: [row for row in experiments if row["method"] == method] for method in METHODS}
+    networks = [row for row in experiments if row["method"] in NETWORK_METHODS]
+    layers = ([best_on_validation(of_method["cnn"])] if of_method["cnn"] else []) + of_method["surrogate"][:1]
+    shown = {
+        "centroids": of_method["kmeans"],
+        "surrogates": shown_surrogates(of_method["surrogate"]),
+        "augmentations": [row for row in of_method["cnn"] if row["augmentation"]][:1],
+        "filters": shown_filters(networks),
+        "layers": layers,
     }
+    return {kind: [row for row in rows if f"{kind}_{row['name']}" in figures] for kind, rows in shown.items()} | {
+        "training": "training" in figures
+    }
+
+
+# Methods, over all studies
+
+
+def distinct(values: Iterable) -> list:
+    """Return the different values in the order of their first appearance."""
+    return list(dict.fromkeys(values))
+
+
+def recipe_values(networks: list[Values]) -> Values:
+    """Return the different values of each option that says how networks are trained."""
+    return {key: distinct(row["options"][key] for row in networks) for key in RECIPE}
+
+
+def grouped_settings(experiments: list[Values]) -> list[Values]:
+    """Return which experiments share all options that the tables of settings leave out, and these options."""
+    groups: dict[tuple, list[str]] = {}
+    for row in experiments:
+        values = tuple(f"{code(key)} {setting(row['options'][key])}" for key in FURTHER[row["method"]])
+        groups.setdefault(values, []).append(code(row["name"]))
+    return [{"names": names, "options": options} for options, names in groups.items()]
+
+
+def network_facts(shape: Shape) -> Values:
+    """Return the layers of a network, each with its channels and the side of its maps, and the number of weights."""
+    network = new_network(shape, seed=0).eval()
+    with torch.inference_mode():
+        maps = [
+            (name, value.shape[1], value.shape[3])
+            for name, value in network.activations(torch.zeros(1, shape.channels, shape.size, shape.size))
+        ]
+    return {
+        **shape._asdict(),
+        "layers": ", ".join(f"{code(name)} {channels} ({side})" for name, channels, side in maps),
+        "weights": sum(parameter.numel() for parameter in network.parameters()),
+    }
+
+
+def network_shapes(study: Values) -> list[Shape]:
+    """Return the networks that the experiments of a study train."""
+    channels, size, _ = study["shape"]
+    by_name = {row["name"]: row for row in study["experiments"]}
+    shapes = []
+    for row in study["experiments"]:
+        options = row["options"]
+        if row["method"] == "surrogate":
+            field = options["surrogate_size"]
+            shapes.append(Shape(options["network"], channels, field, options["seed_patches"], 0.0, field))
+        elif row["method"] == "cnn":
+            shape = Shape(options["network"], channels, size, study["classes"], 0.0)
+            if row["base"]:
+                shape = shape._replace(field=by_name[row["base"]]["options"]["surrogate_size"])
+            shapes.append(shape)
+    return shapes
+
+
+def range_text(options: Values, transformation: str) -> str:
+    """Return what the parameters of a transformation are drawn from; a dash where the options say nothing of it."""
+    parts = [f"{sign}{spread(options[option])}" for option, sign in RANGES[transformation].items() if option in options]
+    return ", ".join(parts) or "--"
+
+
+def ranges_text(experiments: list[Values], transformation: str) -> str:
+    """Return the ranges of the experiments that use a transformation; the most usual one is named last."""
+    groups: dict[str, list[str]] = {}
+    for row in experiments:
+        if transformation in row["options"]["transformations"]:
+            groups.setdefault(range_text(row["options"], transformation), []).append(code(row["name"]))
+    *rare, (usual, _) = sorted(groups.items(), key=lambda item: len(item[1]))
+    return "".join(f"{text} ({listed(names)}), else " for text, names in rare) + usual
+
+
+def transformation_rows(experiments: list[Values], published: Values) -> list[Values]:
+    """Return each transformation that some experiment uses, with its ranges here, in the source and in the paper."""
+    return [
+        {
+            "name": name,
+            "here": ranges_text(experiments, name),
+            "source": range_text(published["surrogate_classes"]["ranges"], name),
+            "paper": range_text(published["exemplar_paper"]["ranges"], name),
+        }
+        for name in TRANSFORMATIONS
+        if any(name in row["options"]["transformations"] for row in experiments)
+    ]
+
+
+def under_headings(studies: list[Values], methods: Sequence[str]) -> list[Values]:
+    """Return the experiments of these methods; heading: the study's title at its first, if there are several."""
+    rows = []
+    for study in studies:
+        chosen = [row for row in study["experiments"] if row["method"] in methods]
+        titles = [study["title"] if len(studies) > 1 else "", *[""] * len(chosen)]
+        rows += [row | {"heading": title} for row, title in zip(chosen, titles, strict=False)]
+    return rows
+
+
+def method_values(studies: list[Values], published: Values) -> Values:
+    """Return what the description of the methods needs: experiments of each, and what their options have in common."""
+    of_method: Values = {method: under_headings(studies, [method]) for method in METHODS}
+    networks = under_headings(studies, NETWORK_METHODS)
+    surrogates = of_method["surrogate"]
+    shapes = distinct(shape for study in studies for shape in network_shapes(study))
+    return of_method | {
+        "all_networks": networks,
+        "networks": [network_facts(shape) for shape in shapes],
+        "network_names": {row["options"]["network"] for row in networks},
+        "whole_image_exemplar": any(row["options"]["network"].startswith("exemplar") for row in of_method["cnn"]),
+        "recipe": recipe_values(networks),
+        "augmented_by": {name for row in of_method["cnn"] for name in AUGMENTATIONS if row["options"][name]},
+        "flips_averaged": any(row["options"]["average_flips"] for row in of_method["cnn"]),
+        "pretrained": any(row["base"] for row in of_method["cnn"]),
+        "patch_sides": distinct(row["options"]["surrogate_size"] for row in surrogates),
+        "samplings": distinct(row["options"]["seed_sampling"] for row in surrogates),
+        "chromatic": any(set(row["options"]["transformations"]) & set(CHROMATIC) for row in surrogates),
+        "transformations": transformation_rows(surrogates, published),
+        "follows_source": [
+            code(row["name"])
+            for row in surrogates
+            if row["options"]["seed_sampling"] == "uniform"
+            and not set(row["options"]["transformations"]) & set(CHROMATIC)
+        ],
+        "percentile": PERCENTILE,
+        "patient": any(row["options"]["patience"] for row in networks),
+        "any_folds": any(study["folds"] for study in studies),
+    }
+
+
+# The whole text
 
 
 def study_values(name: str, plan: Values, results: Path, published: Values, centroids: int) -> Values:
@@ -196,13 +635,15 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         experiment_values(experiment, options, comparison.loc[experiment], folder, shape, centroids)
         for experiment, options in plan["experiments"].items()
     ]
+    mark_baselines(experiments, plan["baseline"])
     solver = read_table(folder / "solver_iterations.csv")
     followed = [
         experiment | {"solver": solver_rows(solver, experiment["name"], published["solver_table"])}
         for experiment in experiments
         if experiment["name"] in set(solver["experiment"])
     ]
-    best = max(experiments, key=lambda experiment: experiment["seeds"]["validation_accuracy_mean"])
+    folded = [row for row in experiments if row["folds"]]
+    best = best_on_validation(experiments)
     best_on_test = max(experiments, key=lambda experiment: experiment["seeds"]["test_accuracy_mean"])
     easiest, hardest = extreme_classes(read_table(folder / "per_class.csv"), best["name"])
     clustering = clustering_rows(folder / "figures", {row["name"]: row["title"] for row in experiments})
@@ -210,20 +651,29 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "name": name,
         **plan,
         "shape": shape,
+        "classes": len(read_class_names(images)),
         "counts": {split: image_count(images, split) for split in SPLITS},
         "experiments": experiments,
-        "learners": [row for row in experiments if f"centroids_{row['name']}" in plan["figures"]],
+        "methods": {row["method"] for row in experiments},
+        "groups": {protocol: compared_groups(experiments, protocol) for protocol in PROTOCOLS},
+        "answers": pretraining_answers(experiments),
+        "shown": shown_figures(experiments, plan["figures"]),
+        "settings": grouped_settings(experiments),
         "followed": followed,
         "beside_source": plan["dataset"] not in EMBEDDED,
-        "folds": next((row["folds"] for row in experiments if row["folds"]), None),
+        "folded": folded,
+        "folds": folded[0]["folds"] if folded else None,
+        # The published ten-fold accuracy stands beside our own of the same method on the same data, if there is any.
+        "beside_log": plan["dataset"] == "stl10" and any(row["method"] == "surrogate" for row in folded),
         "best": best,
         "best_on_test": best_on_test,
         "best_is_best_on_test": best is best_on_test,
         "easiest": easiest,
         "hardest": hardest,
         "clustering": clustering,
+        "best_layers": {row["name"]: row for row in clustering if row["best"]},
         "best_clustering": max(clustering, key=lambda row: row["knn_agreement"]),
-        "shown_map": max(clustering[1:], key=lambda row: row["knn_agreement"]),
+        "shown_map": max((row for row in clustering if row["name"] != "pixels"), key=lambda row: row["knn_agreement"]),
     }
 
 
@@ -234,6 +684,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     made_by = json.loads(provenance.read_text())
     return {
         "studies": studies,
+        "methods": method_values(studies, published),
         "embedded": sorted({study["dataset"] for study in studies} & set(EMBEDDED)),
         "confidence": plan["evaluation"]["confidence"],
         "bootstrap_samples": plan["evaluation"]["bootstrap_samples"],

@@ -9,7 +9,7 @@ import torch
 
 from semisup.augmentation import augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, natural_int, run_program, seed_number, true_or_false
+from semisup.cli import UserError, fraction, natural_int, run_program, seed_number, true_or_false
 from semisup.dataset import read_class_names, read_images, read_labelled, run_rows
 from semisup.device import keep_freed_memory, leased_device
 from semisup.files import atomic_path
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
     parser.add_argument("--pretrained", help="network to start from (HDF5); without: random weights")
     parser.add_argument("--network", choices=NETWORKS, required=True)
-    parser.add_argument("--dropout", type=float, required=True, help="before the last layer")
+    parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
     parser.add_argument("--average-flips", type=true_or_false, required=True, help="score mirror images too")
     add_recipe_options(parser)
     add_augmentation_options(parser)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import natural_int, run_program, seed_number
+from semisup.cli import UserError, fraction, natural_int, run_program, seed_number
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.networks import EXEMPLAR_CHANNELS, Shape, new_network, set_normalization, write_network
@@ -25,10 +25,13 @@ def read_surrogates(path: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.
     """Return patches uint8 (n, C, s, s) and classes int64 (n,) to train on, and those to validate with.
 
     Of each class the last patches are for validation; they are as random as the others. Nothing is held twice.
+    Raises UserError if a class has a single patch.
     """
     with open_hdf5(path) as file:
         patches, seeds = file["patches"], len(file["seeds/image"])
         samples = len(patches) // seeds
+        if samples < 2:  # noqa: PLR2004
+            raise UserError(f"{path} has one patch of each class, and one is kept for validation: make more samples")
         held_out = max(1, samples // HELD_OUT)
         train = np.empty((seeds, samples - held_out, *patches.shape[1:]), np.uint8)
         validation = np.empty((seeds, held_out, *patches.shape[1:]), np.uint8)
@@ -48,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--surrogates", required=True, help="surrogate classes (HDF5)")
     parser.add_argument("--network", choices=list(EXEMPLAR_CHANNELS), required=True)
-    parser.add_argument("--dropout", type=float, required=True, help="before the last layer")
+    parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
     add_recipe_options(parser)
     add_checkpoint_options(parser)
     parser.add_argument("--seed", type=seed_number, required=True)

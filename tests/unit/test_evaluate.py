@@ -1,5 +1,6 @@
 """The tables of `evaluate`, each number computed again from the scores by other means."""
 
+import argparse
 import ast
 import hashlib
 from pathlib import Path
@@ -310,6 +311,23 @@ def test_folder_that_is_no_run(study, tmp_path):
     path.parent.rename(tmp_path / "plain" / "best")
     with pytest.raises(UserError, match="lies in no run's folder: give"):
         study.evaluate(tmp_path / "out", [tmp_path / "plain" / "best" / "scores.npz"])
+
+
+def test_every_experiment_may_have_its_own_baseline(study, tmp_path):
+    """Turned round, the difference has the other sign."""
+    study.evaluate(tmp_path, baselines=["plain=better", "better=better"])
+    table = pd.read_csv(tmp_path / "comparison.csv").set_index("experiment")
+    assert table["baseline"].tolist() == ["better", "better"]
+    for protocol in ("seeds", "folds"):
+        means = table[f"{protocol}_test_accuracy_mean"]
+        assert table.loc["plain", f"{protocol}_difference"] == pytest.approx(means["plain"] - means["better"])
+        assert np.isnan(table.loc["better", f"{protocol}_difference"])
+
+
+@pytest.mark.parametrize("text", ["plain", "=plain", "plain=", ""])
+def test_baseline_that_is_no_pair(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not of the form experiment=baseline"):
+        evaluate.name_pair(text)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import torch
 from kornia import augmentation as kornia_augmentation
 from torch import nn
 
+from semisup.cli import UserError
+
 Augment = Callable[[torch.Tensor], torch.Tensor]
 GREY = 0.5  # what a cut-out square is filled with
 
@@ -27,7 +29,13 @@ class Augmentation(NamedTuple):
 
 
 def augment_function(options: Augmentation, size: int) -> Augment:
-    """Return a function of float images (N, C, size, size) in 0..1; it draws from torch's global generator."""
+    """Return a function of float images (N, C, size, size) in 0..1; it draws from torch's global generator.
+
+    Raises UserError for a shift or a square that the images are too small for.
+    """
+    for name, value in (("shift", options.shift), ("cutout", options.cutout)):
+        if value >= size:
+            raise UserError(f"{name} {value} is not below the {size} pixels of the images' side: lower it")
     changes: list[nn.Module] = []
     if options.shift:
         changes.append(

@@ -20,9 +20,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from semisup.cli import UserError
+
 EXEMPLAR_CHANNELS = {"exemplar_small": (64, 64, 128), "exemplar_large": (64, 128, 256, 512)}
 NETWORKS = ("resnet", "vgg", *EXEMPLAR_CHANNELS)
 POOLED_LAYERS = 2  # of an exemplar network: the first two halve the image
+SMALLEST_SIZES = {"resnet": 8, "vgg": 48}  # side in pixels that its layers leave anything of; exemplar networks: field
 LARGE_IMAGE = 64  # pixels from which on the stem of the resnet halves the image twice
 BLOCK = 512  # images whose squares are summed at once
 
@@ -69,7 +72,16 @@ class Network(nn.Module):
 
 
 def new_network(shape: Shape, seed: int) -> Network:
-    """Return a network with random weights that the seed decides: He initialisation (He et al. 2015), biases zero."""
+    """Return a network with random weights that the seed decides: He initialisation (He et al. 2015), biases zero.
+
+    Raises UserError if the images are too small for its layers.
+    """
+    smallest = SMALLEST_SIZES.get(shape.network, shape.field)
+    if shape.size < smallest:
+        raise UserError(
+            f"images of {shape.size} pixels are too small for the network {shape.network}, which needs {smallest}: "
+            "choose the network resnet"
+        )
     torch.manual_seed(seed)
     build = {"resnet": _resnet, "vgg": _vgg}.get(shape.network, _exemplar)
     network = build(shape)

@@ -129,6 +129,7 @@ def train_network(
         tqdm(total=recipe.epochs * steps, initial=done, unit=" steps", **progress_settings()) as bar,
         deferred_stop() as stop,
     ):
+        logging.info("training: %d epochs of %d steps", recipe.epochs, steps)
         while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe.patience):
             order = np.random.default_rng([seed, progress.epoch]).permutation(len(train.labels))
             unread: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -145,6 +146,7 @@ def train_network(
                     _read_losses(unread, progress)
                 progress.seconds += time.perf_counter() - clock
                 if save:
+                    _check_weights(learner.network, progress)
                     save_checkpoint(checkpoint, _state(learner, progress))
                     last_saved = time.perf_counter()
                 if signal_number:
@@ -257,22 +259,28 @@ def _take_step(
     """Take one optimiser step; return the batch's mean loss and its number of right images, still on the device.
 
     Where memory runs out the batch is computed in twice as many parts, whose gradients add up to that of the whole.
-    Raises torch's error if there is not memory for a single image.
+    Raises UserError if parts of two images, the fewest that batch normalisation takes, are still too large.
     """
+    most_parts = max(1, recipe.batch_size // 2)
     while True:
         torch.manual_seed(_step_seed(seed, progress))
         try:
             loss, correct = _backward(learner.network, batch, augment, recipe, progress.parts)
         except RuntimeError as error:
-            if not _out_of_memory(error) or progress.parts >= recipe.batch_size:
+            if not _out_of_memory(error):
                 raise
+            if progress.parts == most_parts:
+                raise UserError(
+                    f"out of memory with batches of {recipe.batch_size} in {most_parts} parts: "
+                    "choose a smaller network, or a machine with more memory"
+                ) from error
         else:
             learner.optimizer.step()
             learner.schedule.step()
             if learner.average:
                 learner.average.update_parameters(learner.network)
             return loss, correct
-        progress.parts = min(2 * progress.parts, recipe.batch_size)
+        progress.parts = min(2 * progress.parts, most_parts)
         if batch.images.device.type == "cuda":
             torch.cuda.empty_cache()
         logging.warning(
@@ -326,6 +334,15 @@ def _read_losses(unread: list[tuple[torch.Tensor, torch.Tensor]], progress: _Pro
     progress.loss += float(losses.sum())
     progress.correct += int(torch.stack([correct for _, correct in unread]).sum())
     unread.clear()
+
+
+def _check_weights(network: Network, progress: _Progress) -> None:
+    """Raise UserError if a weight is not finite: the step before may have left such, though its loss was finite."""
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
+        raise UserError(
+            f"the weights are not finite after epoch {progress.epoch + 1}, batch {progress.step}: lower learning_rate, "
+            "or set precision to float32; the checkpoint before it stays"
+        )
 
 
 def _close_epoch(learner: _Learner, validation: Examples, recipe: Recipe, progress: _Progress) -> None:

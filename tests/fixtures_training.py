@@ -1,0 +1,73 @@
+"""What the tests of training share: tiny images of two classes, a recipe, a small network, and comparisons."""
+
+import h5py
+import numpy as np
+import torch
+
+from semisup.networks import Shape, new_network, set_normalization, write_network
+from semisup.training import Examples, Recipe
+
+RECIPE = Recipe(
+    epochs=3,
+    batch_size=8,
+    optimizer="sgd",
+    learning_rate=0.05,
+    momentum=0.9,
+    weight_decay=5e-4,
+    schedule="one_cycle",
+    label_smoothing=0.05,
+    ema_decay=0.0,
+    patience=0,
+    precision="float32",
+)
+TIMED = ("seconds", "images_per_second", "peak_memory_gib")  # columns of the history that no two runs share
+
+
+def two_classes(count, size=8, seed=0):
+    """Return examples of noise that is brighter on the left half (class 0) or on the right half (class 1)."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % 2)
+    images = rng.integers(0, 150, (count, 3, size, size))
+    for image, label in zip(images, labels, strict=True):
+        half = slice(size // 2) if label == 0 else slice(size // 2, None)
+        image[..., half] += 100
+    return Examples(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
+
+
+def exemplar_network(seed=0, size=8, classes=2, dropout=0.0, channels=3):
+    """Return a small exemplar network for patches of 8 pixels: about 140 thousand weights, no batch normalisation."""
+    return new_network(Shape("exemplar_small", channels, size, classes, dropout, field=8), seed)
+
+
+def write_exemplar_network(path, seed=0, channels=3):
+    """Write an exemplar network as train_surrogate does, and return it."""
+    network = exemplar_network(seed, classes=5, channels=channels)
+    noise = np.random.default_rng(seed).integers(0, 256, (20, channels, 8, 8), dtype=np.uint8)
+    set_normalization(network, noise)
+    with h5py.File(path, "w") as file:
+        write_network(file.create_group("network"), network)
+    return network
+
+
+def copied_weights(network):
+    """Return a copy of all parameters and buffers."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def assert_same_weights(first, second):
+    """Check that two sets of parameters and buffers are equal, tensor for tensor."""
+    assert list(first) == list(second)
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def assert_close_weights(first, second, **tolerances):
+    """Check that two sets of parameters and buffers are nearly equal."""
+    assert list(first) == list(second)
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], msg=lambda text, name=name: f"{name}: {text}", **tolerances)
+
+
+def untimed(history):
+    """Return the history without what depends on the time and the machine."""
+    return [{name: value for name, value in row._asdict().items() if name not in TIMED} for row in history]

@@ -1,0 +1,573 @@
+import math
+import os
+import signal
+from collections import OrderedDict
+from contextlib import contextmanager
+from copy import deepcopy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from fixtures_training import (
+    RECIPE,
+    assert_close_weights,
+    assert_same_weights,
+    copied_weights,
+    exemplar_network,
+    two_classes,
+    untimed,
+)
+from semisup import training
+from semisup.checkpoints import load_checkpoint, locked_checkpoint
+from semisup.cli import UserError
+from semisup.networks import Network, Shape, new_network, set_normalization
+from semisup.training import EpochRow, Examples, chosen_epoch, network_scores, to_pixels, train_network
+
+TRAIN, VALIDATION = two_classes(32), two_classes(24, seed=1)  # 4 steps an epoch
+SEED = 5
+CPU = torch.device("cpu")
+NEVER = 1e9  # seconds
+
+
+def tiny_network(seed=0, dropout=0.3):
+    """Return a network of a few hundred weights that has all that a checkpoint must hold: also buffers and dropout."""
+    torch.manual_seed(seed)
+    layers = OrderedDict(
+        conv=nn.Sequential(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.MaxPool2d(2), nn.ReLU())
+    )
+    head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(96, 2))
+    return Network(Shape("tiny", 3, 8, 2, dropout), layers, head)
+
+
+def same(images):
+    return images
+
+
+def noisy(images):
+    """Draw from torch's generator, as augmentation does."""
+    return images + 0.1 * torch.randn_like(images)
+
+
+def train(folder, network, recipe=RECIPE, augment=noisy, seconds=NEVER, train=TRAIN, validation=VALIDATION):
+    with locked_checkpoint(folder, {"run": "a test"}, seconds) as checkpoint:
+        return train_network(network, train, validation, augment, recipe, SEED, checkpoint)
+
+
+def saved_state(folder):
+    with locked_checkpoint(folder, {"run": "a test"}, NEVER) as checkpoint:
+        return load_checkpoint(checkpoint, CPU)
+
+
+def at_step(step, action):
+    """Return an augmentation that is `noisy` but for the batch of step `step`, from 1, to which it applies `action`."""
+    steps = 0
+
+    def augment(images):
+        nonlocal steps
+        steps += 1
+        return action(noisy(images)) if steps == step else noisy(images)
+
+    return augment
+
+
+def terminate(images):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return images
+
+
+def crash(images):
+    raise ZeroDivisionError("a crash")
+
+
+# What is learned
+
+
+def test_training_learns(tmp_path):
+    network = exemplar_network(dropout=0.5)
+    set_normalization(network, TRAIN.images.numpy())
+    history = train(tmp_path, network, RECIPE._replace(epochs=6, learning_rate=0.01))
+    losses = [row.train_loss for row in history]
+    assert losses[-1] < losses[0] / 2
+    assert [row.epoch for row in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1].train_accuracy > 0.9
+    assert history[-1].validation_accuracy == 1
+    assert all(row.seconds > 0 and row.images_per_second > 0 and row.peak_memory_gib > 0 for row in history)
+
+
+def test_same_seed_same_weights(tmp_path):
+    first, same_seed, other = tiny_network(), tiny_network(), tiny_network(1)
+    histories = [train(tmp_path / str(n), network) for n, network in enumerate((first, same_seed, other))]
+    assert_same_weights(first.state_dict(), same_seed.state_dict())
+    assert untimed(histories[0]) == untimed(histories[1]) != untimed(histories[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "optimizer"),
+    [("resnet", 8, "sgd"), ("vgg", 48, "sgd"), ("exemplar_small", 8, "sgd"), ("exemplar_large", 8, "adamw")],
+)
+def test_a_step_changes_every_weight(name, size, optimizer, tmp_path):
+    network = new_network(Shape(name, 3, size, 2, 0.5, field=8), 0)
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    recipe = RECIPE._replace(epochs=1, batch_size=4, schedule="cosine", optimizer=optimizer, weight_decay=0.0)
+    train(tmp_path, network, recipe, train=two_classes(4, size), validation=two_classes(2, size))
+    for name, value in network.named_parameters():
+        assert not torch.equal(value, before[name]), name
+
+
+def naive_loss(scores, labels, smoothing):
+    """Return the mean cross-entropy against 1 - smoothing for the label plus smoothing spread over all classes."""
+    logarithms = scores - scores.exp().sum(dim=1, keepdim=True).log()
+    targets = torch.full_like(scores, smoothing / scores.shape[1])
+    targets[torch.arange(len(labels)), labels] += 1 - smoothing
+    return -(targets * logarithms).sum(dim=1).mean()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_steps_are_those_of_the_formulas(optimizer, tmp_path):
+    """Three epochs of one step, whose learning rate follows half a cosine."""
+    network = exemplar_network()
+    naive = deepcopy(network)
+    recipe = RECIPE._replace(
+        batch_size=32, schedule="cosine", optimizer=optimizer, learning_rate=0.01, weight_decay=0.1, label_smoothing=0.2
+    )
+    history = train(tmp_path, network, recipe, same)
+
+    memory = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in naive.named_parameters()}
+    for step in range(3):
+        rate = 0.01 * (1 + math.cos(math.pi * step / 3)) / 2
+        order = np.random.default_rng([SEED, step]).permutation(32)
+        naive.zero_grad()
+        loss = naive_loss(naive(to_pixels(TRAIN.images[order])), TRAIN.labels[order], 0.2)
+        loss.backward()
+        assert history[step].train_loss == pytest.approx(loss.item(), rel=1e-4)
+        with torch.no_grad():
+            for name, value in naive.named_parameters():
+                decay = 0.1 if name.endswith("weight") else 0.0
+                first, second = memory[name]
+                if optimizer == "sgd":
+                    gradient = value.grad + decay * value
+                    first.mul_(0.9).add_(gradient)
+                    value -= rate * (gradient + 0.9 * first)
+                else:
+                    value -= rate * decay * value
+                    first.mul_(0.9).add_(0.1 * value.grad)
+                    second.mul_(0.999).add_(0.001 * value.grad**2)
+                    mean, square = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.999 ** (step + 1))
+                    value -= rate * mean / (square.sqrt() + 1e-8)
+    if optimizer == "sgd":
+        assert_close_weights(network.state_dict(), naive.state_dict(), rtol=1e-4, atol=1e-6)
+    else:  # Where a gradient is nothing but rounding, its sign is too.
+        for name, value in naive.state_dict().items():
+            assert ((network.state_dict()[name] - value).abs() < 1e-5).float().mean() > 0.999, name
+
+
+def test_gradient_of_parts_is_that_of_the_whole():
+    gradients = []
+    for parts in (1, 4, 5, 32):
+        network = exemplar_network()
+        loss, correct = training._backward(network, TRAIN, same, RECIPE, parts)
+        gradients.append({name: value.grad.clone() for name, value in network.named_parameters()})
+        gradients[-1] |= {"loss": loss, "correct": correct}
+    assert all(value.abs().max() > 1e-4 for value in gradients[0].values())
+    for other in gradients[1:]:
+        assert_close_weights(other, gradients[0], rtol=1e-4, atol=1e-7)
+
+
+def test_history_tells_the_means_over_the_epoch(tmp_path):
+    """With steps too small to change anything, they are those of the first network."""
+    network = exemplar_network()
+    scores = torch.from_numpy(network_scores(network, TRAIN.images, "float32", False, CPU))
+    (row,) = train(tmp_path, network, RECIPE._replace(epochs=1, learning_rate=1e-30, weight_decay=0.0), same)
+    expected = nn.functional.cross_entropy(scores, TRAIN.labels, label_smoothing=0.05)
+    assert row.train_loss == pytest.approx(expected.item(), rel=1e-5)
+    assert row.train_accuracy == (scores.argmax(dim=1) == TRAIN.labels).float().mean()
+
+
+def test_epochs_see_each_image_once_in_another_order(tmp_path):
+    """But for the incomplete batch, which is left out."""
+    images = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1).repeat(1, 3, 8, 8)
+    seen = []
+
+    def watch(batch):
+        seen.append((batch[:, 0, 0, 0] * 255).round().int().tolist())
+        return batch
+
+    train(tmp_path, tiny_network(), augment=watch, train=Examples(images, torch.arange(20) % 2))
+    assert [len(batch) for batch in seen] == [8] * 6
+    epochs = [first + second for first, second in zip(seen[::2], seen[1::2], strict=True)]
+    assert all(len(set(epoch)) == 16 for epoch in epochs)
+    assert all(first != second for first, second in pairwise(epochs))
+
+
+def test_every_step_draws_other_random_numbers(tmp_path):
+    drawn = []
+
+    def watch(images):
+        drawn.append(torch.rand(1).item())
+        return images
+
+    train(tmp_path / "first", tiny_network(), augment=watch)
+    train(tmp_path / "second", tiny_network(), augment=watch)
+    assert drawn[:12] == drawn[12:]
+    assert len(set(drawn[:12])) == 12
+
+
+def test_more_images_in_a_batch_than_there_are(tmp_path):
+    with pytest.raises(UserError, match="batch_size 33 is above the 32 training images: lower it"):
+        train(tmp_path, tiny_network(), RECIPE._replace(batch_size=33))
+
+
+# Schedules
+
+
+def learning_rates(folder, recipe, count):
+    """Return the learning rate of each of so many steps; each is an epoch."""
+    rates = []
+
+    def note(optimizer, *_):
+        (rate,) = {group["lr"] for group in optimizer.param_groups}
+        assert {group["momentum"] for group in optimizer.param_groups} == {0.9}
+        rates.append(rate)
+
+    handle = register_optimizer_step_pre_hook(note)
+    try:
+        history = train(folder, tiny_network(), recipe._replace(epochs=count, batch_size=32))
+    finally:
+        handle.remove()
+    assert [row.learning_rate for row in history[:-1]] == rates[1:]
+    return rates
+
+
+def half_cosine(first, last, steps):
+    return [last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps + 1)]
+
+
+def test_one_cycle(tmp_path):
+    rates = learning_rates(tmp_path, RECIPE._replace(learning_rate=0.5), 20)
+    assert rates == pytest.approx(half_cosine(0.02, 0.5, 3)[:-1] + half_cosine(0.5, 0.02 / 1e4, 16))
+
+
+def test_cosine(tmp_path):
+    rates = learning_rates(tmp_path, RECIPE._replace(learning_rate=0.5, schedule="cosine"), 20)
+    assert rates == pytest.approx(half_cosine(0.5, 0.0, 20)[:-1])
+
+
+def test_step(tmp_path):
+    rates = learning_rates(tmp_path, RECIPE._replace(learning_rate=0.5, schedule="step"), 20)
+    assert rates == pytest.approx([0.5] * 12 + [0.05] * 4 + [0.005] * 4)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
+@pytest.mark.parametrize("count", range(1, 7))
+def test_few_steps(schedule, count, tmp_path):
+    rates = learning_rates(tmp_path, RECIPE._replace(schedule=schedule), count)
+    assert len(rates) == count
+    assert all(0 < rate <= RECIPE.learning_rate for rate in rates)
+
+
+# Going on
+
+
+def stopped_and_resumed(folder, recipe, stop, how=terminate, **options):
+    """Train, stop at a step, and go on with a network of other weights; return it and its history."""
+    error, seconds = (SystemExit, NEVER) if how is terminate else (ZeroDivisionError, 0)
+    with pytest.raises(error):
+        train(folder, tiny_network(), recipe, at_step(stop, how), seconds, **options)
+    network = tiny_network(seed=99)
+    return network, train(folder, network, recipe, **options)
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.7])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
+def test_stopped_training_goes_on_as_if_it_had_not_been(schedule, optimizer, ema_decay, tmp_path, caplog):
+    caplog.set_level("INFO")
+    recipe = RECIPE._replace(schedule=schedule, optimizer=optimizer, ema_decay=ema_decay)
+    whole = tiny_network()
+    expected = train(tmp_path / "whole", whole, recipe)
+    assert "resumed" not in caplog.text
+    network, history = stopped_and_resumed(tmp_path / "stopped", recipe, 6)
+    assert "stopped by signal 15; the same command goes on from here" in caplog.text
+    assert "resumed after 1 epochs and 2 steps" in caplog.text
+    assert_same_weights(network.state_dict(), whole.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
+@pytest.mark.parametrize("how", [terminate, crash])
+@pytest.mark.parametrize("stop", [2, 4, 5, 8, 11, 12])
+def test_training_goes_on_from_any_step(stop, how, tmp_path):
+    """Also after a death that gave no warning, from the checkpoint of the step before; 4, 8 and 12 end an epoch."""
+    recipe = RECIPE._replace(ema_decay=0.7, patience=2)
+    whole = tiny_network()
+    expected = train(tmp_path / "whole", whole, recipe)
+    network, history = stopped_and_resumed(tmp_path / "stopped", recipe, stop, how)
+    assert_same_weights(network.state_dict(), whole.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
+def test_training_stopped_at_every_step(tmp_path):
+    whole, network = tiny_network(), tiny_network()
+    expected = train(tmp_path / "whole", whole)
+    for _ in range(12):
+        with pytest.raises(SystemExit) as caught:
+            train(tmp_path / "stopped", network, augment=at_step(1, terminate))
+        assert caught.value.code == 128 + signal.SIGTERM
+    assert untimed(train(tmp_path / "stopped", network, augment=crash)) == untimed(expected)
+    assert_same_weights(network.state_dict(), whole.state_dict())
+
+
+def test_stop_leaves_the_signals_as_they_were(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(SystemExit):
+        train(tmp_path, tiny_network(), augment=at_step(1, terminate))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("patience", [0, 1])
+def test_finished_training_is_not_repeated(patience, tmp_path):
+    recipe = RECIPE._replace(patience=patience)
+    whole, network = tiny_network(), tiny_network(seed=99)
+    expected = train(tmp_path, whole, recipe)
+    assert train(tmp_path, network, recipe, crash) == expected
+    assert_same_weights(network.state_dict(), whole.state_dict())
+
+
+def test_checkpoints_are_written_as_often_as_asked(tmp_path, monkeypatch):
+    states = []
+    monkeypatch.setattr(training, "save_checkpoint", lambda _, state: states.append("finished" in state))
+    train(tmp_path, tiny_network(), seconds=NEVER)
+    assert states == [True]
+    states.clear()
+    train(tmp_path, tiny_network(), seconds=0)
+    assert states == [False] * 12 + [True]
+
+
+# Averages and patience
+
+
+def test_average_of_the_weights(tmp_path):
+    plain, averaged, steps = tiny_network(), tiny_network(), []
+
+    def watch(images):
+        steps.append(copied_weights(plain))
+        return noisy(images)
+
+    train(tmp_path / "plain", plain, augment=watch)
+    history = train(tmp_path / "averaged", averaged, RECIPE._replace(ema_decay=0.8))
+    _, expected, *others = [*steps, copied_weights(plain)]
+    for weights in others:
+        for name, value in weights.items():
+            if value.is_floating_point():
+                expected[name] = 0.8 * expected[name] + 0.2 * value
+    found = averaged.state_dict()
+    floats = [name for name, value in found.items() if value.is_floating_point()]
+    assert any("running_var" in name for name in floats)
+    for name in floats:
+        torch.testing.assert_close(found[name], expected[name])
+    assert not torch.equal(found["head.2.weight"], plain.state_dict()["head.2.weight"])
+    scores = network_scores(averaged, VALIDATION.images, "float32", False, CPU)
+    assert history[-1].validation_accuracy == np.mean(scores.argmax(axis=1) == VALIDATION.labels.numpy())
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.8])
+def test_patience_keeps_the_best_epoch(ema_decay, tmp_path, monkeypatch):
+    accuracies, weights = iter([0.5, 0.75, 0.75, 0.25, 1.0]), []
+
+    def scores(network, images, *_):
+        weights.append(copied_weights(network))
+        right = np.arange(len(images)) < len(images) * next(accuracies)
+        return np.eye(2)[np.where(right, VALIDATION.labels, 1 - VALIDATION.labels)]
+
+    monkeypatch.setattr(training, "network_scores", scores)
+    network = tiny_network()
+    history = train(tmp_path, network, RECIPE._replace(epochs=5, patience=2, ema_decay=ema_decay))
+    assert [row.validation_accuracy for row in history] == [0.5, 0.75, 0.75, 0.25]
+    assert chosen_epoch(history, 2) == 2
+    assert chosen_epoch(history, 0) == 4
+    assert_same_weights(network.state_dict(), weights[1])
+    assert not torch.equal(weights[1]["head.2.weight"], weights[3]["head.2.weight"])
+
+
+def test_patience_outlives_a_stop(tmp_path):
+    """Validation labels without sense make accuracies that go up and down."""
+    labels = torch.from_numpy(np.random.default_rng(0).integers(0, 2, 24))
+    validation = VALIDATION._replace(labels=labels)
+    recipe = RECIPE._replace(epochs=12, patience=2, learning_rate=0.2)
+    whole = tiny_network()
+    expected = train(tmp_path / "whole", whole, recipe, validation=validation)
+    best = chosen_epoch(expected, recipe.patience)
+    assert len(expected) == best + 2 < 12
+    network, history = stopped_and_resumed(tmp_path / "stopped", recipe, 4 * best + 3, validation=validation)
+    assert_same_weights(network.state_dict(), whole.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_loss_that_is_no_number(value, tmp_path):
+    with pytest.raises(
+        UserError, match=r"the loss is nan in epoch 2, batch 3: lower learning_rate.*checkpoint .*stays"
+    ):
+        train(tmp_path, tiny_network(), augment=at_step(7, lambda images: images * value), seconds=0)
+    progress = saved_state(tmp_path)["progress"]
+    assert (progress["epoch"], progress["step"]) == (1, 2)
+
+
+@pytest.mark.parametrize(("check_steps", "steps"), [(50, 4), (3, 3)])
+def test_losses_are_looked_at_now_and_then(check_steps, steps, tmp_path, monkeypatch):
+    """At the latest when the epoch ends, and never after a later checkpoint was written."""
+    monkeypatch.setattr(training, "CHECK_STEPS", check_steps)
+    taken = 0
+
+    def augment(images):
+        nonlocal taken
+        taken += 1
+        return images * math.nan if taken == 2 else images
+
+    with pytest.raises(UserError, match="the loss is nan in epoch 1, batch 2"):
+        train(tmp_path, tiny_network(), augment=augment)
+    assert taken == steps
+    assert saved_state(tmp_path) is None
+
+
+def test_learning_rate_that_is_far_too_large(tmp_path):
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) in epoch \d, batch \d: lower learning_rate"):
+        train(tmp_path, exemplar_network(), RECIPE._replace(learning_rate=1e12))
+
+
+@contextmanager
+def hooked(function):
+    """Call `function` with the optimiser after each of its steps."""
+    handle = register_optimizer_step_post_hook(function)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def limited(network, images, error):
+    """Let the network fail while it is trained with more than so many images; return how many it was given."""
+    forward, given = network.forward, []
+
+    def checked(pixels):
+        if network.training:
+            given.append(len(pixels))
+            if len(pixels) > images:
+                raise error
+        return forward(pixels)
+
+    network.forward = checked
+    return given
+
+
+OUT_OF_MEMORY = (
+    torch.OutOfMemoryError("made up"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_too_little_memory_for_a_batch(error, tmp_path, caplog):
+    whole, network = exemplar_network(), exemplar_network()
+    expected = train(tmp_path / "whole", whole)
+    given = limited(network, 2, error)
+    history = train(tmp_path / "parts", network)
+    assert given[:6] == [8, 4, 2, 2, 2, 2]
+    assert set(given[6:]) == {2}
+    messages = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert messages == [f"out of memory: batches of 8 are computed in {n} parts from now on" for n in (2, 4)]
+    assert_close_weights(network.state_dict(), whole.state_dict(), rtol=1e-3, atol=1e-5)
+    assert [row.train_loss for row in history] == pytest.approx([row.train_loss for row in expected], rel=1e-4)
+    assert [row.train_accuracy for row in history] == [row.train_accuracy for row in expected]
+
+
+def test_parts_are_kept_after_a_stop(tmp_path):
+    first, second = exemplar_network(), exemplar_network()
+    limited(first, 2, OUT_OF_MEMORY[0])
+    with pytest.raises(SystemExit):
+        train(tmp_path, first, augment=at_step(3, terminate))
+    given = limited(second, 2, OUT_OF_MEMORY[0])
+    train(tmp_path, second)
+    assert set(given) == {2}
+
+
+@pytest.mark.parametrize(("batch", "parts"), [(8, [8, 4, 2]), (6, [6, 3, 2])])
+def test_too_little_memory_for_two_images(batch, parts, tmp_path):
+    """Batch normalisation cannot be trained on fewer."""
+    network = exemplar_network()
+    given = limited(network, 1, OUT_OF_MEMORY[0])
+    with pytest.raises(UserError, match=rf"out of memory with batches of {batch} in {batch // 2} parts: choose a"):
+        train(tmp_path, network, RECIPE._replace(batch_size=batch))
+    assert given == parts
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    """A step whose loss was finite can leave them, and a checkpoint of them could never be resumed from."""
+    network, taken = tiny_network(), []
+
+    def spoil(optimizer, *_):
+        taken.append(optimizer)
+        if len(taken) == 3:
+            optimizer.param_groups[0]["params"][0].data.fill_(math.nan)
+
+    with (
+        hooked(spoil),
+        pytest.raises(UserError, match="the weights are not finite after epoch 1, batch 3: lower learning_rate"),
+    ):
+        train(tmp_path, network, seconds=0)
+    assert saved_state(tmp_path)["progress"]["step"] == 2
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(tmp_path, caplog):
+    network = exemplar_network()
+    given = limited(network, 2, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        train(tmp_path, network)
+    assert given == [8]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+# Scores
+
+
+@pytest.mark.parametrize("average_flips", [False, True])
+def test_scores(average_flips, monkeypatch):
+    monkeypatch.setattr(training, "SCORING_BATCH", 7)
+    network = tiny_network()
+    scores = network_scores(network, TRAIN.images, "float32", average_flips, CPU)
+    assert scores.dtype == np.float32
+    network.eval()
+    with torch.inference_mode():
+        expected = network(TRAIN.images.float() / 255)
+        mirrored = network(TRAIN.images.flip(3).float() / 255)
+    expected = (expected + mirrored) / 2 if average_flips else expected
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
+    assert (expected - mirrored).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(("count", "kept"), [(24, 24), (12, 12), (11, 8), (1, 1)])
+def test_validation_is_thinned(count, kept, tmp_path, monkeypatch):
+    looked_at = []
+
+    def scores(network, images, *options):
+        looked_at.append(images)
+        return network_scores(network, images, *options)
+
+    monkeypatch.setattr(training, "VALIDATION_IMAGES", count)
+    monkeypatch.setattr(training, "network_scores", scores)
+    train(tmp_path, tiny_network())
+    assert len(looked_at) == 3
+    every = -(-24 // count)
+    assert all(torch.equal(images, VALIDATION.images[::every]) for images in looked_at)
+    assert len(looked_at[0]) == kept
+
+
+def test_chosen_epoch_is_the_first_of_the_best():
+    history = [EpochRow(epoch, 0.1, 1.0, 0.5, accuracy, 1.0, 1.0, 1.0) for epoch, accuracy in enumerate((3, 5, 5), 1)]
+    assert (chosen_epoch(history, 4), chosen_epoch(history, 0)) == (2, 3)

@@ -1,0 +1,133 @@
+"""Snakemake and its training killed in the middle, for real; the same command again ends with the same weights."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from clones import ROOT
+
+TARGET = "results/photos/supervised/seed0/model.h5"
+CHECKPOINT = "results/checkpoints/photos/supervised/seed0/train_cnn"
+CONFIG = {
+    "data": {"photos": {"train_images": 100, "validation_images": 50, "unlabeled_images": 50, "test_images": 50}},
+    "figures": {"perplexity": 3.0, "neighbors": 2},
+    "studies": {
+        "stl10": None,
+        "mnist": None,
+        "photos": {
+            "dataset": "photos",
+            "seeds": [0],
+            "baseline": "supervised",
+            "experiments": {"supervised": {"method": "cnn", "epochs": 8, "batch_size": 20, "ema_decay": 0.9}},
+        },
+    },
+}
+
+
+def command(folder, *arguments):
+    """Snakemake on the configuration above, one core."""
+    file = folder / "config.json"
+    file.write_text(yaml.safe_dump(CONFIG))
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    settings = ["--cores", "1", "--workflow-profile", str(ROOT / "profiles/demo"), "--configfile", str(file)]
+    return [*snakemake, *settings, *arguments, "--", TARGET]
+
+
+def start(folder):
+    """Start Snakemake in a process group of its own, as a shell does."""
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
+    with (folder / "snakemake.log").open("a") as log:
+        return subprocess.Popen(
+            command(folder),
+            env=os.environ | {"PATH": path},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=heed_ctrl_c,
+        )
+
+
+def heed_ctrl_c():
+    """A shell's background jobs ignore SIGINT, and so would all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def finish(folder):
+    """Run the command to its end; return what Snakemake and the training have said."""
+    process = start(folder)
+    code = process.wait(timeout=300)
+    log = (folder / "snakemake.log").read_text()
+    assert code == 0, log
+    return log + (folder / "results/logs/photos/supervised/seed0/train_cnn.log").read_text()
+
+
+def wait_for_training(folder, process):
+    """Return when the training has begun, and has had time for a step or two."""
+    log = folder / "results/logs/photos/supervised/seed0/train_cnn.log"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "training: 8 epochs" in log.read_text()):
+        assert process.poll() is None, (folder / "snakemake.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+
+def weights(folder):
+    with h5py.File(folder / TARGET) as file:
+        return {name: value[()] for name, value in file["network"].items()}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    finish(folder)
+    return weights(folder)
+
+
+def assert_equal(folder, expected):
+    found = weights(folder)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert np.array_equal(found[name], value), name
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_signal_to_the_terminal_group(tmp_path, uninterrupted, number):
+    """Ctrl-C, or what a scheduler sends when time is up: the training saves itself, and goes on the next time."""
+    process = start(tmp_path)
+    wait_for_training(tmp_path, process)
+    os.killpg(process.pid, number)
+    assert process.wait(timeout=60) != 0, (tmp_path / "snakemake.log").read_text()
+    assert not (tmp_path / TARGET).exists()
+    assert (tmp_path / CHECKPOINT / "checkpoint.pt").exists()
+    assert "resumed after" in finish(tmp_path)
+    assert_equal(tmp_path, uninterrupted)
+
+
+def test_sigkill_of_the_whole_group(tmp_path, uninterrupted):
+    process = start(tmp_path)
+    wait_for_training(tmp_path, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)
+    finish(tmp_path)
+    assert_equal(tmp_path, uninterrupted)
+
+
+def test_sigkill_of_snakemake_alone(tmp_path, uninterrupted):
+    """The training goes on as an orphan; the next one waits for it and takes what it has made."""
+    process = start(tmp_path)
+    wait_for_training(tmp_path, process)
+    process.kill()
+    process.wait(timeout=60)
+    subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)
+    said = finish(tmp_path)
+    assert "waiting for it to end" in said
+    assert "has ended before" in said
+    assert_equal(tmp_path, uninterrupted)
