@@ -11,7 +11,7 @@ help:
 	@echo "make report  the whole demonstration: results/report/report.pdf"
 	@echo "make test    all tests"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
-	@echo "make bench   k-means and SVM against scikit-learn, on an idle machine"
+	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex

@@ -1,6 +1,7 @@
-"""Time k-means and the SVM against scikit-learn in one run, on random data of the study's sizes: python tests/bench.py.
+"""Time the heavy steps against what one would use instead, in one run on random data: python tests/bench.py.
 
-Prints seconds and ratios; run it on an idle machine. Nothing here is a test.
+K-means and the support vector machine against scikit-learn, surrogate classes against kornia, training against the same
+network in a plain PyTorch loop. Prints seconds and ratios; run it on an idle machine. Nothing here is a test.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import kornia
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
@@ -16,8 +18,18 @@ from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from semisup.device import product_dtype
+from semisup.device import keep_freed_memory, product_dtype
 from semisup.kmeans import lloyd
+from semisup.networks import Shape, new_network
+from semisup.surrogates import (
+    TRANSFORMATIONS,
+    Ranges,
+    Seeds,
+    cut_patches,
+    draw_parameters,
+    principal_colors,
+    transform_patches,
+)
 from semisup.svm import fit_svm
 
 
@@ -69,6 +81,67 @@ def bench_svm(images: int, features: int, c: float) -> None:
     print(f"  this project: {ours:.1f}; scikit-learn: {sklearn:.1f}, {sklearn / ours:.1f} times ours")
 
 
+def bench_surrogates(classes: int, samples: int) -> None:
+    """All transformations of 32-pixel patches: ours, and kornia's affine, brightness, contrast, saturation and hue."""
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.integers(0, 256, (classes, 3, 96, 96), dtype=np.uint8))
+    corner = np.full(classes, 32)
+    patches = cut_patches(images, corner, corner, 32)
+    ranges = Ranges(20.0, 0.2, (0.7, 1.4), (0.5, 2.0), (0.25, 4.0), (0.7, 1.4), 0.1, 0.1)
+    colors = principal_colors(patches.numpy())
+    kornias = torch.nn.Sequential(
+        kornia.augmentation.RandomAffine(20.0, (0.2, 0.2), (0.7, 1.4), p=1.0, padding_mode="reflection"),
+        kornia.augmentation.ColorJitter(0.3, 0.3, 0.3, 0.1, p=1.0),
+    )
+
+    def ours() -> None:
+        for start in range(0, classes, 10):
+            part = slice(start, start + 10)
+            parameters = draw_parameters(len(images[part]) * samples, TRANSFORMATIONS, ranges, rng)
+            transform_patches(images[part], corner[part], corner[part], 32, parameters, TRANSFORMATIONS, colors)
+
+    def theirs() -> None:
+        for start in range(0, classes, 10):
+            repeated = patches[start : start + 10].repeat_interleave(samples, dim=0)
+            (kornias(repeated.float() / 255) * 255).round().clamp(0, 255).to(torch.uint8)
+
+    count = classes * samples
+    speeds = [count / min(seconds(work) for _ in range(3)) for work in (ours, theirs)]
+    print(f"surrogate classes, {classes} x {samples} patches of 32 pixels: patches per second")
+    print(f"  this project: {speeds[0]:.0f}; kornia: {speeds[1]:.0f}, ours {speeds[0] / speeds[1]:.1f} times as many")
+
+
+def bench_training(batch: int, steps: int) -> None:
+    """Steps of the resnet on 96-pixel images: as this project takes them, and as a plain loop in float32 does."""
+    images = torch.rand(batch, 3, 96, 96)
+    labels = torch.randint(0, 10, (batch,))
+
+    def speed(dtype: torch.dtype, layout: torch.memory_format) -> float:
+        network = new_network(Shape("resnet", 3, 96, 10, 0.3), seed=0).to(memory_format=layout)
+        optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, nesterov=True)
+        pixels = images.contiguous(memory_format=layout)
+
+        def step() -> None:
+            with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+                scores = network(pixels)
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(scores.float(), labels).backward()
+            optimizer.step()
+
+        step()
+        return batch * steps / seconds(lambda: [step() for _ in range(steps)])
+
+    plain = speed(torch.float32, torch.contiguous_format)
+    keep_freed_memory()
+    fast = product_dtype(torch.device("cpu"), "auto")
+    ours = speed(fast, torch.channels_last)
+    print(f"training of the resnet, batches of {batch} images of 96 pixels: images per second")
+    print(
+        f"  this project, {str(fast).removeprefix('torch.')}, channels last: {ours:.0f}; "
+        f"plain float32: {plain:.0f}, ours {ours / plain:.1f} times as many"
+    )
+
+
 def main() -> None:
     """Parse the command line and print the timings."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,6 +150,8 @@ def main() -> None:
     options = parser.parse_args()
     bench_kmeans(options.points, dimension=1452, centroids=1600)
     bench_svm(options.images, features=6400, c=0.0003)
+    bench_surrogates(classes=200, samples=100)
+    bench_training(batch=64, steps=20)
 
 
 if __name__ == "__main__":

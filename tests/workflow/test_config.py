@@ -625,7 +625,7 @@ MALFORMED = [
         180001,
         r"surrogate\.batch_size: 180001 is more than the 180000 patches that are trained on; choose at most that",
     ),
-    ("figures/perplexity", 200.0, r"^figures\.tsne_images: a map of 200 validation images of photos is too small for"),
+    ("figures/perplexity", 600.0, r"^figures\.tsne_images: a map of 500 test images of photos is too small for"),
     # addresses and checksums
     (
         "data/stl10/url",
