@@ -201,6 +201,12 @@ def network_file(wildcards):
     return f"results/{wildcards.study}/{wildcards.experiment}/{wildcards.run}/{name}"
 
 
+def embedded_splits(wildcards):
+    """Splits whose layers are needed: all for the probe of a surrogate network, those of the maps for others."""
+    is_surrogate = method_of(wildcards.study, wildcards.experiment) == "surrogate"
+    return ["train", "validation", "test"] if is_surrogate else ["test"]
+
+
 # Evaluation
 
 
@@ -264,6 +270,12 @@ def solver_experiments(study):
     ]
 
 
+def is_augmented(study, experiment):
+    """Say whether training changes the images at all."""
+    options = planning.experiment_options(CONFIG, study, experiment)
+    return any(options[name] for name in AUGMENTATION_OPTIONS)
+
+
 def trained_together(study):
     """Experiments whose training curves share a figure: networks trained on labels."""
     return experiments_of(study, "cnn")
@@ -281,7 +293,11 @@ def study_figures(study):
         [f"patches_{experiment}" for experiment in kmeans_experiments(study)]
         + [f"centroids_{experiment}" for experiment in kmeans_experiments(study)]
         + [f"surrogates_{experiment}" for experiment in experiments_of(study, "surrogate")]
-        + [f"augmentations_{experiment}" for experiment in experiments_of(study, "cnn")]
+        + [
+            f"augmentations_{experiment}"
+            for experiment in experiments_of(study, "cnn")
+            if is_augmented(study, experiment)
+        ]
         + [f"filters_{experiment}" for experiment in networks]
         + (["training"] if trained_together(study) else [])
         + [f"confusion_{experiment}" for experiment in experiments(study)]

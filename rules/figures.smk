@@ -72,8 +72,7 @@ rule plot_surrogates:
         code=code_digest("plot_surrogates"),
         program=program("plot_surrogates"),
     shell:
-        "python {params.program:q} --surrogates {input.surrogates}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --surrogates {input.surrogates}" " --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
 rule plot_augmentations:
@@ -119,8 +118,7 @@ rule plot_filters:
         code=code_digest("plot_filters"),
         program=program("plot_filters"),
     shell:
-        "python {params.program:q} --network-file {input.network}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --network-file {input.network}" " --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
 rule plot_training:

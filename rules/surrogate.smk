@@ -87,9 +87,10 @@ rule extract_layers:
         code=code_digest("extract_layers"),
         program=program("extract_layers"),
         options=options_of("precision"),
+        splits=embedded_splits,
     shell:
         "python {params.program:q} --images {input.images} --network-file {input.network} --layers {output.layers}"
-        " --splits train validation test {params.options} --gpu {resources.gpu} 2> {log}"
+        " --splits {params.splits} {params.options} --gpu {resources.gpu} 2> {log}"
 
 
 rule train_probe:

@@ -24,7 +24,6 @@ from semisup.networks import Shape, new_network
 from semisup.surrogates import (
     TRANSFORMATIONS,
     Ranges,
-    Seeds,
     cut_patches,
     draw_parameters,
     principal_colors,

@@ -8,8 +8,8 @@ import torch
 from semisup.augmentation import Augmentation, augment_function
 from semisup.cli import positive_int, run_program, seed_number
 from semisup.hdf5 import open_hdf5
+from semisup.networks import to_pixels
 from semisup.plots import TEXT_WIDTH, example_grid, new_figure, save_figure, show_image
-from semisup.training import to_pixels
 from semisup.training_options import add_augmentation_options, augmentation_of
 
 

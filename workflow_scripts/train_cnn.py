@@ -1,7 +1,6 @@
 """Train a network on the labelled images of a run, from random weights or from a network of surrogate classes."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +14,18 @@ from semisup.device import keep_freed_memory, leased_device
 from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.network_model import NetworkModel, write_model
-from semisup.networks import NETWORKS, Network, Shape, new_network, read_network, set_normalization, take_layers
+from semisup.networks import (
+    NETWORKS,
+    Network,
+    Shape,
+    network_scores,
+    new_network,
+    read_network,
+    set_normalization,
+    take_layers,
+)
 from semisup.tables import write_table
-from semisup.training import EpochRow, Examples, chosen_epoch, network_scores, train_network
+from semisup.training import EpochRow, Examples, chosen_epoch, log_summary, train_network
 from semisup.training_options import (
     add_augmentation_options,
     add_checkpoint_options,
@@ -97,20 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             network_scores(network, part, recipe.precision, options.average_flips, device)
             for part in (validation.images, torch.from_numpy(read_images(options.images, "test")))
         )
-    chosen = chosen_epoch(history, recipe.patience)
+        accuracy = np.mean(validation_scores.argmax(axis=1) == labels[validation_rows])
+        chosen = chosen_epoch(history, recipe.patience)
+        log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)
     with atomic_path(options.scores) as path, path.open("wb") as file:
         np.savez(file, validation=validation_scores, validation_rows=validation_rows, test=test_scores)
     write_model(options.model, NetworkModel(network.cpu(), options.average_flips, recipe.precision, class_names))
     write_table(options.history, history)
     write_table(options.selection, [selection_row(row) | {"chosen": row.epoch == chosen} for row in history])
-    accuracy = np.mean(validation_scores.argmax(axis=1) == labels[validation_rows])
-    logging.info(
-        "kept epoch %d: validation accuracy %.4f, %.0f images/s, peak memory %.2f GiB",
-        chosen,
-        accuracy,
-        np.mean([row.images_per_second for row in history]),
-        max(row.peak_memory_gib for row in history),
-    )
 
 
 def selection_row(row: EpochRow) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Train a network to tell surrogate classes apart."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +11,22 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, fraction, natural_int, run_program, seed_number
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5
-from semisup.networks import EXEMPLAR_CHANNELS, Shape, new_network, set_normalization, write_network
+from semisup.networks import (
+    EXEMPLAR_CHANNELS,
+    Network,
+    Shape,
+    network_scores,
+    new_network,
+    set_normalization,
+    write_network,
+)
 from semisup.tables import write_table
-from semisup.training import Examples, network_scores, train_network
+from semisup.training import Examples, log_summary, train_network
 from semisup.training_options import add_checkpoint_options, add_recipe_options, recipe_of
 
 HELD_OUT = 10  # one in so many patches of a class is kept for validation, and at least one
 CLASSES = 256  # read at once
+BLOCK = 1024  # patches that are scored at once
 
 
 def read_surrogates(path: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -44,6 +52,15 @@ def read_surrogates(path: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.
         (train.reshape(-1, *patches.shape[1:]), classes.repeat(samples - held_out)),
         (validation.reshape(-1, *patches.shape[1:]), classes.repeat(held_out)),
     )
+
+
+def top1_accuracy(network: Network, examples: Examples, precision: str, device: torch.device) -> float:
+    """Return the fraction of patches whose own class has the highest score; block by block, for the scores are many."""
+    correct = 0
+    for images, labels in zip(examples.images.split(BLOCK), examples.labels.split(BLOCK), strict=True):
+        predicted = network_scores(network, images, precision, False, device).argmax(axis=1)
+        correct += int(np.sum(predicted == labels.cpu().numpy()))
+    return correct / len(examples.labels)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -79,18 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Examples(*(torch.from_numpy(array).to(device) for array in part)) for part in (train, validation)
         )
         history = train_network(network, examples, held_out, nn.Identity(), recipe, options.seed, checkpoint)
-        scores = network_scores(network, held_out.images, recipe.precision, False, device)
+        accuracy = top1_accuracy(network, held_out, recipe.precision, device)
+        log_summary(
+            f"{shape.classes} surrogate classes: top-1 accuracy {accuracy:.4f} on held-out patches", history, device
+        )
     with new_hdf5(options.network_file) as file:
         write_network(file.create_group("network"), network)
     write_table(options.history, history)
-    logging.info(
-        "%d surrogate classes: top-1 accuracy %.4f on %d patches kept aside, %.0f images/s, peak memory %.2f GiB",
-        shape.classes,
-        np.mean(scores.argmax(axis=1) == validation[1]),
-        len(validation[1]),
-        np.mean([row.images_per_second for row in history]),
-        max(row.peak_memory_gib for row in history),
-    )
 
 
 if __name__ == "__main__":

@@ -63,8 +63,7 @@ def test_comparison_keeps_seeds_and_folds_apart(demo):
 def test_it_learns(demo):
     metrics = pd.read_csv(demo / "results/photos/metrics.csv").set_index("experiment")
     learned = metrics.drop("finetuned")  # one epoch is too short
-    assert (learned["test_accuracy"] > 0.15).all()  # chance is 0.1
-    assert (metrics.loc[["coates", "coates_denser"], "test_accuracy"] > 0.2).all()
+    assert (learned["test_accuracy"] > 0.2).all()  # chance is 0.1
 
 
 def test_paired_difference_is_to_the_experiments_own_baseline(demo):
@@ -76,7 +75,7 @@ def test_paired_difference_is_to_the_experiments_own_baseline(demo):
 
 def test_networks_leave_their_history(demo):
     history = pd.read_csv(demo / "results/photos/supervised/seed3/history.csv")
-    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert {"train_loss", "validation_accuracy", "learning_rate", "images_per_second"} <= set(history.columns)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     surrogate = pd.read_csv(demo / "results/photos/surrogate/seed3/surrogate_history.csv")

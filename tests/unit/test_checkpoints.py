@@ -38,7 +38,7 @@ def save(folder, state=STATE, found=None):
 
 def load(folder, found=None):
     with locked_checkpoint(folder, found or fingerprint(), 60.0) as checkpoint:
-        return load_checkpoint(checkpoint, CPU)
+        return load_checkpoint(checkpoint)
 
 
 def files(folder):

@@ -21,11 +21,11 @@ from fixtures_training import (
     two_classes,
     untimed,
 )
-from semisup import training
+from semisup import networks, training
 from semisup.checkpoints import load_checkpoint, locked_checkpoint
 from semisup.cli import UserError
-from semisup.networks import Network, Shape, new_network, set_normalization
-from semisup.training import EpochRow, Examples, chosen_epoch, network_scores, to_pixels, train_network
+from semisup.networks import Network, Shape, network_scores, new_network, set_normalization, to_pixels
+from semisup.training import EpochRow, Examples, chosen_epoch, train_network
 
 TRAIN, VALIDATION = two_classes(32), two_classes(24, seed=1)  # 4 steps an epoch
 SEED = 5
@@ -59,7 +59,7 @@ def train(folder, network, recipe=RECIPE, augment=noisy, seconds=NEVER, train=TR
 
 def saved_state(folder):
     with locked_checkpoint(folder, {"run": "a test"}, NEVER) as checkpoint:
-        return load_checkpoint(checkpoint, CPU)
+        return load_checkpoint(checkpoint)
 
 
 def at_step(step, action):
@@ -238,7 +238,7 @@ def learning_rates(folder, recipe, count):
         history = train(folder, tiny_network(), recipe._replace(epochs=count, batch_size=32))
     finally:
         handle.remove()
-    assert [row.learning_rate for row in history[:-1]] == rates[1:]
+    assert [row.learning_rate for row in history] == rates
     return rates
 
 
@@ -507,21 +507,24 @@ def test_too_little_memory_for_two_images(batch, parts, tmp_path):
     assert given == parts
 
 
-def test_weights_that_are_not_finite_are_not_saved(tmp_path):
-    """A step whose loss was finite can leave them, and a checkpoint of them could never be resumed from."""
-    network, taken = tiny_network(), []
+@pytest.mark.parametrize(
+    ("step", "seconds", "place"), [(3, 0, "0 epochs and 3 batches"), (12, NEVER, "3 epochs and 0 batches")]
+)
+def test_weights_that_are_not_finite_are_not_saved(step, seconds, place, tmp_path):
+    """A step whose loss was finite can leave them, the very last one too; no run could go on from such a checkpoint."""
+    recipe, taken = RECIPE._replace(epochs=3, batch_size=8), []
 
     def spoil(optimizer, *_):
         taken.append(optimizer)
-        if len(taken) == 3:
+        if len(taken) == step:
             optimizer.param_groups[0]["params"][0].data.fill_(math.nan)
 
-    with (
-        hooked(spoil),
-        pytest.raises(UserError, match="the weights are not finite after epoch 1, batch 3: lower learning_rate"),
-    ):
-        train(tmp_path, network, seconds=0)
-    assert saved_state(tmp_path)["progress"]["step"] == 2
+    with hooked(spoil), pytest.raises(UserError, match=f"the weights are not finite after {place}: lower learning"):
+        train(tmp_path, tiny_network(), recipe, seconds=seconds)
+    if seconds == 0:
+        assert saved_state(tmp_path)["progress"]["step"] == step - 1
+    else:
+        assert saved_state(tmp_path) is None
 
 
 def test_other_errors_are_not_taken_for_want_of_memory(tmp_path, caplog):
@@ -538,7 +541,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(tmp_path, caplog):
 
 @pytest.mark.parametrize("average_flips", [False, True])
 def test_scores(average_flips, monkeypatch):
-    monkeypatch.setattr(training, "SCORING_BATCH", 7)
+    monkeypatch.setattr(networks, "SCORING_BATCH", 7)
     network = tiny_network()
     scores = network_scores(network, TRAIN.images, "float32", average_flips, CPU)
     assert scores.dtype == np.float32

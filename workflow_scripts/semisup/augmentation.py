@@ -18,7 +18,7 @@ class Augmentation(NamedTuple):
 
     shift: largest shift in pixels, borders reflected; flip: mirror left and right, half of the time; color: brightness,
     contrast and saturation times a factor within 1 +- color; hue: shift as a fraction of the colour circle;
-    cutout: side in pixels of a grey square (DeVries and Taylor 2017).
+    cutout: side in pixels of a grey square, in the manner of DeVries and Taylor 2017 but never beyond the border.
     """
 
     shift: int

@@ -64,6 +64,8 @@ def locked_checkpoint(folder: str | Path, fingerprint: dict[str, str], seconds: 
         except BlockingIOError:
             logging.info("another process is at work in %s: waiting for it to end", folder)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        for unfinished in folder.glob(".checkpoint.pt.*.tmp"):  # of a process that was killed while it wrote
+            unfinished.unlink()
         yield Checkpoint(folder, fingerprint, seconds)
 
 
@@ -75,8 +77,8 @@ def save_checkpoint(checkpoint: Checkpoint, state: State) -> None:
         os.fsync(file.fileno())
 
 
-def load_checkpoint(checkpoint: Checkpoint, device: torch.device) -> State | None:
-    """Return the saved state, its tensors on `device`; None if there is none, or only one of a different run.
+def load_checkpoint(checkpoint: Checkpoint) -> State | None:
+    """Return the saved state, its tensors on the CPU; None if there is none, or only one of a different run.
 
     One with another fingerprint, or a damaged one, is renamed to set-aside-<number>.pt and the log says why.
     """
@@ -84,7 +86,7 @@ def load_checkpoint(checkpoint: Checkpoint, device: torch.device) -> State | Non
     if not path.exists():
         return None
     try:
-        saved = torch.load(path, map_location=device, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         found = saved["fingerprint"]
     except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
         _set_aside(path, "it is damaged")

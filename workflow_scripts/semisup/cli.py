@@ -35,6 +35,10 @@ def run_program(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        sys.exit("error: out of memory: use a machine with more, or lower the sizes in the configuration")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -43,6 +47,12 @@ def run_program(main: Callable[[], None]) -> None:
         sys.exit(f"error: {where}{error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Tell whether an error of Python or of PyTorch says that there is no memory left, on the CPU or on a device."""
+    named = type(error).__name__ == "OutOfMemoryError"  # torch's, of a device; programs without torch use this module
+    return named or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def progress_settings() -> dict[str, Any]:

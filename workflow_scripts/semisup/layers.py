@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from semisup.device import product_dtype
 from semisup.hdf5 import open_hdf5
-from semisup.networks import Network
-from semisup.training import to_pixels
+from semisup.networks import Network, to_pixels
 
 PERCENTILE = 99.99  # as in the authors' released code
 
@@ -51,7 +50,7 @@ def layer_scales(features: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return float32 (F,): for each of the layers' features, side by side, its layer's percentile."""
     return np.concatenate(
         [
-            np.full(values.shape[1], max(float(np.percentile(values, PERCENTILE)), np.finfo(np.float32).tiny))
+            np.full(values.shape[1], float(np.percentile(values, PERCENTILE)) or 1.0)  # 1: a layer that is silent
             for values in features.values()
         ]
     ).astype(np.float32)

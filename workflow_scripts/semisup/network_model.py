@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from semisup.hdf5 import new_hdf5, open_hdf5
-from semisup.networks import Network, read_network, write_network
+from semisup.networks import Network, network_scores, read_network, write_network
 from semisup.patches import scale_images
-from semisup.training import network_scores
 
 
 class NetworkModel(NamedTuple):

@@ -1,7 +1,7 @@
 """The networks of the study. Each is a chain of named layers, so that the features of every layer can be looked at.
 
-resnet          a stem, then three stages of 128, 256 and 512 channels, the first two with a residual block (He et al.
-                2016), batch normalisation after every convolution; about 3 million weights
+resnet          a stem, then three stages of 128, 256 and 512 channels, the first two with a residual block, in
+                the manner of He et al. 2016; batch normalisation after every convolution; about 3 million weights
 vgg             the course's network: blocks of 64, 128, 2 x 256 and 3 x 256 channels, pooled by 4, 3, 2 and 2, and a
                 hidden layer of 256; about 3 million weights
 exemplar_small  64c5-64c5-128f of Dosovitskiy et al. 2014; its fully connected layer takes a patch of `field` pixels,
@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from semisup.cli import UserError
+from semisup.device import product_dtype
 
 EXEMPLAR_CHANNELS = {"exemplar_small": (64, 64, 128), "exemplar_large": (64, 128, 256, 512)}
 NETWORKS = ("resnet", "vgg", *EXEMPLAR_CHANNELS)
@@ -28,6 +29,7 @@ POOLED_LAYERS = 2  # of an exemplar network: the first two halve the image
 SMALLEST_SIZES = {"resnet": 8, "vgg": 48}  # side in pixels that its layers leave anything of; exemplar networks: field
 LARGE_IMAGE = 64  # pixels from which on the stem of the resnet halves the image twice
 BLOCK = 512  # images whose squares are summed at once
+SCORING_BATCH = 256  # images
 
 
 class Shape(NamedTuple):
@@ -133,6 +135,31 @@ def read_network(group: h5py.Group) -> Network:
     network = new_network(shape, seed=0)
     network.load_state_dict({name: torch.from_numpy(np.asarray(group[name][()])) for name in network.state_dict()})
     return network
+
+
+def network_scores(
+    network: Network, images: torch.Tensor, precision: str, average_flips: bool, device: torch.device
+) -> np.ndarray:
+    """Return float32 (N, classes) scores of uint8 images (N, C, H, W).
+
+    average_flips: the mean of the scores of each image and of its mirror image.
+    """
+    network.eval()
+    scores = []
+    dtype = product_dtype(device, precision)
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        for block in images.split(SCORING_BATCH):
+            pixels = to_pixels(block.to(device)).contiguous(memory_format=torch.channels_last)
+            block_scores = network(pixels).float()
+            if average_flips:
+                block_scores = (block_scores + network(pixels.flip(3)).float()) / 2
+            scores.append(block_scores.cpu())
+    return torch.cat(scores).numpy()
+
+
+def to_pixels(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 images (N, C, H, W) as float32 in 0..1."""
+    return images.float().div_(255)
 
 
 def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, pool: int = 1) -> nn.Sequential:

@@ -4,7 +4,8 @@ Source: Dosovitskiy, Springenberg, Riedmiller and Brox, "Discriminative unsuperv
 neural networks" (2014), section 3.1. As in the code that they released, saturation and value each have a power, a
 factor and an offset of their own, powers and factors are log-uniform, and principal components are scaled about the
 mean colour. Unlike there, the factors of principal components are log-uniform too, not log-normal, and no patch is
-stretched to the full range of brightness before its contrast changes: neutral parameters change nothing.
+stretched to the full range of brightness before its contrast changes: neutral parameters change nothing. Unlike in the
+paper, seed patches are cut at the images' own scale only; the transformation `scale` zooms afterwards.
 """
 
 import json

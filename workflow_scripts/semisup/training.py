@@ -18,12 +18,11 @@ from tqdm import tqdm
 
 from semisup.augmentation import Augment
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
-from semisup.cli import UserError, peak_memory_gib, progress_settings
+from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
 from semisup.device import product_dtype
-from semisup.networks import Network
+from semisup.networks import Network, network_scores, to_pixels
 
 VALIDATION_IMAGES = 1000  # of the validation images, those looked at after every epoch
-SCORING_BATCH = 256  # images
 CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits for the device
 RISE = 0.2  # of all steps: the way up of the one-cycle schedule
 STEP_FRACTIONS = (0.6, 0.8)  # of all steps: where the step schedule multiplies the learning rate ...
@@ -56,7 +55,11 @@ class Examples(NamedTuple):
 
 
 class EpochRow(NamedTuple):
-    """A row of the history. train_*: means over the epoch's augmented images; accuracies are fractions."""
+    """A row of the history.
+
+    learning_rate: of the epoch's last step; train_*: means over the epoch's augmented images; validation_accuracy: on
+    at most VALIDATION_IMAGES of the validation images, as they are; accuracies are fractions; peak_memory_gib: so far.
+    """
 
     epoch: int
     learning_rate: float
@@ -77,6 +80,7 @@ class _Progress:
     loss: float = 0.0  # ... the sum of their losses, ...
     correct: int = 0  # ... the number of images they had right, ...
     seconds: float = 0.0  # ... and the time they took
+    learning_rate: float = 0.0  # of the last step
     parts: int = 1  # a batch is computed in so many parts, for want of memory
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
@@ -113,7 +117,7 @@ def train_network(
     if steps == 0:
         raise UserError(f"batch_size {recipe.batch_size} is above the {len(train.labels)} training images: lower it")
     looked_at = _evenly_spaced(validation, VALIDATION_IMAGES)
-    saved = load_checkpoint(checkpoint, device)
+    saved = load_checkpoint(checkpoint)
     if saved and "finished" in saved:
         logging.info("this training has ended before: its weights are taken from the checkpoint")
         network.load_state_dict(saved["finished"])
@@ -131,12 +135,13 @@ def train_network(
     ):
         logging.info("training: %d epochs of %d steps", recipe.epochs, steps)
         while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe.patience):
-            order = np.random.default_rng([seed, progress.epoch]).permutation(len(train.labels))
+            order = torch.from_numpy(np.random.default_rng([seed, progress.epoch]).permutation(len(train.labels)))
+            order = order.to(device)
             unread: list[tuple[torch.Tensor, torch.Tensor]] = []
             clock = time.perf_counter()
             while progress.step < steps:
                 rows = order[progress.step * recipe.batch_size :][: recipe.batch_size]
-                batch = _rows(train, torch.from_numpy(rows).to(device))
+                batch = Examples(train.images[rows], train.labels[rows])
                 unread.append(_take_step(learner, batch, augment, recipe, seed, progress))
                 progress.step += 1
                 bar.update()
@@ -159,9 +164,17 @@ def train_network(
                 f"epoch {row['epoch']}, loss {row['train_loss']:.3f}, validation {row['validation_accuracy']:.3f}",
                 refresh=False,
             )
+    _check_weights(learner.network, progress)
     network.load_state_dict(progress.best_weights or _kept(learner).state_dict())
     save_checkpoint(checkpoint, {"finished": network.state_dict(), "history": progress.history})
     return [EpochRow(**row) for row in progress.history]
+
+
+def log_summary(result: str, history: list[EpochRow], device: torch.device) -> None:
+    """Log what came out, with the mean speed of the epochs and the most memory held."""
+    speed = np.mean([row.images_per_second for row in history])
+    peak = max(device_peak_gib(device), *(row.peak_memory_gib for row in history))  # a resumed run had a life before
+    logging.info("%s, %.0f images/s, peak memory %.2f GiB", result, speed, peak)
 
 
 def chosen_epoch(history: list[EpochRow], patience: int) -> int:
@@ -169,39 +182,10 @@ def chosen_epoch(history: list[EpochRow], patience: int) -> int:
     return max(history, key=lambda row: row.validation_accuracy).epoch if patience else history[-1].epoch
 
 
-def network_scores(
-    network: Network, images: torch.Tensor, precision: str, average_flips: bool, device: torch.device
-) -> np.ndarray:
-    """Return float32 (N, classes) scores of uint8 images (N, C, H, W).
-
-    average_flips: the mean of the scores of each image and of its mirror image.
-    """
-    network.eval()
-    scores = []
-    dtype = product_dtype(device, precision)
-    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        for block in images.split(SCORING_BATCH):
-            pixels = to_pixels(block.to(device)).contiguous(memory_format=torch.channels_last)
-            block_scores = network(pixels).float()
-            if average_flips:
-                block_scores = (block_scores + network(pixels.flip(3)).float()) / 2
-            scores.append(block_scores.cpu())
-    return torch.cat(scores).numpy()
-
-
-def to_pixels(images: torch.Tensor) -> torch.Tensor:
-    """Return uint8 images (N, C, H, W) as float32 in 0..1."""
-    return images.float().div_(255)
-
-
 def _evenly_spaced(examples: Examples, count: int) -> Examples:
     """Return at most `count` of the examples, spread over the whole."""
     every = -(-len(examples.labels) // count)
     return Examples(examples.images[::every], examples.labels[::every])
-
-
-def _rows(examples: Examples, rows: torch.Tensor) -> Examples:
-    return Examples(examples.images[rows], examples.labels[rows])
 
 
 def _new_learner(network: Network, recipe: Recipe, steps: int) -> _Learner:
@@ -267,7 +251,7 @@ def _take_step(
         try:
             loss, correct = _backward(learner.network, batch, augment, recipe, progress.parts)
         except RuntimeError as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             if progress.parts == most_parts:
                 raise UserError(
@@ -275,6 +259,7 @@ def _take_step(
                     "choose a smaller network, or a machine with more memory"
                 ) from error
         else:
+            progress.learning_rate = learner.schedule.get_last_lr()[0]
             learner.optimizer.step()
             learner.schedule.step()
             if learner.average:
@@ -313,11 +298,6 @@ def _backward(
     return torch.stack(losses).sum(), torch.stack(correct).sum()
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether the device, or the CPU's allocator, has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
-
-
 def _read_losses(unread: list[tuple[torch.Tensor, torch.Tensor]], progress: _Progress) -> None:
     """Add the steps' losses and right images to the epoch's sums, and empty the list.
 
@@ -340,8 +320,8 @@ def _check_weights(network: Network, progress: _Progress) -> None:
     """Raise UserError if a weight is not finite: the step before may have left such, though its loss was finite."""
     if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
         raise UserError(
-            f"the weights are not finite after epoch {progress.epoch + 1}, batch {progress.step}: lower learning_rate, "
-            "or set precision to float32; the checkpoint before it stays"
+            f"the weights are not finite after {progress.epoch} epochs and {progress.step} batches: lower "
+            "learning_rate, or set precision to float32; the checkpoint before it stays"
         )
 
 
@@ -355,7 +335,7 @@ def _close_epoch(learner: _Learner, validation: Examples, recipe: Recipe, progre
     progress.epoch += 1
     row = EpochRow(
         epoch=progress.epoch,
-        learning_rate=learner.schedule.get_last_lr()[0],
+        learning_rate=progress.learning_rate,
         train_loss=progress.loss / progress.step,
         train_accuracy=progress.correct / images,
         validation_accuracy=accuracy,

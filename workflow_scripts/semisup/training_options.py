@@ -12,7 +12,7 @@ CHECKPOINT_SECONDS = 60.0
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add one option for each field of `Recipe`."""
     parser.add_argument("--epochs", type=positive_int, required=True)
-    parser.add_argument("--batch-size", type=positive_int, required=True)
+    parser.add_argument("--batch-size", type=int, choices=range(2, 2**20), metavar="N", required=True)
     parser.add_argument("--optimizer", choices=["sgd", "adamw"], required=True, help="sgd: with Nesterov momentum")
     parser.add_argument("--learning-rate", type=positive_number, required=True, help="the highest of the schedule")
     parser.add_argument("--momentum", type=fraction, required=True, help="of sgd")
@@ -31,7 +31,7 @@ def add_augmentation_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--color", type=fraction, required=True, help="brightness, contrast, saturation times 1 +- this"
     )
-    parser.add_argument("--hue", type=fraction, required=True, help="shift as a fraction of the circle")
+    parser.add_argument("--hue", type=half_circle, required=True, help="shift as a fraction of the circle")
     parser.add_argument("--cutout", type=natural_int, required=True, help="side of a blanked square, in pixels")
 
 
@@ -39,7 +39,17 @@ def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     """Add where checkpoints lie, how often they are written, and the digest of the code they belong to."""
     parser.add_argument("--checkpoint", required=True, help="folder of the checkpoint, beside no output of a rule")
     parser.add_argument("--checkpoint-seconds", type=natural_number, default=CHECKPOINT_SECONDS)
-    parser.add_argument("--code", default="", help="digest of the code; a checkpoint of other code is not resumed")
+    parser.add_argument(
+        "--code", default="", help="digest of the code; without it, a checkpoint of older code is resumed"
+    )
+
+
+def half_circle(text: str) -> float:
+    """Argument type: a number from 0 to 0.5."""
+    value = float(text)
+    if not 0 <= value <= 0.5:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 0.5")
+    return value
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
