@@ -110,7 +110,20 @@ def test_signal_to_the_terminal_group(tmp_path, uninterrupted, number):
     assert_equal(tmp_path, uninterrupted)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_signal_to_snakemake_alone(tmp_path, uninterrupted, number):
+    """It waits for the training. After SIGINT it throws the outputs away; the finished checkpoint brings them back."""
+    process = start(tmp_path)
+    wait_for_training(tmp_path, process)
+    process.send_signal(number)
+    process.wait(timeout=120)
+    said = finish(tmp_path)
+    assert ("has ended before" in said) == (number == signal.SIGINT)
+    assert_equal(tmp_path, uninterrupted)
+
+
 def test_sigkill_of_the_whole_group(tmp_path, uninterrupted):
+    """So early that there is no checkpoint yet; test_train_cnn.py kills a training that has one."""
     process = start(tmp_path)
     wait_for_training(tmp_path, process)
     os.killpg(process.pid, signal.SIGKILL)
