@@ -420,6 +420,7 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
                 "base": by_name[row["base"]]["title"],
                 "twin": twin["title"],
                 "alike": not different,
+                "epochs": twin["options"]["epochs"],
                 "results": results,
             }
         )
