@@ -181,7 +181,7 @@ def training_seed(wildcards):
 
 def checkpoint_folder(program):
     """A params function: a folder beside every output, for Snakemake deletes the outputs of a job that failed."""
-    return lambda wildcards, output: "/".join(["results/checkpoints", *map(str, wildcards), program])
+    return lambda wildcards, output: str(Path("results/checkpoints", *wildcards, program))
 
 
 def pretrained_network(wildcards):
