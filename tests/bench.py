@@ -136,8 +136,8 @@ def bench_training(batch: int, steps: int) -> None:
     ours = speed(fast, torch.channels_last)
     print(f"training of the resnet, batches of {batch} images of 96 pixels: images per second")
     print(
-        f"  this project, {str(fast).removeprefix('torch.')}, channels last: {ours:.0f}; "
-        f"plain float32: {plain:.0f}, ours {ours / plain:.1f} times as many"
+        f"  as this project takes steps, {str(fast).removeprefix('torch.')}, channels last: {ours:.0f}; "
+        f"plain float32: {plain:.0f}; {ours / plain:.1f} times as many"
     )
 
 
