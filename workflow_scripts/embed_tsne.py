@@ -15,7 +15,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
 from semisup.cli import UserError, positive_int, run_program
-from semisup.hdf5 import open_hdf5
+from semisup.hdf5 import open_hdf5, read_rows
 from semisup.svm import fit_scaling, standardize
 from semisup.tables import read_table, write_table
 
@@ -49,8 +49,8 @@ def clustering(points: np.ndarray, plane: np.ndarray, labels: np.ndarray, neighb
     )
 
 
-def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
-    """Return these rows, increasing. One by one is faster than h5py's indexing with a list.
+def sampled(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Return these rows, increasing, of the test images or of their features.
 
     Raises UserError if there is no such row.
     """
@@ -59,7 +59,7 @@ def read_rows(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
             f"{data.file.filename} has {len(data)} test images, and the sample holds row {rows[-1]}: "
             "give the sample of the same data set"
         )
-    return np.stack([data[row] for row in rows])
+    return read_rows(data, rows)
 
 
 def points_of_layers(options: argparse.Namespace, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -67,13 +67,13 @@ def points_of_layers(options: argparse.Namespace, rows: np.ndarray) -> Iterator[
     path = options.features or options.layers
     if not path:
         with open_hdf5(options.images) as file:
-            images = read_rows(file["test/images"], rows)
+            images = sampled(file["test/images"], rows)
         yield "pixels", images[:, 0].reshape(len(rows), -1) / np.float32(255)
         return
     with open_hdf5(path) as file:
         places = {"features": "test"} if options.features else {name: f"{name}/test" for name in file.attrs["layers"]}
         for name, place in places.items():
-            features = read_rows(file[place], rows)
+            features = sampled(file[place], rows)
             yield name, standardize(features, fit_scaling(features))
 
 

@@ -24,7 +24,7 @@ from semisup.cli import (
 )
 from semisup.dataset import image_count, image_shape
 from semisup.device import leased_device
-from semisup.hdf5 import new_hdf5, open_hdf5, require_space
+from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
 from semisup.surrogates import (
     SEED_SAMPLINGS,
     TRANSFORMATIONS,
@@ -66,11 +66,6 @@ def check_options(options: argparse.Namespace) -> None:
         )
 
 
-def read_rows(images: h5py.Dataset, rows: np.ndarray) -> torch.Tensor:
-    """Read these images. One by one is 70 times as fast as h5py's indexing with a list."""
-    return torch.from_numpy(np.stack([images[row] for row in rows]))
-
-
 def draw_seeds(images: h5py.Dataset, options: argparse.Namespace, rng: np.random.Generator) -> tuple[Seeds, np.ndarray]:
     """Draw different images, in the order of their rows, and a patch of each; return both, the latter (S, C, s, s)."""
     rows = np.sort(rng.choice(len(images), options.seed_patches, replace=False))
@@ -79,7 +74,7 @@ def draw_seeds(images: h5py.Dataset, options: argparse.Namespace, rng: np.random
     patches = np.empty((len(rows), images.shape[1], options.surrogate_size, options.surrogate_size), np.uint8)
     for start in range(0, len(rows), SEED_BLOCK):
         part = slice(start, start + SEED_BLOCK)
-        block = read_rows(images, rows[part])
+        block = torch.from_numpy(read_rows(images, rows[part]))
         top[part], left[part] = draw_corners(block, options.surrogate_size, options.seed_sampling, uniforms[part])
         patches[part] = cut_patches(block, top[part], left[part], options.surrogate_size).numpy()
     return Seeds(rows, top, left), patches
@@ -116,7 +111,7 @@ def write_patches(
         part = slice(start, min(start + step, classes))
         made = slice(part.start * per_class, part.stop * per_class)
         patches[made] = transform_patches(
-            read_rows(images, seeds.image[part]).to(device),
+            torch.from_numpy(read_rows(images, seeds.image[part])).to(device),
             seeds.top[part],
             seeds.left[part],
             patches.shape[-1],

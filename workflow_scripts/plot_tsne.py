@@ -8,7 +8,7 @@ import torch
 
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
-from semisup.hdf5 import open_hdf5
+from semisup.hdf5 import open_hdf5, read_rows
 from semisup.patches import scale_images
 from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
 from semisup.tables import read_table
@@ -50,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     layer = clustering.loc[clustering["best"], "layer"].item()
     table = embedding[embedding["layer"] == layer]
     with open_hdf5(options.images) as file:
-        stored = file["test/images"]
-        images = np.stack([stored[row] for row in table["row"]])  # faster than h5py's indexing with a list
+        images = read_rows(file["test/images"], table["row"].to_numpy())
     palette = np.array([tuple(int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)) for color in COLORS])
     canvas = draw_map(images, table[["x", "y"]].to_numpy(), palette[table["label"].to_numpy() % len(palette)])
 

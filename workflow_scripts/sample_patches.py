@@ -10,7 +10,7 @@ import torch
 
 from semisup.cli import UserError, positive_int, progress, run_program, seed_number
 from semisup.dataset import image_count, image_shape
-from semisup.hdf5 import new_hdf5, open_hdf5, require_space
+from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
 from semisup.patches import random_patches, scale_images
 
 BLOCK = 500  # images
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         patches = file.create_dataset("patches", (len(rows) * options.patches_per_image, dimension), np.uint8)
         written = 0
         for block in progress(blocks, len(blocks), "blocks", "patches"):
-            images = scale_images(torch.from_numpy(source["unlabeled/images"][block]), size)
+            images = scale_images(torch.from_numpy(read_rows(source["unlabeled/images"], block)), size)
             drawn = random_patches(images, options.patch_size, options.patches_per_image, rng)
             patches[written : written + len(drawn)] = drawn.numpy()
             written += len(drawn)

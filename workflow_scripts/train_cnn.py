@@ -11,7 +11,6 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, fraction, natural_int, run_program, seed_number, true_or_false
 from semisup.dataset import read_class_names, read_images, read_labelled, run_rows
 from semisup.device import keep_freed_memory, leased_device
-from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.network_model import NetworkModel, write_model
 from semisup.networks import (
@@ -24,6 +23,7 @@ from semisup.networks import (
     set_normalization,
     take_layers,
 )
+from semisup.scores import write_scores
 from semisup.tables import write_table
 from semisup.training import EpochRow, Examples, chosen_epoch, log_summary, train_network
 from semisup.training_options import (
@@ -108,8 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         accuracy = np.mean(validation_scores.argmax(axis=1) == labels[validation_rows])
         chosen = chosen_epoch(history, recipe.patience)
         log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)
-    with atomic_path(options.scores) as path, path.open("wb") as file:
-        np.savez(file, validation=validation_scores, validation_rows=validation_rows, test=test_scores)
+    write_scores(options.scores, validation_scores, validation_rows, test_scores)
     write_model(options.model, NetworkModel(network.cpu(), options.average_flips, recipe.precision, class_names))
     write_table(options.history, history)
     write_table(options.selection, [selection_row(row) | {"chosen": row.epoch == chosen} for row in history])

@@ -8,11 +8,11 @@ import numpy as np
 
 from semisup.cli import peak_memory_gib, positive_number, run_program
 from semisup.dataset import image_shape, read_class_names, read_labelled, run_rows
-from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.layers import LayerFeatures, layer_scales, read_layers, side_by_side
 from semisup.networks import read_network
 from semisup.probe_model import ProbeModel, write_model
+from semisup.scores import write_scores
 from semisup.svm import svm_scores
 from semisup.svm_selection import fit_for_each_c, warn_at_edge
 from semisup.tables import write_table
@@ -58,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         network = read_network(file["network"])
     size = image_shape(options.images)[2]
     test = svm_scores(side_by_side(read_layers(options.layers, "test"), scale), best.svm)
-    with atomic_path(options.scores) as path, path.open("wb") as file:
-        np.savez(file, validation=svm_scores(validation[0], best.svm), validation_rows=validation_rows, test=test)
+    write_scores(options.scores, svm_scores(validation[0], best.svm), validation_rows, test)
     write_model(options.model, ProbeModel(network, size, options.precision, scale, best.svm, class_names))
     write_table(
         options.selection,

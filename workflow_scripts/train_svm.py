@@ -13,9 +13,9 @@ import numpy as np
 from semisup.cli import peak_memory_gib, positive_int, positive_number, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.features import read_dictionary, read_labelled_features
-from semisup.files import atomic_path
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans_model import KMeansModel, write_model
+from semisup.scores import write_scores
 from semisup.svm import LinearModel, Scaling, SolverStep, fit_scaling, standardize, svm_scores
 from semisup.svm_selection import fit_for_each_c, warn_at_edge
 from semisup.tables import write_table
@@ -114,8 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with open_hdf5(features_path) as file:
         splits = list(file)
         test = svm_scores(standardize(file["test"][:], best.scaling), best.svm)
-    with atomic_path(options.scores) as path, path.open("wb") as file:
-        np.savez(file, validation=validation, validation_rows=rows[1], test=test)
+    write_scores(options.scores, validation, rows[1], test)
     write_model(
         options.model, KMeansModel(dictionaries[best.source], options.stride, best.scaling, best.svm, class_names)
     )

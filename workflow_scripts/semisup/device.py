@@ -67,6 +67,12 @@ def product_dtype(device: torch.device, precision: str) -> torch.dtype:
     return torch.bfloat16 if precision == "auto" and fast else torch.float32
 
 
+def fast_products(device: torch.device, precision: str) -> torch.autocast:
+    """Return a context in which matrix products and convolutions use `product_dtype`."""
+    dtype = product_dtype(device, precision)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
 def keep_freed_memory() -> None:
     """Let the C library keep freed memory for the next step of a training, where it is glibc.
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from semisup.device import product_dtype
+from semisup.device import fast_products
 from semisup.hdf5 import open_hdf5
 from semisup.networks import Network, to_pixels
 
@@ -32,10 +32,9 @@ def layer_features(blocks: Iterator[np.ndarray], network: Network, precision: st
     """Yield the features of every layer for blocks of uint8 images (n, C, H, W), computed on the network's device."""
     network.eval()
     device = network.mean.device
-    dtype = product_dtype(device, precision)
     for block in blocks:
         pixels = to_pixels(torch.from_numpy(block).to(device)).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        with torch.inference_mode(), fast_products(device, precision):
             features = {name: quadrant_max(value).cpu().numpy() for name, value in network.activations(pixels)}
         yield features
 

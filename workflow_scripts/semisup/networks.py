@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from semisup.cli import UserError
-from semisup.device import product_dtype
+from semisup.device import fast_products
 
 EXEMPLAR_CHANNELS = {"exemplar_small": (64, 64, 128), "exemplar_large": (64, 128, 256, 512)}
 NETWORKS = ("resnet", "vgg", *EXEMPLAR_CHANNELS)
@@ -146,8 +146,7 @@ def network_scores(
     """
     network.eval()
     scores = []
-    dtype = product_dtype(device, precision)
-    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+    with torch.inference_mode(), fast_products(device, precision):
         for block in images.split(SCORING_BATCH):
             pixels = to_pixels(block.to(device)).contiguous(memory_format=torch.channels_last)
             block_scores = network(pixels).float()

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from semisup.cli import UserError
+from semisup.hdf5 import read_rows
 
 GEOMETRIC = ("rotation", "translation", "scale")
 CHROMATIC = ("pca_contrast", "color_contrast", "hue")
@@ -325,7 +326,7 @@ def remake_patches(file: h5py.File, images: h5py.Dataset | np.ndarray, rows: np.
     colors = None
     if "principal_colors" in file:
         colors = PrincipalColors(*(torch.from_numpy(file[f"principal_colors/{n}"][:]) for n in PrincipalColors._fields))
-    sources = torch.from_numpy(np.stack([images[row] for row in seeds.image]))
+    sources = torch.from_numpy(read_rows(images, seeds.image))
     size = options["surrogate_size"]
     return transform_patches(
         sources, seeds.top, seeds.left, size, parameters, options["transformations"], colors

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from semisup.augmentation import Augment
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
 from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
-from semisup.device import product_dtype
+from semisup.device import fast_products
 from semisup.networks import Network, network_scores, to_pixels
 
 VALIDATION_IMAGES = 1000  # of the validation images, those looked at after every epoch
@@ -284,12 +284,11 @@ def _backward(
     """Leave the gradient of the batch's mean loss in the network; return that loss and the number of right images."""
     network.zero_grad(set_to_none=True)
     device, count = batch.images.device, len(batch.labels)
-    dtype = product_dtype(device, recipe.precision)
     # Augmentation is fastest with channels first, convolution with channels last.
     images = augment(to_pixels(batch.images)).contiguous(memory_format=torch.channels_last)
     losses, correct = [], []
     for part, labels in zip(images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True):
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        with fast_products(device, recipe.precision):
             scores = network(part)
         loss = functional.cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
         (loss / count).backward()
