@@ -27,7 +27,7 @@ rule train_cnn:
         code=code_digest("train_cnn"),
         program=program("train_cnn"),
         pretrained=lambda wildcards, input: f"--pretrained {input.pretrained}" if input.pretrained else "",
-        options=options_of("network", "dropout", "average_flips", *RECIPE_OPTIONS, *AUGMENTATION_OPTIONS),
+        options=options_of(*NETWORK_OPTIONS, *RECIPE_OPTIONS, *AUGMENTATION_OPTIONS),
         checkpoint=checkpoint_folder("train_cnn"),
         seed=training_seed,
     shell:

@@ -127,12 +127,15 @@ def centroids_file(wildcards):
 
 
 def for_each_epsilon(name):
-    """An input function: the file of that name for each candidate epsilon, of the run that learned it."""
+    """An input function: the file of that name for each candidate epsilon, of the run that learned it.
+
+    Rounds have those of their base.
+    """
 
     def files(wildcards):
         options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
         experiment = wildcards.experiment
-        if name == "centroids.h5":
+        if name == "centroids.h5" or method_of(wildcards.study, experiment) == "kmeans_rounds":
             experiment = planning.base_experiment(CONFIG, wildcards.study, experiment)
         folder = f"results/{wildcards.study}/{experiment}/{unsupervised_run(wildcards)}"
         return [f"{folder}/epsilon{epsilon}/{name}" for epsilon in options["whitening_epsilon"]]
@@ -140,7 +143,7 @@ def for_each_epsilon(name):
     return files
 
 
-# Networks: methods cnn and surrogate
+# Networks
 
 
 RECIPE_OPTIONS = (
@@ -156,6 +159,7 @@ RECIPE_OPTIONS = (
     "patience",
     "precision",
 )
+NETWORK_OPTIONS = ("network", "dropout", "average_flips", "copies")
 AUGMENTATION_OPTIONS = ("shift", "flip", "color", "hue", "cutout")
 SURROGATE_OPTIONS = (
     "seed_patches",
@@ -192,7 +196,13 @@ def pretrained_network(wildcards):
     return f"results/{wildcards.study}/{base}/{unsupervised_run(wildcards)}/surrogate_network.h5"
 
 
-NETWORK_FILES = {"cnn": "model.h5", "surrogate": "surrogate_network.h5"}
+NETWORK_FILES = {
+    "cnn": "model.h5",
+    "surrogate": "surrogate_network.h5",
+    "pseudo_label_rounds": "model.h5",
+    "pseudo_label_loss": "model.h5",
+    "fixmatch": "model.h5",
+}
 
 
 def network_file(wildcards):
@@ -205,6 +215,22 @@ def embedded_splits(wildcards):
     """Splits whose layers are needed: all for the probe of a surrogate network, those of the maps for others."""
     is_surrogate = method_of(wildcards.study, wildcards.experiment) == "surrogate"
     return ["train", "validation", "test"] if is_surrogate else ["test"]
+
+
+# Pseudo-labels
+
+
+ROUNDS_OPTIONS = ("rounds", "candidates", "accept", "accepted", "threshold", "class_balanced", "relabel")
+
+
+def of_base(name):
+    """An input function: the file of that name of the same run of the base."""
+
+    def file(wildcards):
+        base = planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
+        return f"results/{wildcards.study}/{base}/{wildcards.run}/{name}"
+
+    return file
 
 
 # Evaluation
@@ -251,6 +277,8 @@ def predictions():
 
 
 FIGURES = CONFIG["figures"]
+ROUND_METHODS = ("pseudo_label_rounds", "kmeans_rounds")
+UNLABELED_LOSS_METHODS = ("pseudo_label_loss", "fixmatch")  # unlabeled images are part of the loss
 
 
 def kmeans_experiments(study):
@@ -265,8 +293,8 @@ def kmeans_experiments(study):
 def solver_experiments(study):
     return [
         experiment
-        for experiment in experiments(study)
-        if planning.experiment_options(CONFIG, study, experiment).get("svm_iterations")
+        for experiment in experiments_of(study, "kmeans")
+        if planning.experiment_options(CONFIG, study, experiment)["svm_iterations"]
     ]
 
 
@@ -277,29 +305,32 @@ def is_augmented(study, experiment):
 
 
 def trained_together(study):
-    """Experiments whose training curves share a figure: networks trained on labels."""
-    return experiments_of(study, "cnn")
+    """Experiments whose training curves share a figure: networks trained on labels, epoch by epoch."""
+    return experiments_of(study, "cnn", *UNLABELED_LOSS_METHODS)
 
 
 def representations(study):
-    """What t-SNE maps are made from: pixels, and what each experiment's first run computes from an image."""
-    return ["pixels", *experiments(study)]
+    """What t-SNE maps are made from: pixels, and what each experiment's first run computes from an image.
+
+    Rounds with k-means have the features of their base.
+    """
+    return ["pixels", *(name for name in experiments(study) if method_of(study, name) != "kmeans_rounds")]
 
 
 def study_figures(study):
     """Names of the study's figures, without folder and ending."""
-    networks = experiments_of(study, "cnn", "surrogate")
+    networks = experiments_of(study, *NETWORK_FILES)
+    in_rounds = experiments_of(study, *ROUND_METHODS)
     return (
         [f"patches_{experiment}" for experiment in kmeans_experiments(study)]
         + [f"centroids_{experiment}" for experiment in kmeans_experiments(study)]
         + [f"surrogates_{experiment}" for experiment in experiments_of(study, "surrogate")]
-        + [
-            f"augmentations_{experiment}"
-            for experiment in experiments_of(study, "cnn")
-            if is_augmented(study, experiment)
-        ]
+        + [f"augmentations_{experiment}" for experiment in trained_together(study) if is_augmented(study, experiment)]
         + [f"filters_{experiment}" for experiment in networks]
         + (["training"] if trained_together(study) else [])
+        + [f"rounds_{experiment}" for experiment in in_rounds]
+        + [f"mistakes_{experiment}" for experiment in in_rounds]
+        + [f"unlabeled_{experiment}" for experiment in experiments_of(study, *UNLABELED_LOSS_METHODS)]
         + [f"confusion_{experiment}" for experiment in experiments(study)]
         + [f"solver_iterations_{experiment}" for experiment in solver_experiments(study)]
         + [f"tsne_{name}" for name in representations(study)]

@@ -84,7 +84,7 @@ rule plot_augmentations:
     log:
         "results/logs/{study}/figures/plot_augmentations_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern("cnn", before="figures/augmentations_"),
+        experiment=experiment_pattern("cnn", *UNLABELED_LOSS_METHODS, before="figures/augmentations_"),
     conda:
         "../envs/report.yaml"
     resources:
@@ -108,7 +108,7 @@ rule plot_filters:
     log:
         "results/logs/{study}/figures/plot_filters_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern("cnn", "surrogate", before="figures/filters_"),
+        experiment=experiment_pattern(*NETWORK_FILES, before="figures/filters_"),
     conda:
         "../envs/report.yaml"
     resources:
@@ -144,6 +144,77 @@ rule plot_training:
     shell:
         "python {params.program:q} --histories {input.histories} --names {params.names}"
         " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_rounds:
+    input:
+        history=of_first_seed("history.csv"),
+        accepted=of_first_seed("accepted.csv"),
+        images="results/{study}/data/images.h5",
+    output:
+        pdf="results/{study}/figures/rounds_{experiment}.pdf",
+        png=reported("rounds_{experiment}", "pseudo-label rounds of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_rounds_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern(*ROUND_METHODS, before="figures/rounds_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_rounds"),
+        program=program("plot_rounds"),
+    shell:
+        "python {params.program:q} --history {input.history} --accepted {input.accepted} --images {input.images}"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_mistakes:
+    input:
+        held_out=of_first_seed("held_out.csv"),
+        images="results/{study}/data/images.h5",
+    output:
+        pdf="results/{study}/figures/mistakes_{experiment}.pdf",
+        png=reported("mistakes_{experiment}", "confident mistakes of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_mistakes_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern(*ROUND_METHODS, before="figures/mistakes_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_mistakes"),
+        program=program("plot_mistakes"),
+    shell:
+        "python {params.program:q} --held-out {input.held_out} --images {input.images}"
+        " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_unlabeled:
+    input:
+        history=of_first_seed("history.csv"),
+    output:
+        pdf="results/{study}/figures/unlabeled_{experiment}.pdf",
+        png=reported("unlabeled_{experiment}", "loss on unlabeled images of {experiment}"),
+    log:
+        "results/logs/{study}/figures/plot_unlabeled_{experiment}.log",
+    wildcard_constraints:
+        experiment=experiment_pattern(*UNLABELED_LOSS_METHODS, before="figures/unlabeled_"),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("plot_unlabeled"),
+        program=program("plot_unlabeled"),
+    shell:
+        "python {params.program:q} --history {input.history} --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
 rule plot_confusion:
@@ -255,7 +326,7 @@ rule plot_layers:
     log:
         "results/logs/{study}/figures/plot_layers_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern("cnn", "surrogate", before="figures/layers_"),
+        experiment=experiment_pattern(*NETWORK_FILES, before="figures/layers_"),
     conda:
         "../envs/report.yaml"
     resources:

@@ -74,7 +74,7 @@ rule extract_layers:
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/extract_layers.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern("surrogate", "cnn"),
+        experiment=experiment_pattern(*NETWORK_FILES),
         run=SEED_RUN,
     conda:
         "../envs/train.yaml"

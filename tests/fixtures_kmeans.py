@@ -37,10 +37,10 @@ def striped_images(labels, size, channels, seed):
     return images.clip(0, 255).astype(np.uint8)
 
 
-def write_striped_dataset(folder, size=16, channels=3):
+def write_striped_dataset(folder, size=16, channels=3, unlabeled=COUNTS["unlabeled"]):
     """Write images.h5 and test_labels.h5 with four classes and two folds; return their paths and the test labels."""
     splits, labels = {}, {}
-    for seed, (name, count) in enumerate(COUNTS.items()):
+    for seed, (name, count) in enumerate((COUNTS | {"unlabeled": unlabeled}).items()):
         labels[name] = np.random.default_rng(seed).permutation(np.arange(count) % len(CLASS_NAMES))
         images = striped_images(labels[name], size, channels, seed)
         splits[name] = Split([images], np.arange(count), None if name == "unlabeled" else labels[name])

@@ -20,6 +20,10 @@ RECIPE = Recipe(
     patience=0,
     precision="float32",
 )
+# The same as options of a program; only FixMatch has steps_per_epoch.
+RECIPE_OPTIONS = {name: value for name, value in RECIPE._asdict().items() if name != "steps_per_epoch"}
+AUGMENTATION = {"shift": 2, "flip": "true", "color": 0.2, "hue": 0.05, "cutout": 3}
+OUTPUTS = {"model": "model.h5", "scores": "scores.npz", "history": "history.csv", "selection": "selection.csv"}
 TIMED = ("seconds", "images_per_second", "peak_memory_gib")  # columns of the history that no two runs share
 
 
@@ -71,3 +75,25 @@ def assert_close_weights(first, second, **tolerances):
 def untimed(history):
     """Return the history without what depends on the time and the machine."""
     return [{name: value for name, value in row._asdict().items() if name not in TIMED} for row in history]
+
+
+def run_options(images, folder):
+    """Return data, run, seed and files of a program that trains, all outputs in `folder`."""
+    outputs = {name: folder / file for name, file in OUTPUTS.items()}
+    return {"images": images, "run": "seed0", "seed": 0, "checkpoint": folder / "checkpoint", **outputs}
+
+
+def network_options(images, folder):
+    """Return the options of a short training of a network from labels: two epochs of batches of ten."""
+    return {
+        **run_options(images, folder),
+        "network": "exemplar_small",
+        "dropout": 0.3,
+        "average_flips": "true",
+        "copies": 0,
+        **RECIPE_OPTIONS,
+        "epochs": 2,
+        "batch_size": 10,
+        "learning_rate": 0.01,
+        **AUGMENTATION,
+    }

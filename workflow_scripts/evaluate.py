@@ -31,6 +31,7 @@ class Run(NamedTuple):
     name: str
     protocol: str
     scores_sha256: str
+    validation_images: int
     validation_accuracy: float
     test_scores: np.ndarray
     test_ranks: np.ndarray
@@ -76,6 +77,7 @@ def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes:
         name=name,
         protocol=protocol,
         scores_sha256=file_checksum(path, "sha256"),
+        validation_images=len(rows),
         validation_accuracy=float(np.mean(validation.argmax(axis=1) == labelled[rows])),
         test_scores=test,
         test_ranks=true_label_ranks(test, test_labels),
@@ -84,7 +86,7 @@ def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes:
 
 def run_metrics(run: Run, images: str, top_k: int, interval: Interval) -> dict[str, Any]:
     """Return the row of a run in metrics.csv."""
-    train, validation = run_rows(images, run.name)
+    train, _ = run_rows(images, run.name)
     correct = (run.test_ranks == 0).astype(float)
     low, high = bootstrap_interval(correct, *interval)
     errors = {f"top{k}_error": top_k_error(run.test_ranks, k) for k in range(1, top_k + 1)}
@@ -93,7 +95,7 @@ def run_metrics(run: Run, images: str, top_k: int, interval: Interval) -> dict[s
         "run": run.name,
         "protocol": run.protocol,
         "labels": len(train),
-        "validation_images": len(validation),
+        "validation_images": run.validation_images,  # rounds of pseudo-labels hold some out
         "validation_accuracy": run.validation_accuracy,
         "test_images": len(correct),
         "test_accuracy": correct.mean(),

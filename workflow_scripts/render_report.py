@@ -13,20 +13,34 @@ import pandas as pd
 import torch
 import yaml
 
+from semisup import copies
 from semisup.cli import run_program
 from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
 from semisup.files import atomic_path
+from semisup.fixmatch import THRESHOLD_DECAY
 from semisup.layers import PERCENTILE
 from semisup.networks import Shape, new_network
 from semisup.surrogates import CHROMATIC, TRANSFORMATIONS
 from semisup.tables import read_table
+from semisup.training import EPOCH_FACTOR
 
 Values = dict[str, Any]
 EMBEDDED = ("photos", "mnist5k")  # data sets that come with the packages
 PROTOCOLS = ("seeds", "folds")
-METHODS = ("kmeans", "cnn", "surrogate")
-NETWORK_METHODS = ("cnn", "surrogate")
-HISTORIES = {"cnn": "history.csv", "surrogate": "surrogate_history.csv"}  # of a network's training, by method
+ROUND_METHODS = ("pseudo_label_rounds", "kmeans_rounds")
+UNLABELED_LOSS_METHODS = ("pseudo_label_loss", "fixmatch")
+PSEUDO_LABEL_METHODS = (*ROUND_METHODS, *UNLABELED_LOSS_METHODS)
+METHODS = ("kmeans", "cnn", "surrogate", *PSEUDO_LABEL_METHODS)
+LABEL_NETWORKS = ("cnn", *UNLABELED_LOSS_METHODS)  # methods whose networks are trained on labels, epoch by epoch
+NETWORK_METHODS = ("cnn", "surrogate", "pseudo_label_rounds", *UNLABELED_LOSS_METHODS)
+# What a training of a network learns from, by method, for the table of trainings.
+LEARNED = {
+    "cnn": "labels",
+    "surrogate": "surrogate classes",
+    "pseudo_label_rounds": "labels, pseudo-labels",
+    "pseudo_label_loss": "labels, pseudo-labels",
+    "fixmatch": "labels, pseudo-labels",
+}
 AUGMENTATIONS = ("shift", "flip", "color", "hue", "cutout")
 # How a network is trained, beside epochs, batch and learning rate.
 RECIPE = (
@@ -53,6 +67,10 @@ FURTHER = {
     ),
     "cnn": (*RECIPE, "average_flips"),
     "surrogate": ("surrogate_size", "batch_size", "learning_rate", *RECIPE, "svm_c"),
+    "pseudo_label_rounds": ("held_out", "batch_size", *RECIPE, *AUGMENTATIONS, "average_flips"),
+    "kmeans_rounds": ("held_out",),
+    "pseudo_label_loss": (*RECIPE, "average_flips"),
+    "fixmatch": ("network", "unlabeled_weight", *RECIPE, "average_flips"),
 }
 # The options that a transformation's parameters are drawn from, each with its sign in the text.
 RANGES = {
@@ -65,6 +83,7 @@ RANGES = {
 }
 SHORT_TABLE = 12  # rows, each of up to three lines; a table of more may go on over pages
 MOST_SURROGATES = 2  # figures of surrogate classes in a study
+LONGER = 1.5  # times as many training images as the baseline: worth a sentence
 
 
 # How values are written
@@ -158,6 +177,7 @@ FILTERS = {
     "decimals": lambda value: f"{value:.3f}".replace("-", "$-$"),
     "decimals1": lambda value: f"{value:.1f}",
     "whole": lambda value: "--" if pd.isna(value) else f"{value:.0f}",
+    "percent_if_any": lambda value: "--" if pd.isna(value) else percent(value),
     "millions": lambda value: f"{value / 1e6:.2f}",
     "number": plain,
     "points": lambda value: f"${100 * value:+.1f}$",
@@ -235,6 +255,16 @@ def seed_setting(setting: Values) -> Values:
     return setting | {"stride": stride, "patches": patches, "misread_patches": misread}
 
 
+def source_rounds(setting: Values) -> Values:
+    """Return how many rounds and epochs the source's pseudo-labels take from its first to its last training set."""
+    rounds = (setting["end"] - setting["start"]) // setting["accepted"]
+    return setting | {
+        "rounds": rounds,
+        "all_epochs": rounds * setting["epochs"],
+        "all_candidates": rounds * setting["candidates"],
+    }
+
+
 # An experiment
 
 
@@ -261,7 +291,7 @@ def chosen_settings(folder: Path, runs: list[str], names: dict[str, str]) -> Val
     return {"chosen": chosen, "edge": sorted(edge)}
 
 
-def kmeans_values(plan: Values, folder: Path, shape: tuple, centroids: int) -> Values:
+def kmeans_values(plan: Values, folder: Path, shape: tuple, centroids: int, *_: object) -> Values:
     """Return what the text says of an experiment of method kmeans."""
     options = plan["options"]
     return {
@@ -275,22 +305,77 @@ def kmeans_values(plan: Values, folder: Path, shape: tuple, centroids: int) -> V
 def augmentation(options: Values) -> list[str]:
     """Return the changes of training images that are switched on, each in a word or two."""
     words = {"color": "colour", "cutout": "cut-out"}
-    return [
+    made_once = [f"{count(options['copies'])} copies"] if options.get("copies") else []
+    return made_once + [
         name if options[name] is True else f"{words.get(name, name)} {plain(options[name])}"
-        for name in AUGMENTATIONS
-        if options[name]
+        for name in (*AUGMENTATIONS, "rotation")
+        if options.get(name)
     ]
 
 
+def strong_changes(options: Values) -> list[str]:
+    """Return FixMatch's strong changes: shift and mirroring of the weak ones, and those that are strong alone."""
+    strong = {name: options[f"strong_{name}"] for name in ("color", "hue", "cutout", "rotation")}
+    return augmentation({"shift": options["shift"], "flip": options["flip"]} | strong)
+
+
 def cnn_values(plan: Values, folder: Path, *_: object) -> Values:
-    """Return what the text says of an experiment of method cnn."""
+    """Return what the text says of an experiment whose network is trained on labels, epoch by epoch."""
     options = plan["options"]
     kept = chosen_settings(folder, plan["runs"], {"epoch": "epoch"})["chosen"]["epoch"]
-    return {
+    strong = {"strong": strong_changes(options)} if plan["method"] == "fixmatch" else {}
+    return strong | {
         "augmentation": augmentation(options),
         "kept_epochs": kept if options["patience"] else [],
         "edge": [],
     }
+
+
+def accepts_nothing(options: Values) -> bool:
+    """Say whether the rule of pseudo-label rounds can accept no image at all: a control."""
+    return options["accepted"] == 0 and (options["accept"] == "top" or options["class_balanced"])
+
+
+def rule_text(options: Values, classes: int) -> str:
+    """Return in few words what pseudo-label rounds accept of their candidates."""
+    if accepts_nothing(options):
+        return "none (control)"
+    each = f"{count(options['accepted'] // classes)} of each class"
+    if options["accept"] == "top":
+        return f"most confident {each if options['class_balanced'] else count(options['accepted'])}"
+    sure = f"confidence of at least {plain(options['threshold'])}"
+    return f"{sure}, at most {each}" if options["class_balanced"] else sure
+
+
+def rounds_values(plan: Values, folder: Path, _shape: tuple, _centroids: int, classes: int) -> Values:
+    """Return what the text says of pseudo-label rounds: how they accept, and their first and last round.
+
+    training: images before and after; validation: accuracies before and after; both are means of the seeds.
+    precision: fraction of right labels among all held-out images that the rule would accept, confidence: mean of all
+    accepted images, lowest: of all of them; nan if there are none.
+    """
+    options = plan["options"]
+    tables = [read_table(folder / run / "history.csv") for run in seed_runs(plan["runs"])]
+    first, last = (pd.DataFrame([table.iloc[place] for table in tables]).mean() for place in (0, -1))
+    rows = pd.concat(tables)
+    return {
+        "edge": [],
+        "control": accepts_nothing(options),
+        "rule": rule_text(options, classes),
+        "rounds": {
+            "training": [first["training_images"], last["training_images"]],
+            "validation": [first["validation_accuracy"], last["validation_accuracy"]],
+            "precision": weighted_mean(rows["held_out_precision"], rows["held_out_images"]),
+            "confidence": weighted_mean(rows["mean_confidence"], rows["accepted"]),
+            "lowest": rows["lowest_confidence"].min(),
+        },
+    }
+
+
+def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
+    """Return the mean of the values where the weight is above 0; nan if it is so nowhere."""
+    counted = weights > 0
+    return float((values * weights)[counted].sum() / weights[counted].sum()) if counted.any() else float("nan")
 
 
 def surrogate_values(plan: Values, folder: Path, *_: object) -> Values:
@@ -300,7 +385,7 @@ def surrogate_values(plan: Values, folder: Path, *_: object) -> Values:
     """
     options = plan["options"]
     column = "validation_accuracy"
-    tables = [read_table(folder / run / HISTORIES["surrogate"]) for run in seed_runs(plan["runs"])]
+    tables = [read_table(folder / run / "surrogate_history.csv") for run in seed_runs(plan["runs"])]
     top1 = [table[column].max() if options["patience"] else table[column].iloc[-1] for table in tables]
     return {
         **chosen_settings(folder, plan["runs"], {"c": "$C$"}),
@@ -313,6 +398,10 @@ METHOD_VALUES: dict[str, Callable[..., Values]] = {
     "kmeans": kmeans_values,
     "cnn": cnn_values,
     "surrogate": surrogate_values,
+    "pseudo_label_rounds": rounds_values,
+    "kmeans_rounds": rounds_values,
+    "pseudo_label_loss": cnn_values,
+    "fixmatch": cnn_values,
 }
 
 
@@ -339,24 +428,49 @@ def summaries(row: pd.Series) -> Values:
 
 
 def training_values(plan: Values, folder: Path) -> Values:
-    """Return number, speed and cost of an experiment's trainings of a network."""
-    runs = plan["runs"] if plan["method"] == "cnn" else seed_runs(plan["runs"])
-    histories = [read_table(folder / run / HISTORIES[plan["method"]]) for run in runs]
+    """Return number, speed and cost of an experiment's trainings of a network.
+
+    images: that one training learns from, with repeats; None where the history does not say.
+    """
+    method = plan["method"]
+    runs = seed_runs(plan["runs"]) if method == "surrogate" else plan["runs"]
+    name = "surrogate_history.csv" if method == "surrogate" else "history.csv"
+    histories = [read_table(folder / run / name) for run in runs]
     epochs = sorted({len(table) for table in histories})
     rows = pd.concat(histories)
+    if method == "pseudo_label_rounds":
+        of_all_epochs = f"${plan['options']['rounds']}\\times{plan['options']['epochs']}$"
+    else:
+        of_all_epochs = "--".join(map(str, epochs[:1] + epochs[1:][-1:]))
     return {
+        "learned": LEARNED[method],
         "runs": len(runs),
-        "epochs": "--".join(map(str, epochs[:1] + epochs[1:][-1:])),
+        "epochs": of_all_epochs,
+        "images": trained_images(plan, histories[0]),
         "images_per_second": rows["images_per_second"].mean(),
         "peak_memory_gib": rows["peak_memory_gib"].max(),
         "minutes": rows["seconds"].sum() / 60,
     }
 
 
-def experiment_values(name: str, plan: Values, row: pd.Series, results: Path, shape: tuple, centroids: int) -> Values:
+def trained_images(plan: Values, history: pd.DataFrame) -> float | None:
+    """Return how many images a training learns from beside unlabeled ones in its loss, with repeats.
+
+    Of rounds: those of all rounds, which come after the base's; of rounds that start anew, those of the last.
+    """
+    if plan["method"] == "pseudo_label_rounds":
+        images = plan["options"]["epochs"] * history["training_images"]
+        return images.iloc[-1] if plan["options"]["restart"] else images.iloc[1:].sum()
+    return history["images"].sum() if plan["method"] in LABEL_NETWORKS and "images" in history else None
+
+
+def experiment_values(
+    name: str, plan: Values, row: pd.Series, results: Path, shape: tuple, centroids: int, classes: int
+) -> Values:
     """Return what the text says of one experiment."""
     folder = results / name
-    values = {"name": name, **plan, **summaries(row), **METHOD_VALUES[plan["method"]](plan, folder, shape, centroids)}
+    values_of = METHOD_VALUES[plan["method"]]
+    values = {"name": name, **plan, **summaries(row), **values_of(plan, folder, shape, centroids, classes)}
     if plan["method"] in NETWORK_METHODS:
         values["training"] = training_values(plan, folder)
     return values
@@ -427,6 +541,82 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
     return [answer for answer in answers if answer["results"]]
 
 
+def unlabeled_uses(row: Values, by_name: dict[str, Values]) -> set[str]:
+    """Return the ways in which an experiment uses unlabeled images, those of its base among them."""
+    if row["method"] in ("kmeans", "surrogate"):
+        return {row["method"]}
+    inherited = unlabeled_uses(by_name[row["base"]], by_name) if row["base"] else set()
+    is_control = row["method"] in ROUND_METHODS and row["control"]
+    return inherited | ({"pseudo-labels"} if row["method"] in PSEUDO_LABEL_METHODS and not is_control else set())
+
+
+def times_as_many_images(row: Values, by_name: dict[str, Values]) -> float | None:
+    """Return how many times as many images an experiment's network is trained on as that of its baseline."""
+    totals = []
+    for one in (row, by_name[row["baseline"]]):
+        images = one.get("training", {}).get("images")
+        if images is None:
+            return None
+        goes_on = one["method"] == "pseudo_label_rounds" and not one["options"]["restart"]
+        totals.append(images + (by_name[one["base"]]["training"]["images"] or 0 if goes_on else 0))
+    return totals[0] / totals[1]
+
+
+def unlabeled_answers(experiments: list[Values]) -> Values | None:
+    """Return what unlabeled images gain: each experiment that uses them against a baseline that does so less.
+
+    rows: one for each experiment and kind of run; groups: for each kind of run the titles that are better, worse and
+    undecided; verdicts: how many rows are; longer: experiments that are also trained on more images; elsewhere: names
+    of those whose baseline uses unlabeled images in a way of its own, which so answer another question.
+    Nothing if there is no such comparison.
+    """
+    by_name = {row["name"]: row for row in experiments}
+    rows, elsewhere, longer = [], [], []
+    for row in experiments:
+        uses, of_baseline = (unlabeled_uses(one, by_name) for one in (row, by_name[row["baseline"]]))
+        compared = [protocol for protocol in PROTOCOLS if "difference" in row[protocol]]
+        if not uses or not compared:
+            continue
+        if not of_baseline < uses:
+            elsewhere += [row["name"]] if of_baseline != uses else []
+            continue
+        rows += [
+            {
+                "title": row["title"],
+                "baseline": by_name[row["baseline"]]["title"],
+                "first": protocol == compared[0],
+                "runs_name": protocol,
+                "verdict": verdict(row[protocol]),
+                **row[protocol],
+            }
+            for protocol in compared
+        ]
+        times = times_as_many_images(row, by_name)
+        if times is not None and times >= LONGER:
+            longer.append(rf"\emph{{{tex(row['title'])}}} ({times:.1f} times)")
+    groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in PROTOCOLS]
+    verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided")}
+    answers = {"rows": rows, "groups": [group for group in groups if group], "verdicts": verdicts}
+    return answers | {"longer": longer, "elsewhere": list(map(code, elsewhere))} if rows else None
+
+
+def answer_group(rows: list[Values]) -> Values:
+    """Return what the comparisons of one kind of run say together, in a sentence without its end."""
+    titles: dict[str, list[str]] = {"better": [], "worse": [], "undecided": []}
+    for row in rows:
+        titles[row["verdict"]].append(rf"\emph{{{tex(row['title'])}}} ({FILTERS['points'](row['difference'])})")
+    parts = []
+    if titles["better"]:
+        parts.append(f"unlabeled images helped {listed(titles['better'])}")
+    if titles["worse"]:
+        parts.append(f"{'they' if parts else 'unlabeled images'} did harm to {listed(titles['worse'])}")
+    if titles["undecided"]:
+        images = "they" if parts else "unlabeled images"
+        parts.append(f"for {listed(titles['undecided'])} it cannot be said whether {images} helped")
+    first = rows[0] if rows else {}
+    return {"labels": first["labels"], "runs_name": first["runs_name"], "sentence": "; ".join(parts)} if rows else {}
+
+
 def extreme_classes(per_class: pd.DataFrame, experiment: str) -> tuple[Values, Values]:
     """Return the class that is recognised most often and the one least, mean of the seeds."""
     rows = per_class[(per_class["experiment"] == experiment) & per_class["run"].str.startswith("seed")]
@@ -468,10 +658,20 @@ def shown_surrogates(experiments: list[Values]) -> list[Values]:
 
 
 def shown_filters(experiments: list[Values]) -> list[Values]:
-    """Return the first network that learns from labels, from surrogate classes, and from one after the other."""
+    """Return the first network to learn from labels, surrogate classes, one after the other, or pseudo-labels too."""
     kinds: dict[tuple, Values] = {}
     for row in experiments:
-        kinds.setdefault((row["method"], row["base"] is not None), row)
+        with_pseudo_labels = row["method"] in PSEUDO_LABEL_METHODS
+        kinds.setdefault(("pseudo-labels",) if with_pseudo_labels else (row["method"], row["base"] is not None), row)
+    return list(kinds.values())
+
+
+def shown_rounds(experiments: list[Values]) -> list[Values]:
+    """Return the first experiment of each method with rounds that is no control."""
+    kinds: dict[str, Values] = {}
+    for row in experiments:
+        if row["method"] in ROUND_METHODS and not row["control"]:
+            kinds.setdefault(row["method"], row)
     return list(kinds.values())
 
 
@@ -484,11 +684,16 @@ def shown_figures(experiments: list[Values], figures: list[str]) -> Values:
     """Return the experiments whose figures the text shows, by kind of figure; `figures` are those that were made."""
     of_method = {method: [row for row in experiments if row["method"] == method] for method in METHODS}
     networks = [row for row in experiments if row["method"] in NETWORK_METHODS]
-    layers = ([best_on_validation(of_method["cnn"])] if of_method["cnn"] else []) + of_method["surrogate"][:1]
+    of_labels = [row for row in networks if row["method"] != "surrogate"]
+    layers = ([best_on_validation(of_labels)] if of_labels else []) + of_method["surrogate"][:1]
+    rounds = shown_rounds(experiments)
     shown = {
+        "rounds": rounds,
+        "mistakes": rounds[:1],
+        "unlabeled": [row for method in UNLABELED_LOSS_METHODS for row in of_method[method][:1]],
         "centroids": of_method["kmeans"],
         "surrogates": shown_surrogates(of_method["surrogate"]),
-        "augmentations": [row for row in of_method["cnn"] if row["augmentation"]][:1],
+        "augmentations": [row for row in experiments if row.get("augmentation")][:1],
         "filters": shown_filters(networks),
         "layers": layers,
     }
@@ -544,7 +749,7 @@ def network_shapes(study: Values) -> list[Shape]:
         if row["method"] == "surrogate":
             field = options["surrogate_size"]
             shapes.append(Shape(options["network"], channels, field, options["seed_patches"], 0.0, field))
-        elif row["method"] == "cnn":
+        elif row["method"] in LABEL_NETWORKS:
             shape = Shape(options["network"], channels, size, study["classes"], 0.0)
             if row["base"]:
                 shape = shape._replace(field=by_name[row["base"]]["options"]["surrogate_size"])
@@ -597,15 +802,27 @@ def method_values(studies: list[Values], published: Values) -> Values:
     of_method: Values = {method: under_headings(studies, [method]) for method in METHODS}
     networks = under_headings(studies, NETWORK_METHODS)
     surrogates = of_method["surrogate"]
+    rounds = under_headings(studies, ROUND_METHODS)
+    on_labels = under_headings(studies, LABEL_NETWORKS)
     shapes = distinct(shape for study in studies for shape in network_shapes(study))
     return of_method | {
         "all_networks": networks,
+        "rounds": rounds,
+        "pseudo_labels": under_headings(studies, PSEUDO_LABEL_METHODS),
+        "held_out": distinct(row["options"]["held_out"] for row in rounds),
+        "copied": any(row["options"]["copies"] for row in on_labels),
+        "rotation": copies.ROTATION,
+        "shifts": copies.SHIFTS,
+        "noise": copies.NOISE,
+        "epoch_factor": EPOCH_FACTOR,
+        "threshold_decay": THRESHOLD_DECAY,
+        "adaptive": any(row["options"]["adaptive_threshold"] for row in of_method["fixmatch"]),
         "networks": [network_facts(shape) for shape in shapes],
         "network_names": {row["options"]["network"] for row in networks},
-        "whole_image_exemplar": any(row["options"]["network"].startswith("exemplar") for row in of_method["cnn"]),
+        "whole_image_exemplar": any(row["options"]["network"].startswith("exemplar") for row in on_labels),
         "recipe": recipe_values(networks),
-        "augmented_by": {name for row in of_method["cnn"] for name in AUGMENTATIONS if row["options"][name]},
-        "flips_averaged": any(row["options"]["average_flips"] for row in of_method["cnn"]),
+        "augmented_by": {name for row in on_labels for name in AUGMENTATIONS if row["options"][name]},
+        "flips_averaged": any(row["options"]["average_flips"] for row in on_labels),
         "pretrained": any(row["base"] for row in of_method["cnn"]),
         "patch_sides": distinct(row["options"]["surrogate_size"] for row in surrogates),
         "samplings": distinct(row["options"]["seed_sampling"] for row in surrogates),
@@ -631,9 +848,9 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
     folder = results / name
     images = folder / "data" / "images.h5"
     comparison = read_table(folder / "comparison.csv").set_index("experiment")
-    shape = image_shape(images)
+    shape, classes = image_shape(images), len(read_class_names(images))
     experiments = [
-        experiment_values(experiment, options, comparison.loc[experiment], folder, shape, centroids)
+        experiment_values(experiment, options, comparison.loc[experiment], folder, shape, centroids, classes)
         for experiment, options in plan["experiments"].items()
     ]
     mark_baselines(experiments, plan["baseline"])
@@ -652,12 +869,15 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "name": name,
         **plan,
         "shape": shape,
-        "classes": len(read_class_names(images)),
+        "classes": classes,
         "counts": {split: image_count(images, split) for split in SPLITS},
         "experiments": experiments,
         "methods": {row["method"] for row in experiments},
         "groups": {protocol: compared_groups(experiments, protocol) for protocol in PROTOCOLS},
         "answers": pretraining_answers(experiments),
+        "help": unlabeled_answers(experiments),
+        "rounds": [row for row in experiments if row["method"] in ROUND_METHODS],
+        "has_networks": any(row["method"] in NETWORK_METHODS for row in experiments),
         "shown": shown_figures(experiments, plan["figures"]),
         "settings": grouped_settings(experiments),
         "followed": followed,
@@ -694,6 +914,8 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
         "published": published,
         "source_table": source_table_facts(published["solver_table"], studies),
         "seed_setting": seed_setting(published["seed_setting"]),
+        "source_rounds": source_rounds(published["pseudo_label_rounds"]),
+        "source_copies": published["homework"]["augmented_images"] // published["homework"]["images"],
         "provenance": made_by,
         "packages": [f"{name} {version}" for name, version in made_by["packages"].items()],
         "timings": read_table(timings).to_dict("records"),

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = Path("results/photos/coates/seed3")
@@ -68,7 +69,9 @@ def test_it_learns(demo):
 
 def test_paired_difference_is_to_the_experiments_own_baseline(demo):
     table = pd.read_csv(demo / "results/photos/comparison.csv").set_index("experiment")
-    assert table["baseline"].to_dict() == dict.fromkeys(table.index, "coates") | {"finetuned": "supervised"}
+    trained_on_labels = ("finetuned", "pseudo_label", "pseudo_label_loss", "fixmatch")
+    own = dict.fromkeys(trained_on_labels, "supervised")
+    assert table["baseline"].to_dict() == dict.fromkeys(table.index, "coates") | own
     means = table["seeds_test_accuracy_mean"]
     assert table.loc["finetuned", "seeds_difference"] == pytest.approx(means["finetuned"] - means["supervised"])
 
@@ -80,6 +83,17 @@ def test_networks_leave_their_history(demo):
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     surrogate = pd.read_csv(demo / "results/photos/surrogate/seed3/surrogate_history.csv")
     assert surrogate["epoch"].tolist() == [1, 2]
+
+
+def test_rounds_accept_unlabeled_images(demo):
+    for experiment in ("pseudo_label", "kmeans_pseudo_label"):
+        for run, labels in (("seed3", 200), ("fold1", 50)):
+            folder = demo / "results/photos" / experiment / run
+            history, accepted = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "accepted.csv")
+            assert history["training_images"].tolist() == [labels, labels + 20, labels + 40]
+            assert accepted["round"].value_counts().to_dict() == {0: 20, 1: 20}
+            assert accepted["image"].is_unique
+            assert accepted["image"].between(0, 199).all()
 
 
 def test_predictions_are_those_of_the_scores(demo):
@@ -115,9 +129,13 @@ def test_every_figure_is_made_twice(demo):
     pdfs = {path.stem for path in (demo / "results/photos/figures").glob("*.pdf")}
     pngs = {path.stem for path in (demo / "results/photos/figures").glob("*.png")}
     assert pdfs == pngs
-    kinds = {re.sub("_(coates|pixels|supervised|surrogate|finetuned).*", "", name) for name in pdfs}
+    study = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())["studies"]["photos"]
+    names = "|".join(sorted([*study["experiments"], "pixels"], key=len, reverse=True))
+    kinds = {re.sub(f"_({names})$", "", name) for name in pdfs}
     of_kmeans = {"patches", "centroids", "solver_iterations"}
-    assert kinds == {"confusion", "tsne", "layers", "surrogates", "augmentations", "filters", "training"} | of_kmeans
+    of_networks = {"surrogates", "augmentations", "filters", "layers", "training"}
+    of_pseudo_labels = {"rounds", "mistakes", "unlabeled"}
+    assert kinds == {"confusion", "tsne"} | of_kmeans | of_networks | of_pseudo_labels
 
 
 def test_no_long_job_leaves_a_partial_file(demo):

@@ -9,8 +9,8 @@ from semisup.cli import UserError
 
 NONE = Augmentation(shift=0, flip=False, color=0.0, hue=0.0, cutout=0)
 ALL = Augmentation(shift=3, flip=True, color=0.3, hue=0.05, cutout=5)
-STRONGEST = Augmentation(shift=15, flip=True, color=0.99, hue=0.5, cutout=9)
-EACH = [{"shift": 3}, {"flip": True}, {"color": 0.3}, {"hue": 0.1}, {"cutout": 5}]
+STRONGEST = Augmentation(shift=15, flip=True, color=0.99, hue=0.5, cutout=9, rotation=180.0)
+EACH = [{"shift": 3}, {"flip": True}, {"color": 0.3}, {"hue": 0.1}, {"cutout": 5}, {"rotation": 30.0}]
 SIZE = 16
 
 
@@ -77,6 +77,25 @@ def test_shifted_image_is_reflected_at_its_borders():
     assert all(result.numpy().tobytes() in crops for result in results)
 
 
+def test_rotation_goes_as_far_as_it_may():
+    """A soft spot to the right of the middle moves along a circle."""
+    place = torch.arange(25) - 12.0
+    spot = torch.exp(-((place[:, None] ** 2 + (place[None, :] - 6) ** 2) / 4))
+    results = augmented(spot.expand(300, 1, 25, 25).clone(), NONE._replace(rotation=30.0))[:, 0]
+    weights = results / results.sum(dim=(1, 2), keepdim=True)
+    down, right = ((weights * axis).sum(dim=(1, 2)) for axis in (place[:, None], place[None, :]))
+    angles = torch.rad2deg(torch.atan2(down, right))
+    assert -30.2 < angles.min() < -28
+    assert 28 < angles.max() < 30.2
+    torch.testing.assert_close(torch.hypot(down, right), torch.full((300,), 6.0), atol=0.05, rtol=0)
+
+
+def test_rotated_image_is_reflected_at_its_borders():
+    """No black corners come in."""
+    results = augmented(torch.full((50, 3, SIZE, SIZE), 0.7), NONE._replace(rotation=45.0))
+    torch.testing.assert_close(results, torch.full_like(results, 0.7))
+
+
 def test_flip_mirrors_half_of_the_images():
     images = noise(200)
     results = augmented(images, NONE._replace(flip=True))
@@ -133,7 +152,7 @@ def test_cutout_lies_anywhere_within_the_image():
 
 
 def test_grey_images_are_shifted_mirrored_and_cut():
-    results = augmented(noise(8, channels=1), ALL._replace(color=0.0, hue=0.0))
+    results = augmented(noise(8, channels=1), ALL._replace(color=0.0, hue=0.0, rotation=30.0))
     assert results.shape == (8, 1, SIZE, SIZE)
 
 

@@ -138,6 +138,14 @@ def test_metrics_of_each_run(study, tables):
         assert row["scores_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_validation_images_are_those_that_have_scores(study, tmp_path):
+    scores = study.scores["plain", "seed0"]
+    part = {name: scores[name][::2] for name in ("validation", "validation_rows")}
+    path = changed_run(study, tmp_path, **part)
+    row = study.evaluate(tmp_path / "tables", [path], baselines=["plain=plain"], solver_scores=[])["metrics"].iloc[0]
+    assert row["validation_images"] == len(part["validation"]) < len(scores["validation"])
+
+
 def test_accuracy_of_each_class(study, tables):
     table = tables["per_class"].set_index(["experiment", "run", "class"])
     assert len(table) == len(EXPERIMENTS) * len(RUNS) * len(CLASS_NAMES)

@@ -14,9 +14,12 @@ import make_surrogates
 import plot_augmentations
 import plot_filters
 import plot_layers
+import plot_mistakes
+import plot_rounds
 import plot_surrogates
 import plot_training
 import plot_tsne
+import plot_unlabeled
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
 from fixtures_training import write_exemplar_network
 from semisup.cli import UserError
@@ -207,7 +210,7 @@ def test_file_without_a_network(tmp_path, images):
 # Training
 
 
-def write_histories(folder, epochs):
+def write_histories(folder, epochs, images=1000):
     """Write a history of so many epochs for each number; return their paths and tables."""
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
@@ -216,31 +219,72 @@ def write_histories(folder, epochs):
     for number, count in enumerate(epochs):
         table = pd.DataFrame(rng.random((count, len(columns))), columns=columns)
         table.insert(0, "epoch", np.arange(1, count + 1))
+        table["images"] = images
         paths.append(folder / f"history{number}.csv")
         table.to_csv(paths[-1], index=False)
         tables.append(table)
     return paths, tables
 
 
-@pytest.mark.parametrize("epochs", [[3], [40, 1], [5, 40, 7, 3, 2, 20]])
-def test_training_curves(draw, tmp_path, epochs):
-    paths, tables = write_histories(tmp_path, epochs)
-    names = [f"run{number}" for number in range(len(paths))]
-    figure = draw(plot_training, histories=paths, names=names)
-    accuracy, loss = figure.axes
-    assert len(accuracy.lines) == 2 * len(paths)
-    assert len(loss.lines) == len(paths)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == names
-    assert len({line.get_color() for line in loss.lines}) == len(paths)
+def check_curves(tables, accuracy, loss):
+    """Check that both panels show these tables, over thousands of images."""
+    assert len(accuracy.lines) == 2 * len(tables)
+    assert len(loss.lines) == len(tables)
+    assert len({line.get_color() for line in loss.lines}) == len(tables)
     for number, (table, line) in enumerate(zip(tables, loss.lines, strict=True)):
-        np.testing.assert_allclose(line.get_xydata(), table[["epoch", "train_loss"]])
+        np.testing.assert_allclose(line.get_xdata(), table["images"].cumsum() / 1000)
+        np.testing.assert_allclose(line.get_ydata(), table["train_loss"])
         training, validation = accuracy.lines[2 * number : 2 * number + 2]
         np.testing.assert_allclose(training.get_ydata(), 100 * table["train_accuracy"])
         np.testing.assert_allclose(validation.get_ydata(), 100 * table["validation_accuracy"])
         assert (training.get_linestyle(), validation.get_linestyle()) == ("--", "-")
         assert training.get_color() == validation.get_color() == line.get_color()
         assert (line.get_marker() == ".") == (len(table) == 1), "a line of one point does not show"
-    assert all(tick == int(tick) for axes in figure.axes for tick in axes.get_xticks())
+
+
+def legend_texts(part):
+    return [text.get_text() for text in part.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "scale"), [([3], "linear"), ([10, 1], "linear"), ([11, 1], "log"), ([5, 40, 7, 3, 2, 20, 9, 8], "log")]
+)
+def test_training_curves(draw, tmp_path, epochs, scale):
+    paths, tables = write_histories(tmp_path, epochs)
+    names = [f"run{number}" for number in range(len(paths))]
+    figure = draw(plot_training, histories=paths, names=names)
+    check_curves(tables, *figure.axes)
+    assert legend_texts(figure) == names
+    assert [axes.get_xscale() for axes in figure.axes] == [scale, scale]
+
+
+def test_trainings_of_different_epochs_are_compared_by_images(draw, tmp_path):
+    """30 epochs of 1,000 images and one of 30,000 end at the same place."""
+    (long_path,), _ = write_histories(tmp_path / "long", [30])
+    (short_path,), _ = write_histories(tmp_path / "short", [1], images=30000)
+    _, loss = draw(plot_training, histories=[long_path, short_path], names=["long", "short"]).axes
+    assert [line.get_xdata()[-1] for line in loss.lines] == [30, 30]
+
+
+def test_many_trainings_stand_in_rows_of_the_same_scale(draw, tmp_path):
+    paths, tables = write_histories(tmp_path, [2, 3, 4, 5, 6, 7, 8, 9, 90])
+    names = [f"run{number}" for number in range(9)]
+    figure = draw(plot_training, histories=paths, names=names)
+    first, second = figure.subfigs
+    check_curves(tables[:4], *first.axes)
+    check_curves(tables[4:], *second.axes)
+    assert (legend_texts(first), legend_texts(second)) == (names[:4], names[4:])
+    for above, below in zip(first.axes, second.axes, strict=True):
+        assert (above.get_xlim(), above.get_ylim()) == (below.get_xlim(), below.get_ylim())
+        assert above.get_xscale() == below.get_xscale() == "log"
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (8, [8]), (9, [4, 5]), (16, [8, 8]), (17, [6, 5, 6])])
+def test_groups_of_curves(count, sizes):
+    names = [f"run{number}" for number in range(count)]
+    groups = plot_training.curve_groups(names)
+    assert [len(group) for group in groups] == sizes
+    assert [name for group in groups for name in group] == names
 
 
 @pytest.mark.parametrize(
@@ -264,8 +308,180 @@ def test_names_that_do_not_fit_the_histories(tmp_path, names, match):
 def test_history_of_another_method(tmp_path):
     pd.DataFrame({"iteration": [1], "objective": [2.0]}).to_csv(tmp_path / "history.csv", index=False)
     options = {"histories": tmp_path / "history.csv", "names": "one", "pdf": tmp_path / "a.pdf"}
-    with pytest.raises(UserError, match=r"history\.csv lacks the columns epoch, train_accuracy, train_loss, valid"):
+    with pytest.raises(UserError, match=r"history\.csv lacks the columns epoch, images, train_accuracy, train_l"):
         plot_training.main(command_line(**options, png=tmp_path / "a.png"))
+
+
+# Pseudo-label rounds
+
+
+def write_rounds(folder, accepted):
+    """Write tables of rounds that accept so many images each, and of the last round; return paths, history, images.
+
+    Image k of a round has the label k modulo 3, so that the fourth class gets none.
+    """
+    rng = np.random.default_rng(0)
+    counts = np.array([*accepted, 0])
+    some = counts > 0
+    history = pd.DataFrame(
+        {
+            "round": np.arange(len(counts)),
+            "training_images": 40 + np.append(0, counts.cumsum()[:-1]),
+            "accepted": counts,
+            "mean_confidence": np.where(some, rng.uniform(0.9, 1, len(counts)), np.nan),
+            "held_out_precision": np.where(some, rng.uniform(0.5, 0.9, len(counts)), np.nan),
+            "validation_accuracy": rng.uniform(0.5, 0.6, len(counts)),
+        }
+    )
+    rows = [(number, 0, k % 3, 0.9) for number, count in enumerate(counts) for k in range(count)]
+    images = pd.DataFrame(rows, columns=["round", "image", "label", "confidence"])
+    paths = {"history": folder / "history.csv", "accepted": folder / "accepted.csv"}
+    history.to_csv(paths["history"], index=False)
+    images.to_csv(paths["accepted"], index=False)
+    return paths, history, images
+
+
+@pytest.mark.parametrize("accepted", [[5, 0, 3, 7], [0, 0], [9], [7] * 48])
+def test_rounds(draw, tmp_path, images, accepted):
+    paths, history, accepted_images = write_rounds(tmp_path, accepted)
+    figure = draw(plot_rounds, images=images, **paths)
+    growth, quality, classes, accuracy, bars, *_ = figure.axes
+    np.testing.assert_array_equal(growth.lines[0].get_xydata(), history[["round", "training_images"]])
+    np.testing.assert_allclose(accuracy.lines[0].get_ydata(), 100 * history["validation_accuracy"])
+    by_label = {line.get_label(): line.get_ydata() for line in quality.lines}
+    for label, column in (("mean confidence", "mean_confidence"), ("held-out precision", "held_out_precision")):
+        np.testing.assert_allclose(by_label[label], 100 * history[column])
+    assert [bar.get_height() for bar in bars.patches] == history["accepted"].tolist()
+
+    (mesh,) = classes.collections
+    expected = np.zeros((CLASSES, len(accepted)))
+    for row in accepted_images.itertuples():
+        expected[row.label, row.round] += 1
+    np.testing.assert_array_equal(np.asarray(mesh.get_array()), expected)
+    assert [text.get_text() for text in classes.get_yticklabels()] == CLASS_NAMES
+    numbers = [int(text.get_text()) for text in classes.texts]
+    assert numbers == (expected.astype(int).ravel().tolist() if len(accepted) <= 12 else [])
+    assert (classes.get_title() == "no image was accepted") == (sum(accepted) == 0)
+    labels = [text.get_text() for axes in (growth, quality, classes) for text in axes.get_xticklabels()]
+    assert labels
+    assert all("." not in label for label in labels), "there are no half rounds"
+
+
+def test_rounds_of_another_history(tmp_path, images):
+    paths, history, _ = write_rounds(tmp_path, [3])
+    history.rename(columns={"round": "epoch"}).to_csv(paths["history"], index=False)
+    with pytest.raises(
+        UserError, match=r"history\.csv lacks the columns round: give the history of pseudo-label rounds"
+    ):
+        plot_rounds.main(command_line(images=images, **paths, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png"))
+    assert not list(tmp_path.glob("a.*"))
+
+
+def write_held_out(folder, rows):
+    """Write rows (round, row, label, predicted, confidence); return the path."""
+    path = folder / "held_out.csv"
+    columns = ["round", "row", "label", "predicted", "confidence"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    return path
+
+
+def test_mistakes_are_shown_once_and_the_surest_first(draw, tmp_path, images):
+    """Row 45 is the sixth validation image: 40 train rows come first."""
+    rows = [
+        (0, 45, 1, 2, 0.91),
+        (0, 50, 0, 0, 0.999),  # right
+        (1, 3, 2, 0, 0.97),
+        (1, 45, 1, 3, 0.9999),
+        (2, 45, 1, 1, 0.9999),  # right at last
+        (2, 60, 3, 0, 0.95),
+    ]
+    figure = draw(plot_mistakes, held_out=write_held_out(tmp_path, rows), images=images)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "as falling\nis standing\n99.9 %",
+        "as lying\nis rising\n97.0 %",
+        "as lying\nis falling\n95.0 %",
+    ]
+    train, validation = read_images(images, "train"), read_images(images, "validation")
+    for axes, image in zip(figure.axes, [validation[5], train[3], validation[20]], strict=True):
+        (shown,) = axes.images
+        np.testing.assert_allclose(shown.get_array(), image.transpose(1, 2, 0) / 255)
+    words = figure.get_suptitle()
+    assert words == "Of 4 held-out images that would have been accepted, 3 had a wrong class in some round."
+
+
+def test_only_the_surest_mistakes_are_shown(draw, tmp_path, images):
+    rows = [(0, row, 0, 1, 0.9 + 0.001 * row) for row in range(40, 64)]
+    figure = draw(plot_mistakes, held_out=write_held_out(tmp_path, rows), images=images)
+    assert len(figure.axes) == 20
+    assert figure.axes[0].get_title().endswith("96.3 %")
+    assert figure.axes[-1].get_title().endswith("94.4 %")
+    assert figure.get_suptitle().endswith("24 had a wrong class in some round\n(shown: the 20 most confident).")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "No held-out image would have been accepted."),
+        (
+            [(0, 45, 1, 1, 0.9), (1, 45, 1, 1, 0.9)],
+            "Of 1 held-out image that would have been accepted, none had a wrong",
+        ),
+        ([(0, 45, 1, 1, 0.9), (1, 46, 1, 1, 0.9)], "Of 2 held-out images that would have been accepted, none had a wr"),
+    ],
+)
+def test_no_mistake_is_said_in_words(draw, tmp_path, images, rows, words):
+    figure = draw(plot_mistakes, held_out=write_held_out(tmp_path, rows), images=images)
+    assert not figure.axes
+    (text,) = figure.texts
+    assert text.get_text().startswith(words)
+
+
+# A loss on unlabeled images
+
+
+def write_unlabeled_history(folder, epochs, weight, **columns):
+    """Write the history of a training whose unlabeled loss has this weight in each epoch; return path and table."""
+    (path,), (table,) = write_histories(folder, [epochs])
+    rng = np.random.default_rng(1)
+    table = table.assign(unlabeled_loss=rng.random(epochs), unlabeled_weight=weight, accepted=rng.random(epochs))
+    table = table.assign(**columns)
+    table.to_csv(path, index=False)
+    return path, table
+
+
+def curves(axes):
+    return {line.get_label(): line.get_xydata() for line in axes.lines}
+
+
+@pytest.mark.parametrize("epochs", [1, 5])
+def test_weight_of_unlabeled_images(draw, tmp_path, epochs):
+    weights = np.maximum(0, np.arange(epochs) - 1.0)
+    path, table = write_unlabeled_history(tmp_path, epochs, weights, threshold=np.nan)
+    weight, loss, accuracy = draw(plot_unlabeled, history=path).axes
+    ((drawn),) = curves(weight).values()
+    np.testing.assert_allclose(drawn, table[["epoch", "unlabeled_weight"]])
+    np.testing.assert_allclose(curves(loss)["labelled images"], table[["epoch", "train_loss"]])
+    shown = curves(loss)["unlabeled images"][:, 1]
+    assert np.isnan(shown[:2]).all(), "without a weight the loss is not computed"
+    np.testing.assert_allclose(shown[2:], table["unlabeled_loss"][2:])
+    np.testing.assert_allclose(curves(accuracy)["validation"][:, 1], 100 * table["validation_accuracy"])
+    np.testing.assert_allclose(curves(accuracy)["training"][:, 1], 100 * table["train_accuracy"])
+    assert {line.get_marker() for line in weight.lines} == ({"."} if epochs == 1 else {"None"})
+
+
+def test_threshold_and_accepted_images(draw, tmp_path):
+    path, table = write_unlabeled_history(tmp_path, 4, 1.0, threshold=[0.1, 0.5, 0.7, 0.8])
+    weight, loss, _ = draw(plot_unlabeled, history=path).axes
+    np.testing.assert_allclose(curves(weight)["accepted images"][:, 1], 100 * table["accepted"])
+    np.testing.assert_allclose(curves(weight)["threshold"][:, 1], [10, 50, 70, 80])
+    np.testing.assert_allclose(curves(loss)["unlabeled images"][:, 1], table["unlabeled_loss"])
+    assert len({line.get_linestyle() for line in weight.lines}) == 2, "they are told apart without colours"
+
+
+def test_training_without_unlabeled_images(tmp_path):
+    (path,), _ = write_histories(tmp_path, [3])
+    with pytest.raises(UserError, match=r"lacks the columns accepted, unlabeled_loss, unlabeled_weight: give the hist"):
+        plot_unlabeled.main(command_line(history=path, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png"))
 
 
 # Maps

@@ -51,6 +51,7 @@ def small(network, **options):
         ("resnet", 96, 3_036_234),
         ("resnet", 32, 3_036_234 - (5**2 - 3**2) * 3 * 64),  # but for the stem
         ("vgg", 96, 2_998_090),
+        ("digits", 28, 74_538),
         ("exemplar_small", 32, 633_034),
         ("exemplar_large", 32, 9_423_498),
     ],
@@ -66,6 +67,8 @@ def test_number_of_weights(network, size, weights):
         ("resnet", 32, (64, 128, 256, 512), (32, 16, 8, 8)),
         ("resnet", 28, (64, 128, 256, 512), (28, 14, 7, 7)),
         ("vgg", 96, (64, 128, 256, 256), (24, 8, 4, 2)),
+        ("digits", 28, (32, 64, 128), (14, 7, 4)),
+        ("digits", 9, (32, 64, 128), (4, 2, 1)),
         ("exemplar_small", 32, (64, 64, 128), (16, 8, 1)),
         ("exemplar_small", 96, (64, 64, 128), (48, 24, 17)),
         ("exemplar_large", 96, (64, 128, 256, 512), (48, 24, 24, 17)),
@@ -92,8 +95,20 @@ def test_smallest_images(network):
     assert make(network, size).to("meta")(torch.empty(2, 3, size, size, device="meta")).shape == (2, 10)
 
 
-def test_grey_images_of_28_pixels():
-    network = make("resnet", 28, channels=1)
+@pytest.mark.parametrize("size", range(8, 33))
+def test_digits_network_takes_images_of_any_size(size):
+    """Where halves are rounded down, its head must have as many inputs as the last layer leaves."""
+    assert make("digits", size, channels=1).to("meta")(torch.empty(2, 1, size, size, device="meta")).shape == (2, 10)
+
+
+def test_digits_network_has_filters_of_5_3_and_2_pixels():
+    filters = [module.kernel_size for module in make("digits", 28).modules() if isinstance(module, nn.Conv2d)]
+    assert filters == [(5, 5), (3, 3), (2, 2)]
+
+
+@pytest.mark.parametrize("name", ["resnet", "digits"])
+def test_grey_images_of_28_pixels(name):
+    network = make(name, 28, channels=1)
     set_normalization(network, noise(4, 28, 1))
     network(pixels(4, 28, 1)).square().sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())

@@ -24,7 +24,8 @@ CONFIG = planning.checked_config(
     planning.read_yaml(ROOT / "config.yaml"), planning.read_yaml(ROOT / "config.schema.yaml")
 )
 CLASS_NAMES = ["cat", "dog", "9_&"]
-LAYERS = {"kmeans": ["features"], "cnn": ["stem", "stage1"], "surrogate": ["conv1", "conv2", "full"]}
+LAYERS = {"kmeans": ["features"], "surrogate": ["conv1", "conv2", "full"]}
+NETWORK_LAYERS = ["stem", "stage1"]  # of the other networks
 # What may hold digits: values, LaTeX's own lengths and options, labels, and the citations' keys.
 NOT_PROSE = [
     r"\\(VAR|BLOCK)\{[^{}]*\}",
@@ -59,13 +60,19 @@ def made_up_plan(experiments, study="stl10", **changes):
         }
         for name, options in chosen.items()
     }
-    networks = [name for name, values in plan.items() if values["method"] != "kmeans"]
-    figures = [f"{kind}_{name}" for kind in ("filters", "layers") for name in networks]
-    for method, kind in (("cnn", "augmentations"), ("surrogate", "surrogates")):
-        figures += [f"{kind}_{name}" for name, values in plan.items() if values["method"] == method]
+    kinds = {
+        "kmeans": (),
+        "surrogate": ("filters", "layers", "surrogates"),
+        "cnn": ("filters", "layers", "augmentations"),
+        "pseudo_label_rounds": ("filters", "layers", "rounds", "mistakes"),
+        "kmeans_rounds": ("rounds", "mistakes"),
+        "pseudo_label_loss": ("filters", "layers", "augmentations", "unlabeled"),
+        "fixmatch": ("filters", "layers", "augmentations", "unlabeled"),
+    }
+    figures = [f"{kind}_{name}" for name, values in plan.items() for kind in kinds[values["method"]]]
     learners = [name for name, values in plan.items() if values["method"] == "kmeans" and not values["base"]]
     figures += [f"{kind}_{name}" for kind in ("patches", "centroids") for name in learners]
-    if any(values["method"] == "cnn" for values in plan.values()):
+    if any(values["method"] in render_report.LABEL_NETWORKS for values in plan.values()):
         figures.append("training")
     values = {key: content[key] for key in ("title", "dataset", "seeds", "baseline")}
     return {"studies": {study: values | changes | {"experiments": plan, "figures": figures}}} | {
@@ -116,20 +123,60 @@ def made_up_comparison(experiments, top_k, rng):
     return rows
 
 
-def made_up_history(epochs, rng):
-    return {
+def made_up_history(epochs, rng, method="cnn"):
+    unlabeled = {"unlabeled_loss": 0.5, "unlabeled_weight": 1.0, "accepted": 0.5}
+    return (unlabeled if method in render_report.UNLABELED_LOSS_METHODS else {}) | {
         "epoch": range(1, epochs + 1),
         "learning_rate": 0.1,
         "train_loss": rng.uniform(1, 2, epochs),
         "train_accuracy": rng.uniform(0, 1, epochs),
         "validation_accuracy": rng.uniform(0, 1, epochs),
+        "images": 4000,
         "seconds": 30.0,
         "images_per_second": 400.0,
         "peak_memory_gib": 1.5,
     }
 
 
+def made_up_rounds(options, rng):
+    """Return the history of rounds; the second of them accepts nothing."""
+    rounds = options["rounds"]
+    accepted = np.full(rounds + 1, 0 if render_report.accepts_nothing(options) else 100)
+    accepted[[1, rounds]] = 0
+    some = accepted > 0
+    return pd.DataFrame(
+        {
+            "round": range(rounds + 1),
+            "training_images": 4000 + np.append(0, accepted.cumsum()[:-1]),
+            "accepted": accepted,
+            "mean_confidence": np.where(some, rng.uniform(0.9, 1, rounds + 1), np.nan),
+            "lowest_confidence": np.where(some, 0.85, np.nan),
+            "held_out_images": np.where(some, 25, 0),
+            "held_out_precision": np.where(some, rng.uniform(0.6, 0.8, rounds + 1), np.nan),
+            "validation_accuracy": rng.uniform(0, 1, rounds + 1),
+            "seconds": 30.0,
+            "peak_memory_gib": 1.5,
+            "images_per_second": [np.nan, *[400.0] * rounds],
+        }
+    )
+
+
+def made_up_training(method, options, rng):
+    """Return the tables of a run by name, but for the selection."""
+    if method == "kmeans":
+        return {}
+    if method in render_report.ROUND_METHODS:
+        return {"history": made_up_rounds(options, rng)}
+    name = "surrogate_history" if method == "surrogate" else "history"
+    return {name: made_up_history(options["epochs"], rng, method)}
+
+
 def made_up_selection(options, method, rng):
+    if method in render_report.ROUND_METHODS:
+        rounds = np.arange(options["rounds"] + 1)
+        return pd.DataFrame({"round": rounds, "validation_accuracy": 0.5, "chosen": rounds == options["rounds"]})
+    if method in render_report.LABEL_NETWORKS:
+        method = "cnn"
     candidates = {
         "kmeans": [(epsilon, c) for epsilon in options.get("whitening_epsilon", ()) for c in options.get("svm_c", ())],
         "surrogate": [(c,) for c in options.get("svm_c", ())],
@@ -170,13 +217,16 @@ def write_study(folder, plan, shape, top_k, rng):
         for run in values["runs"]:
             method, options = values["method"], values["options"]
             write_csv(folder / name / run / "selection.csv", made_up_selection(options, method, rng))
-            if method != "kmeans":
-                history = "history" if method == "cnn" else "surrogate_history"
-                write_csv(folder / name / run / f"{history}.csv", made_up_history(options["epochs"], rng))
+            for table, rows in made_up_training(method, options, rng).items():
+                write_csv(folder / name / run / f"{table}.csv", rows)
     columns = ["experiment", "run", "steps", "train_accuracy", "validation_accuracy", "test_accuracy"]
     write_csv(folder / "solver_iterations.csv", pd.DataFrame(solver, columns=columns))
     write_csv(folder / "per_class.csv", per_class)
-    representations = {"pixels": ["pixels"]} | {name: LAYERS[values["method"]] for name, values in experiments.items()}
+    representations = {"pixels": ["pixels"]} | {
+        name: LAYERS.get(values["method"], NETWORK_LAYERS)
+        for name, values in experiments.items()
+        if values["method"] != "kmeans_rounds"
+    }
     for name, layers in representations.items():
         numbers = ("knn_agreement", "silhouette", "knn_agreement_before", "silhouette_before", "trustworthiness")
         rows = [{"layer": layer, "images": 1000, **{key: rng.uniform() for key in numbers}} for layer in layers]
@@ -228,12 +278,27 @@ def plan_of(*methods):
     """The plan of a study with all experiments of config.yaml that are of these methods; the first is the baseline."""
     content = CONFIG["studies"]["stl10"]["experiments"]
     names = [name for name, options in content.items() if options["method"] in methods]
-    if "surrogate" not in methods:
-        names = [name for name in names if content[name].get("base") is None or content[name]["method"] == "kmeans"]
+    names = [name for name in names if content[name].get("base", names[0]) in names]
     return made_up_plan(names, baseline=names[0])
 
 
-@pytest.fixture(scope="module", params=[("kmeans",), ("cnn",), ("surrogate",), ("kmeans", "cnn", "surrogate")])
+PSEUDO_LABELS = ("pseudo_label_rounds", "pseudo_label_loss", "fixmatch")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("kmeans",),
+        ("cnn",),
+        ("surrogate",),
+        ("kmeans", "cnn", "surrogate"),
+        ("cnn", *PSEUDO_LABELS),
+        ("kmeans", "kmeans_rounds"),
+        ("fixmatch",),
+        ("pseudo_label_loss",),
+        ("kmeans", "cnn", "surrogate", "kmeans_rounds", *PSEUDO_LABELS),
+    ],
+)
 def rendered(request, tmp_path_factory):
     """The methods of a study and the LaTeX of its report."""
     return request.param, render(tmp_path_factory.mktemp("results"), plan_of(*request.param))
@@ -262,14 +327,29 @@ def test_floats_are_numbered_in_the_order_of_mention(rendered):
 
 def test_only_methods_of_the_study_are_described(rendered):
     methods, text = rendered
-    tables = {"kmeans": "tab:kmeans", "cnn": "tab:cnn", "surrogate": "tab:surrogate"}
-    for method, table in tables.items():
-        assert (rf"\label{{{table}}}" in text) == (method in methods)
+    tables = {
+        "tab:kmeans": {"kmeans"},
+        "tab:cnn": {"cnn"},
+        "tab:surrogate": {"surrogate"},
+        "tab:rounds": {"pseudo_label_rounds", "kmeans_rounds"},
+        "tab:rounds:stl10": {"pseudo_label_rounds", "kmeans_rounds"},
+        "tab:pseudolabelloss": {"pseudo_label_loss"},
+        "tab:fixmatch": {"fixmatch"},
+        "tab:training": {"cnn", "surrogate", *PSEUDO_LABELS},
+        "sec:svm": {"kmeans", "surrogate"},
+        "sec:pseudo": {"kmeans_rounds", *PSEUDO_LABELS},
+        "fig:mistakes:stl10": {"pseudo_label_rounds", "kmeans_rounds"},
+        "fig:rounds:stl10:pseudo_label": {"pseudo_label_rounds"},
+        "fig:rounds:stl10:kmeans_pseudo_label": {"kmeans_rounds"},
+        "fig:unlabeled:stl10:pseudo_label_loss": {"pseudo_label_loss"},
+        "fig:unlabeled:stl10:fixmatch": {"fixmatch"},
+    }
+    for label, belonging in tables.items():
+        assert (rf"\label{{{label}}}" in text) == bool(belonging & set(methods)), label
     assert ("k-means" in text.split(r"\section{Results")[0]) == ("kmeans" in methods)
-    assert (r"\label{tab:training}" in text) == (methods != ("kmeans",))
-    assert (r"\label{sec:svm}" in text) == (methods != ("cnn",))
     assert ("No experiment of this report uses the unlabeled images." in text) == (methods == ("cnn",))
-    assert ("Did the unlabeled images help?" in text) == (len(methods) == 3)
+    assert ("pseudo-label" in text) == bool({"kmeans_rounds", *PSEUDO_LABELS} & set(methods))
+    assert ("Did the unlabeled images help?" in text) == (len(methods) > 1)
     assert ("72.753" in text) == ("surrogate" in methods)
 
 
@@ -382,6 +462,224 @@ def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_ima
     assert [result["verdict"] for result in answers[0]["results"]] == ["better"]
 
 
+def experiment(name, method, baseline, base=None, seeds=None, folds=None, **values):
+    options = {"restart": False} | values.pop("options", {})
+    results = {"seeds": (seeds or {}) | {"labels": 4000}, "folds": (folds or {}) | {"labels": 1000}}
+    row = {"name": name, "title": name.upper(), "method": method, "baseline": baseline, "base": base}
+    return row | results | {"options": options, "control": False} | values
+
+
+def study_with_pseudo_labels():
+    """Experiments of which each comparison has an answer of its own."""
+    few, many = ({"training": {"images": images}} for images in (100, 1000))
+    return [
+        experiment("kmeans", "kmeans", "kmeans"),
+        experiment("stride8", "kmeans", "kmeans", "kmeans", summary(0.1)),
+        experiment("plain", "cnn", "kmeans", seeds=summary(-0.1), **few),
+        experiment("surrogate", "surrogate", "kmeans", seeds=summary(0.1)),
+        experiment("probe", "surrogate", "plain", seeds=summary(0.1)),
+        experiment("tuned", "cnn", "plain", "surrogate", summary(-0.03), summary(0.04), **few),
+        experiment("rounds", "pseudo_label_rounds", "plain", "plain", summary(0.0), summary(0.0), **many),
+        experiment("control", "pseudo_label_rounds", "plain", "plain", summary(0.02), control=True, **many),
+        experiment("balanced", "pseudo_label_rounds", "control", "plain", summary(0.02), **many),
+        experiment("svm", "kmeans_rounds", "kmeans", "kmeans", summary(0.02)),
+        experiment("fixmatch", "fixmatch", "plain", seeds=summary(-0.02), **many),
+        experiment("freematch", "fixmatch", "fixmatch", seeds=summary(0.02), **many),
+        experiment("loss", "pseudo_label_loss", "plain", **few),
+    ]
+
+
+def test_who_answers_for_the_unlabeled_images():
+    """Only against a baseline that uses them less; a control uses none; no row without a difference."""
+    answers = render_report.unlabeled_answers(study_with_pseudo_labels())
+    assert [(row["title"], row["baseline"], row["runs_name"], row["verdict"]) for row in answers["rows"]] == [
+        ("PROBE", "PLAIN", "seeds", "better"),
+        ("TUNED", "PLAIN", "seeds", "worse"),
+        ("TUNED", "PLAIN", "folds", "better"),
+        ("ROUNDS", "PLAIN", "seeds", "undecided"),
+        ("ROUNDS", "PLAIN", "folds", "undecided"),
+        ("BALANCED", "CONTROL", "seeds", "better"),
+        ("SVM", "KMEANS", "seeds", "better"),
+        ("FIXMATCH", "PLAIN", "seeds", "worse"),
+    ]
+    assert [row["first"] for row in answers["rows"]] == [True, True, False, True, False, True, True, True]
+    assert answers["verdicts"] == {"better": 4, "worse": 2, "undecided": 2}
+    assert answers["elsewhere"] == [r"\texttt{surrogate}"], "ablations of one method ask another question"
+    # 1,000 of its own after 100 of the base, against 100; 1,100 against the 1,100 of the control; 1,000 against 100.
+    assert answers["longer"] == [r"\emph{ROUNDS} (11.0 times)", r"\emph{FIXMATCH} (10.0 times)"]
+
+
+def test_no_answer_without_a_comparison():
+    rows = [row for row in study_with_pseudo_labels() if row["method"] == "kmeans"]
+    assert render_report.unlabeled_answers(rows) is None
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([0.02], r"unlabeled images helped \emph{A} ($+2.0$)"),
+        ([-0.02], r"unlabeled images did harm to \emph{A} ($-2.0$)"),
+        ([0.0], r"for \emph{A} ($+0.0$) it cannot be said whether unlabeled images helped"),
+        ([0.02, -0.03], r"unlabeled images helped \emph{A} ($+2.0$); they did harm to \emph{B} ($-3.0$)"),
+        (
+            [0.0, 0.02, -0.03, 0.04],
+            r"unlabeled images helped \emph{B} ($+2.0$) and \emph{D} ($+4.0$); they did harm to \emph{C} ($-3.0$); "
+            r"for \emph{A} ($+0.0$) it cannot be said whether they helped",
+        ),
+    ],
+)
+def test_the_answer_in_words(differences, expected):
+    rows = [
+        {"title": title, "labels": 4000, "runs_name": "seeds", **summary(value)}
+        for title, value in zip("ABCD", differences, strict=False)
+    ]
+    rows = [row | {"verdict": render_report.verdict(row)} for row in rows]
+    group = render_report.answer_group(rows)
+    assert group == {"labels": 4000, "runs_name": "seeds", "sentence": expected}
+    assert render_report.answer_group([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.05, "unlabeled images helped \\emph{FixMatch} ($+5.0$)."),
+        (-0.05, "unlabeled images did harm to \\emph{FixMatch} ($-5.0$)."),
+        (0.0, "for \\emph{FixMatch} ($+0.0$) it cannot be said whether unlabeled images helped."),
+    ],
+)
+def test_the_report_says_whether_unlabeled_images_help(monkeypatch, tmp_path, value, words):
+    plan = made_up_plan(["supervised", "fixmatch"], baseline="supervised")
+    made_up = made_up_comparison
+
+    def comparison(*arguments):
+        """The second row's difference is the one asked for, and there is none of the folds."""
+        first, second = made_up(*arguments)
+        for name in ("difference", "difference_low", "difference_high"):
+            del second[f"folds_{name}"]
+        return [first, second | {f"seeds_{name}": cell for name, cell in summary(value).items()}]
+
+    monkeypatch.setitem(globals(), "made_up_comparison", comparison)
+    text = render(tmp_path, plan)
+    assert f"With 4\\,000 labels (seeds), {words}" in text
+    verdict = {0.05: "better", -0.05: "worse", 0.0: "undecided"}[value]
+    assert f"& 3 seeds & ${100 * value:+.1f}$ [${100 * value - 1:+.1f}$, ${100 * value + 1:+.1f}$] & {verdict} " in text
+    assert "comparisons," not in text, "one comparison is not counted"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text", "control"),
+    [
+        ({}, "most confident 100", False),
+        ({"class_balanced": True}, "most confident 10 of each class", False),
+        ({"accept": "threshold"}, "confidence of at least 0.9", False),
+        (
+            {"accept": "threshold", "class_balanced": True},
+            "confidence of at least 0.9, at most 10 of each class",
+            False,
+        ),
+        ({"accepted": 0}, "none (control)", True),
+        ({"accepted": 0, "accept": "threshold"}, "confidence of at least 0.9", False),
+        ({"accepted": 0, "accept": "threshold", "class_balanced": True}, "none (control)", True),
+    ],
+)
+def test_rules_of_rounds_in_words(changes, text, control):
+    options = {"accept": "top", "accepted": 100, "threshold": 0.9, "class_balanced": False} | changes
+    assert render_report.rule_text(options, 10) == text
+    assert render_report.accepts_nothing(options) == control
+
+
+def rounds_plan(**changes):
+    options = {"accept": "top", "accepted": 100, "class_balanced": False, "rounds": 2, "epochs": 5, "restart": False}
+    return {"method": "pseudo_label_rounds", "runs": ["seed0", "seed1", "fold0"], "options": options | changes}
+
+
+def write_round_histories(folder):
+    """Write the rounds of two seeds and, to be left out, of a fold."""
+    columns = ["training_images", "accepted", "mean_confidence", "lowest_confidence", "held_out_images"]
+    columns += ["held_out_precision", "validation_accuracy", "images_per_second"]
+    rows = {
+        "seed0": [
+            (400, 100, 0.9, 0.7, 30, 0.5, 0.6, None),
+            (500, 0, None, None, 0, None, 0.7, 50),
+            (500, 0, None, None, 10, 1.0, 0.8, 50),
+        ],
+        "seed1": [
+            (400, 300, 0.98, 0.8, 60, 1.0, 0.5, None),
+            (700, 100, 0.96, 0.75, 0, None, 0.5, 50),
+            (800, 0, None, None, 0, None, 0.4, 50),
+        ],
+    }
+    for run, table in (rows | {"fold0": rows["seed0"]}).items():
+        table = pd.DataFrame(table, columns=columns).assign(seconds=30.0, peak_memory_gib=1.0)
+        write_csv(folder / run / "history.csv", table.assign(round=range(3)))
+
+
+def test_values_of_rounds(tmp_path):
+    write_round_histories(tmp_path)
+    values = render_report.rounds_values(rounds_plan(), tmp_path, (), 0, 10)["rounds"]
+    assert values["training"] == pytest.approx([400, 650])
+    assert values["validation"] == pytest.approx([0.55, 0.6])
+    assert values["precision"] == pytest.approx((30 * 0.5 + 10 * 1 + 60 * 1) / 100)
+    assert values["confidence"] == pytest.approx((100 * 0.9 + 300 * 0.98 + 100 * 0.96) / 500)
+    assert values["lowest"] == pytest.approx(0.7)
+
+
+def test_rounds_that_accept_nothing_have_no_confidence(tmp_path):
+    write_csv(tmp_path / "seed0" / "history.csv", made_up_rounds(rounds_plan(accepted=0)["options"], np.random))
+    values = render_report.rounds_values(rounds_plan(accepted=0) | {"runs": ["seed0"]}, tmp_path, (), 0, 10)
+    assert values["control"]
+    dashes = [render_report.FILTERS["percent_if_any"](values["rounds"][key]) for key in ("precision", "confidence")]
+    assert dashes == ["--", "--"]
+
+
+def test_training_values_of_rounds(tmp_path):
+    write_round_histories(tmp_path)
+    values = render_report.training_values(rounds_plan(), tmp_path)
+    assert (values["runs"], values["epochs"], values["images_per_second"]) == (3, r"$2\times5$", 50)
+    assert values["images"] == 5 * (500 + 500), "the base's are not the rounds'"
+    restarted = render_report.training_values(rounds_plan(restart=True), tmp_path)
+    assert restarted["images"] == 5 * 500, "only the last training counts"
+
+
+def test_only_rounds_that_accept_are_shown():
+    rows = study_with_pseudo_labels()
+    figures = [f"{kind}_{row['name']}" for row in rows for kind in ("rounds", "mistakes", "unlabeled")]
+    assert [row["name"] for row in render_report.shown_rounds(rows)] == ["rounds", "svm"]
+    control_first = [row for row in rows if row["control"]] + rows
+    assert [row["name"] for row in render_report.shown_rounds(control_first)] == ["rounds", "svm"]
+    for row in rows:
+        row |= {"options": {"transformations": []}}
+        row["seeds"] |= {"validation_accuracy_mean": 0.5}
+    shown = render_report.shown_figures(rows, figures)
+    assert [row["name"] for row in shown["mistakes"]] == ["rounds"]
+    assert [row["name"] for row in shown["unlabeled"]] == ["loss", "fixmatch"]
+
+
+def test_strong_changes_are_those_of_the_strong_version():
+    weak = {"shift": 8, "flip": True, "color": 0.0, "hue": 0.0, "cutout": 0, "copies": 0}
+    strong = {"strong_color": 0.5, "strong_hue": 0.1, "strong_rotation": 30.0, "strong_cutout": 48}
+    assert render_report.augmentation(weak | strong) == ["shift 8", "flip"]
+    expected = ["shift 8", "flip", "colour 0.5", "hue 0.1", "cut-out 48", "rotation 30"]
+    assert render_report.strong_changes(weak | strong) == expected
+    assert render_report.augmentation(weak | {"copies": 30, "flip": False}) == ["30 copies", "shift 8"]
+
+
+def test_rounds_of_the_source():
+    source = render_report.source_rounds(PUBLISHED["pseudo_label_rounds"])
+    assert (source["rounds"], source["all_epochs"], source["all_candidates"]) == (48, 240, 48000)
+    assert (CONFIG["pseudo_label_rounds"]["rounds"], CONFIG["pseudo_label_rounds"]["epochs"]) == (48, 5)
+
+
+def test_homework_of_the_source_is_described(tmp_path):
+    names = ["digits_plain", "digits_augmented", "pseudo_label"]
+    text = render(tmp_path, made_up_plan(names, study="mnist", baseline="digits_plain"))
+    assert "which makes 90\\,000 images of 3\\,000, read here as\n30 copies of each" in text
+    assert "multiplied by 0.998 after every epoch" in text
+    assert "each step & \\raggedright\\arraybackslash 30 copies" in text
+    assert r"$128+64$" in text
+    assert "The images are not changed at random." in text
+
+
 def test_ranges_name_the_exceptions_first():
     rows = [
         {"name": name, "options": {"transformations": ["translation"], "translation": value}}
@@ -402,8 +700,10 @@ def test_every_transformation_has_ranges_in_the_options_and_in_the_paper():
 
 
 def test_further_settings_are_options_of_their_method():
+    of_others = {"pseudo_label_rounds": "cnn", "pseudo_label_loss": "cnn", "fixmatch": "cnn"}
+    assert set(render_report.FURTHER) == set(render_report.METHODS)
     for method, names in render_report.FURTHER.items():
-        assert set(names) <= set(CONFIG[method])
+        assert set(names) <= {*CONFIG[method], *CONFIG[of_others.get(method, method)]}
     assert set(render_report.AUGMENTATIONS) <= set(CONFIG["cnn"])
 
 

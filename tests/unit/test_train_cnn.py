@@ -12,16 +12,22 @@ import torch
 
 import train_cnn
 from fixtures_kmeans import CLASS_NAMES, command_line, write_striped_dataset
-from fixtures_training import RECIPE, TIMED, assert_close_weights, assert_same_weights, write_exemplar_network
+from fixtures_training import (
+    TIMED,
+    assert_close_weights,
+    assert_same_weights,
+    network_options,
+    write_exemplar_network,
+)
+from semisup import network_run
 from semisup.cli import UserError
-from semisup.dataset import read_images, run_rows
+from semisup.copies import changed_copies
+from semisup.dataset import read_images, read_labels, run_rows
 from semisup.network_model import image_scores, read_model
 from semisup.networks import Shape
 from semisup.training import EpochRow
 
 PROGRAM = train_cnn.__file__
-AUGMENTATION = {"shift": 2, "flip": "true", "color": 0.2, "hue": 0.05, "cutout": 3}
-RECIPE_OPTIONS = RECIPE._asdict() | {"epochs": 2, "batch_size": 10, "learning_rate": 0.01}
 CPU = torch.device("cpu")
 
 
@@ -40,22 +46,7 @@ def pretrained(tmp_path_factory):
 
 def arguments(images, folder, /, **changes):
     """Return a command line that writes into `folder`; None leaves an option out."""
-    options = {
-        "images": images,
-        "run": "seed0",
-        "network": "exemplar_small",
-        "dropout": 0.3,
-        "average_flips": "true",
-        **RECIPE_OPTIONS,
-        **AUGMENTATION,
-        "checkpoint": folder / "checkpoint",
-        "seed": 0,
-        "model": folder / "model.h5",
-        "scores": folder / "scores.npz",
-        "history": folder / "history.csv",
-        "selection": folder / "selection.csv",
-    }
-    return command_line(**{name: value for name, value in (options | changes).items() if value is not None})
+    return command_line(**{name: value for name, value in (network_options(images, folder) | changes).items() if value is not None})
 
 
 def weights(folder):
@@ -103,8 +94,9 @@ def test_network_from_random_weights(images, tmp_path):
         np.testing.assert_array_equal(scores["validation_rows"], np.arange(40, 64))
 
     rows = pd.read_csv(tmp_path / "history.csv")
-    assert list(rows) == list(EpochRow._fields)
+    assert list(rows) == list(EpochRow._fields[:9]), "nothing of unlabeled images"
     assert list(rows["epoch"]) == [1, 2]
+    assert list(rows["images"]) == [40, 40]
     selection = pd.read_csv(tmp_path / "selection.csv")
     assert list(selection) == ["epoch", "train_accuracy", "validation_accuracy", "chosen"]
     assert list(selection["chosen"]) == [False, True]
@@ -146,6 +138,30 @@ def test_seed_decides(images, pretrained, tmp_path):
         found.append(weights(tmp_path / name))
     assert_same_weights(found[0], found[1])
     assert not torch.equal(found[0]["layers.conv1.0.weight"], found[2]["layers.conv1.0.weight"])
+
+
+@pytest.mark.parametrize("run", ["seed0", "fold1"])
+def test_training_images_are_replaced_by_their_copies(run, images, tmp_path, monkeypatch):
+    """Three for each; validation images, and the mean that pixels are normalised by, stay those of the images."""
+    seen, train = [], network_run.train_network
+
+    def watch(network, *options):
+        seen.append((network.mean.flatten().numpy().copy(), *options[:2]))
+        return train(network, *options)
+
+    monkeypatch.setattr(network_run, "train_network", watch)
+    train_cnn.main(arguments(images, tmp_path, network="digits", copies=3, run=run, epochs=1))
+    rows, validation_rows = run_rows(images, run)
+    pixels = torch.from_numpy(np.concatenate([read_images(images, split) for split in ("train", "validation")]))
+    labels = torch.from_numpy(np.concatenate([read_labels(images, split) for split in ("train", "validation")]))
+    expected, expected_labels = changed_copies(pixels[rows], labels[rows], 3, 0)
+    ((mean, examples, validation),) = seen
+    assert torch.equal(examples.images, expected)
+    assert torch.equal(examples.labels, expected_labels)
+    np.testing.assert_allclose(mean, pixels[rows].float().mean(dim=(0, 2, 3)) / 255, rtol=1e-5)
+    assert torch.equal(validation.take(slice(None)).images, pixels[validation_rows])
+    assert pd.read_csv(tmp_path / "history.csv")["images"].tolist() == [3 * len(rows)]
+    assert_scores_are_the_models(tmp_path, images, run)
 
 
 # A pretrained network
@@ -278,7 +294,7 @@ def test_killed_program_goes_on_to_the_same_result(number, code, images, pretrai
 
 def kill_at_step(step, monkeypatch):
     """Let the program's augmentation send SIGTERM to its own process at this step."""
-    new = train_cnn.augment_function
+    new = network_run.augment_function
 
     def augment_function(*options):
         steps, augment = iter(range(1, 1000)), new(*options)
@@ -290,7 +306,7 @@ def kill_at_step(step, monkeypatch):
 
         return change
 
-    monkeypatch.setattr(train_cnn, "augment_function", augment_function)
+    monkeypatch.setattr(network_run, "augment_function", augment_function)
 
 
 def stop_early(options, monkeypatch):
@@ -309,7 +325,8 @@ def stop_early(options, monkeypatch):
         ({"dropout": 0.4}, "dropout: 0.3, now 0.4"),
         ({"seed": 1}, "seed: 0, now 1"),
         ({"code": "another"}, "code: , now another"),
-        ({"run": "fold0"}, "data: "),
+        ({"copies": 1}, "copies: 0, now 1"),
+        ({"run": "fold0"}, "run: seed0, now fold0, data: "),
     ],
 )
 def test_checkpoint_of_another_run_is_set_aside(changes, reason, images, pretrained, tmp_path, monkeypatch, caplog):

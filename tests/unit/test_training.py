@@ -572,5 +572,5 @@ def test_validation_is_thinned(count, kept, tmp_path, monkeypatch):
 
 
 def test_chosen_epoch_is_the_first_of_the_best():
-    history = [EpochRow(epoch, 0.1, 1.0, 0.5, accuracy, 1.0, 1.0, 1.0) for epoch, accuracy in enumerate((3, 5, 5), 1)]
+    history = [EpochRow(epoch, 0.1, 1.0, 0.5, accuracy, 1, 1.0, 1.0, 1.0) for epoch, accuracy in enumerate((3, 5, 5), 1)]
     assert (chosen_epoch(history, 4), chosen_epoch(history, 0)) == (2, 3)

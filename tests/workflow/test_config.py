@@ -15,7 +15,17 @@ from planning import config_docs
 SCHEMA = planning.read_yaml(ROOT / "config.schema.yaml")
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
 DEMO = planning.read_yaml(ROOT / "config.demo.yaml")
-METHODS = ("kmeans", "cnn", "surrogate")
+TINY = planning.read_yaml(ROOT / "tests/e2e/config.tiny.yaml")
+METHODS = (
+    "kmeans",
+    "cnn",
+    "surrogate",
+    "pseudo_label_rounds",
+    "kmeans_rounds",
+    "pseudo_label_loss",
+    "fixmatch",
+)
+ROUNDS = {"rounds": 20, "candidates": 100, "accepted": 50}
 # Two studies on the embedded data, whose sizes are written out where a test needs to know them.
 SMALL = {
     "data": {
@@ -50,6 +60,10 @@ SMALL = {
                     "baseline": "supervised",
                     "network": "exemplar_small",
                 },
+                "rounds": {"method": "pseudo_label_rounds", "base": "supervised", **ROUNDS},
+                "kmeans_rounds": {"method": "kmeans_rounds", "base": "kmeans_coates", **ROUNDS},
+                "loss": {"method": "pseudo_label_loss"},
+                "fixmatch": {"method": "fixmatch"},
             },
         },
         "mnist5k": {
@@ -60,6 +74,13 @@ SMALL = {
                 "kmeans": {"method": "kmeans", "patch_size": 6, "patch_images": 3000, "stride": 1},
                 "supervised": {"method": "cnn", "shift": 2, "color": 0.0, "hue": 0.0, "cutout": 0},
                 "surrogate": {"method": "surrogate", "seed_patches": 3000, "surrogate_size": 24},
+                "fixmatch": {
+                    "method": "fixmatch",
+                    "shift": 2,
+                    "strong_color": 0.0,
+                    "strong_hue": 0.0,
+                    "strong_cutout": 8,
+                },
             },
         },
     },
@@ -170,7 +191,12 @@ def test_schema_allows_no_unknown_key_anywhere():
 
 def test_every_method_is_known_everywhere():
     assert tuple(SCHEMA["$defs"]["experiment"]["properties"]["method"]["enum"]) == METHODS
-    assert set(planning.INHERITED_OPTIONS) == set(METHODS)
+    assert tuple(planning.LAYERS) == METHODS
+    assert set(planning.BASE_METHODS) <= set(METHODS)
+    for method, layers in planning.LAYERS.items():
+        assert method in layers
+        assert (planning.BASE in layers) == (method in planning.BASE_METHODS and method != "cnn")
+        assert set(layers) <= {planning.BASE, *METHODS}
     for method in METHODS:
         assert SCHEMA["properties"][method]["required"] == list(SCHEMA["$defs"][f"{method}_options"]["properties"])
 
@@ -195,8 +221,13 @@ def test_leave_one_out_rows_leave_out_one_transformation():
 
 @pytest.mark.parametrize(
     ("overlays", "studies"),
-    [([], {"stl10", "mnist"}), ([DEMO], {"photos", "mnist5k"}), ([SMALL], {"photos", "mnist5k"})],
-    ids=["config.yaml", "config.demo.yaml", "of these tests"],
+    [
+        ([], {"stl10", "mnist"}),
+        ([DEMO], {"photos", "mnist5k"}),
+        ([TINY], {"photos"}),
+        ([SMALL], {"photos", "mnist5k"}),
+    ],
+    ids=["config.yaml", "config.demo.yaml", "config.tiny.yaml", "of these tests"],
 )
 def test_good_configurations_pass(overlays, studies):
     checked = planning.checked_config(merged(*overlays), SCHEMA)
@@ -234,14 +265,19 @@ SUPERVISED = "studies/photos/experiments/supervised"
 SURROGATE = "studies/photos/experiments/surrogate"
 FINETUNED = "studies/photos/experiments/finetuned"
 EXTRA = "studies/photos/experiments/extra"
+ROUNDS_OF_CNN = "studies/photos/experiments/rounds"
+ROUNDS_OF_KMEANS = "studies/photos/experiments/kmeans_rounds"
+LOSS = "studies/photos/experiments/loss"
+FIXMATCH = "studies/photos/experiments/fixmatch"
 DIGITS = "studies/mnist5k/experiments/supervised"
+FIXMATCH_OF_DIGITS = "studies/mnist5k/experiments/fixmatch"
 DIGIT_PATCHES = "studies/mnist5k/experiments/surrogate"
 MD5 = "91f7769df0f17e558f3565bffb0c7dfb"
 
 MALFORMED = [
     # unknown and misspelt keys, on every level
     ("kmean", {}, r"^the configuration: unknown key 'kmean'; did you mean 'kmeans'\?"),
-    ("rounds", 3, r"^the configuration: unknown key 'rounds'; known keys: data, kmeans,"),
+    ("batches", 3, r"^the configuration: unknown key 'batches'; known keys: data, kmeans,"),
     ("data/imagenet", {}, r"^data: unknown key 'imagenet'; known keys: stl10, mnist"),
     ("data/photos/train_image", 1, r"^data\.photos: unknown key 'train_image'; did you mean 'train_images'\?"),
     ("data/stl10/members/trainX.bin", MD5, r"^data\.stl10\.members: unknown key .* did you mean 'train_X\.bin'\?"),
@@ -266,7 +302,24 @@ MALFORMED = [
     (f"{SURROGATE}/sclae", [1.0, 2.0], r"\.surrogate: unknown key 'sclae'; did you mean 'scale'\?"),
     (f"{EXTRA}", {"cutout": 8}, r"\.extra: the key 'method' is missing; add it"),
     (f"{EXTRA}", {"metod": "cnn", "cutout": 8}, r"\.extra: unknown key 'metod'; did you mean 'method'\?"),
-    (f"{EXTRA}", {"rounds": 8}, r"\.extra: unknown key 'rounds'; docs/configuration\.md lists the known keys"),
+    (f"{EXTRA}", {"zzz": 8}, r"\.extra: unknown key 'zzz'; docs/configuration\.md lists the known keys"),
+    (f"{ROUNDS_OF_CNN}/alpha", 3.0, r"\.rounds: unknown key 'alpha'; docs/configuration\.md lists the known keys"),
+    (f"{ROUNDS_OF_CNN}/candidate", 9, r"\.rounds: unknown key 'candidate'; did you mean 'candidates'\?"),
+    (
+        f"{ROUNDS_OF_KMEANS}/stride",
+        2,
+        r"\.kmeans_rounds: unknown key 'stride'; known keys: .*, held_out, folds$",
+    ),
+    (f"{ROUNDS_OF_KMEANS}/epochs", 2, r"\.kmeans_rounds: unknown key 'epochs'; known keys: method,"),
+    (f"{LOSS}/threshold", 0.9, r"\.loss: unknown key 'threshold'; docs/configuration\.md lists the known keys"),
+    (f"{LOSS}/alpha_begin", 9, r"\.loss: unknown key 'alpha_begin'; did you mean 'alpha_(start|end)'\?"),
+    (f"{FIXMATCH}/relabel", "step", r"\.fixmatch: unknown key 'relabel'; docs/configuration\.md lists the known keys"),
+    (f"{SUPERVISED}/strong_hue", 0.1, r"\.supervised: unknown key 'strong_hue'; known keys: method,"),
+    # the section of a method holds its own keys only
+    ("pseudo_label_rounds/cutout", 8, r"^pseudo_label_rounds: unknown key 'cutout'; known keys: rounds, candidates,"),
+    ("kmeans_rounds/restart", True, r"^kmeans_rounds: unknown key 'restart'; known keys: rounds, candidates, accept,"),
+    ("pseudo_label_loss/network", "vgg", r"^pseudo_label_loss: unknown key 'network'; known keys: epochs, batch_size,"),
+    ("fixmatch/shift", 4, r"^fixmatch: unknown key 'shift'; known keys: epochs, steps_per_epoch,"),
     # missing keys
     ("studies/photos", {"dataset": "photos"}, r"^studies\.photos: the key 'seeds' is missing; add it"),
     ("studies/photos/experiments/extra", {"stride": 8}, r"\.extra: the key 'method' is missing; add it"),
@@ -302,7 +355,28 @@ MALFORMED = [
     ("studies/photos/title", 7, r"^studies\.photos\.title: 7 is a whole number; expected text"),
     ("studies/photos/seeds", 0, r"^studies\.photos\.seeds: 0 is a whole number; expected a list"),
     ("studies/photos/seeds", [0, True], r"^studies\.photos\.seeds\.1: true is true or false; expected a whole number"),
+    ("kmeans_rounds/class_balanced", "yes", r"^kmeans_rounds\.class_balanced: 'yes' is text; expected true or false"),
+    ("pseudo_label_rounds/relabel", "step", r"^pseudo_label_rounds\.relabel: 'step' is text; expected true or false"),
+    ("pseudo_label_loss/relabel", True, r"^pseudo_label_loss\.relabel: true is not known; choose one of step, epoch"),
+    ("pseudo_label_loss/alpha_start", 1.5, r"^pseudo_label_loss\.alpha_start: 1\.5 is a number with a decimal point"),
+    (f"{FIXMATCH}/epochs", "many", r"\.fixmatch\.epochs: 'many' is text; expected a whole number"),
     # out of range
+    ("cnn/copies", -1, r"^cnn\.copies: -1 is out of range; it must be at least 0"),
+    ("pseudo_label_rounds/rounds", 0, r"^pseudo_label_rounds\.rounds: 0 is out of range; it must be at least 1"),
+    ("kmeans_rounds/candidates", 0, r"^kmeans_rounds\.candidates: 0 is out of range; it must be at least 1"),
+    ("kmeans_rounds/accepted", -1, r"^kmeans_rounds\.accepted: -1 is out of range; it must be at least 0"),
+    ("pseudo_label_rounds/threshold", 1.0, r"^pseudo_label_rounds\.threshold: 1\.0 .* it must be less than 1"),
+    ("pseudo_label_rounds/held_out", 0, r"^pseudo_label_rounds\.held_out: 0 is out .* it must be greater than 0"),
+    ("kmeans_rounds/held_out", 1, r"^kmeans_rounds\.held_out: 1 is out of range; it must be less than 1"),
+    ("pseudo_label_loss/alpha", 0.0, r"^pseudo_label_loss\.alpha: 0\.0 is out of range; it must be greater than 0"),
+    ("pseudo_label_loss/alpha_start", -1, r"^pseudo_label_loss\.alpha_start: -1 is out of range; .* at least 0"),
+    ("fixmatch/unlabeled_batch_size", 0, r"^fixmatch\.unlabeled_batch_size: 0 is out of range; .* at least 1"),
+    ("fixmatch/steps_per_epoch", 0, r"^fixmatch\.steps_per_epoch: 0 is out of range; it must be at least 1"),
+    ("fixmatch/unlabeled_weight", 0, r"^fixmatch\.unlabeled_weight: 0 is out of range; it must be greater than 0"),
+    ("fixmatch/threshold", -0.1, r"^fixmatch\.threshold: -0\.1 is out of range; it must be at least 0"),
+    ("fixmatch/strong_hue", 0.6, r"^fixmatch\.strong_hue: 0\.6 is out of range; it must be at most 0\.5"),
+    ("fixmatch/strong_color", 1.0, r"^fixmatch\.strong_color: 1\.0 is out of range; it must be less than 1"),
+    ("fixmatch/strong_rotation", 181, r"^fixmatch\.strong_rotation: 181 is out of range; it must be at most 180"),
     ("kmeans/patch_size", 1, r"^kmeans\.patch_size: 1 is out of range; it must be at least 2"),
     ("kmeans/centroids", 1, r"^kmeans\.centroids: 1 is out of range; it must be at least 2"),
     ("kmeans/stride", 0, r"^kmeans\.stride: 0 is out of range; it must be at least 1"),
@@ -388,8 +462,13 @@ MALFORMED = [
         r"^cnn\.network: 'resnet50' is not known; .* resnet, vgg, exemplar_small, exemplar_large",
     ),
     ("surrogate/network", "resnet", r"^surrogate\.network: 'resnet' is not .* one of exemplar_small, exemplar_large$"),
+    ("kmeans_rounds/accept", "best", r"^kmeans_rounds\.accept: 'best' is not known; choose one of top, threshold"),
     ("cnn/optimizer", "adam", r"^cnn\.optimizer: 'adam' is not known; choose one of sgd, adamw"),
-    ("surrogate/schedule", "constant", r"^surrogate\.schedule: 'constant' .* choose one of one_cycle, cosine, step"),
+    (
+        "surrogate/schedule",
+        "constant",
+        r"^surrogate\.schedule: 'constant' .* one of one_cycle, cosine, step, exponential",
+    ),
     ("surrogate/seed_sampling", "random", r"^surrogate\.seed_sampling: 'random' .* choose one of uniform, energy"),
     (
         "surrogate/transformations",
@@ -463,6 +542,50 @@ MALFORMED = [
         "exemplar_large",
         r"finetuned\.network: exemplar_small cannot .* is exemplar_large; set network to exemplar_large, or remove",
     ),
+    (
+        f"{ROUNDS_OF_CNN}",
+        {"method": "pseudo_label_rounds"},
+        r"\.rounds: the key 'base' is missing; .* of method cnn",
+    ),
+    (
+        f"{ROUNDS_OF_KMEANS}",
+        {"method": "kmeans_rounds"},
+        r"\.kmeans_rounds: the key 'base' is missing; .* method kmeans .* known: kmeans, kmeans_st",
+    ),
+    (
+        f"{ROUNDS_OF_CNN}/base",
+        "kmeans",
+        r"rounds\.base: 'kmeans' is of method kmeans, and .* must be of method cnn; known: supervised, finetuned$",
+    ),
+    (f"{ROUNDS_OF_CNN}/base", "loss", r"rounds\.base: 'loss' is of method pseudo_label_loss, and .* of method cnn;"),
+    (f"{ROUNDS_OF_KMEANS}/base", "rounds", r"\.base: 'rounds' is of method pseudo_label_rounds, .* of method kmeans;"),
+    (f"{ROUNDS_OF_KMEANS}/base", "kmeans_rounds", r"kmeans_rounds\.base: there is no other experiment 'kmeans_rounds'"),
+    *(
+        (
+            f"{ROUNDS_OF_CNN}/{key}",
+            value,
+            rf"rounds\.{key}: the network comes from .* 'supervised'; remove {key}$",
+        )
+        for key, value in (("network", "resnet"), ("copies", 0), ("dropout", 0.3), ("average_flips", True))
+    ),
+    (
+        f"{SUPERVISED}/copies",
+        3,
+        r"rounds\.base: 'supervised' trains on changed copies \(copies: 3\), .* name a base with copies: 0$",
+    ),
+    ("cnn/copies", 2, r"rounds\.base: 'supervised' trains on changed copies \(copies: 2\)"),
+    (
+        f"{ROUNDS_OF_KMEANS}",
+        {"method": "kmeans_rounds", "base": "kmeans_stride8", "folds": True, **ROUNDS},
+        r"kmeans_rounds\.folds: the base 'kmeans_stride8' does not run on the folds; set its folds to true, or these",
+    ),
+    (
+        f"{ROUNDS_OF_CNN}",
+        {"method": "pseudo_label_rounds", "base": "finetuned", "folds": True, **ROUNDS},
+        r"rounds\.folds: the base 'finetuned' does not run on the folds; set its folds to true, or these",
+    ),
+    (f"{LOSS}/base", "supervised", r"loss\.base: an experiment of method pseudo_label_loss takes no base; remove it"),
+    (f"{FIXMATCH}/base", "supervised", r"fixmatch\.base: an experiment of method fixmatch takes no base; remove it"),
     # baselines of experiments
     (
         f"{FINETUNED}/baseline",
@@ -573,9 +696,13 @@ MALFORMED = [
     (
         f"{DIGITS}/network",
         "vgg",
-        r"supervised\.network: vgg needs images of at least 48 pixels, and those of mnist5k have 28; choose resnet$",
+        r"supervised\.network: vgg needs images of at least 48 pixels, .* mnist5k have 28; choose resnet or digits$",
     ),
-    (f"{DIGITS}/network", "exemplar_small", r"network: exemplar_small needs images of at least 32 .* choose resnet$"),
+    (
+        f"{DIGITS}/network",
+        "exemplar_small",
+        r"network: exemplar_small needs .* 32 .* choose resnet or digits$",
+    ),
     (
         "studies/mnist5k/experiments/supervised/folds",
         True,
@@ -626,6 +753,73 @@ MALFORMED = [
         r"surrogate\.batch_size: 180001 is more than the 180000 patches that are trained on; choose at most that",
     ),
     ("figures/perplexity", 600.0, r"^figures\.tsne_images: a map of 500 test images of photos is too small for"),
+    # pseudo-labels
+    (
+        f"{ROUNDS_OF_CNN}/candidates",
+        101,
+        r"rounds\.candidates: 20 rounds x 101 candidates are more than the 2000 unlabeled images of photos; cho",
+    ),
+    (
+        f"{ROUNDS_OF_KMEANS}/rounds",
+        21,
+        r"kmeans_rounds\.candidates: 21 rounds x 100 candidates are more than the 2000 .* or raise data\.photos\.unl",
+    ),
+    *(
+        (f"{place}/accepted", 101, r"\.accepted: 101 is more than the 100 candidates of a round; choose at most that")
+        for place in (ROUNDS_OF_CNN, ROUNDS_OF_KMEANS)
+    ),
+    (
+        ROUNDS_OF_CNN,
+        {"method": "pseudo_label_rounds", "base": "supervised", "class_balanced": True, **ROUNDS, "accepted": 9},
+        r"rounds\.accepted: 9 is less than one of each of the 10 classes, .*; choose at least 10, or 0 for none",
+    ),
+    (f"{ROUNDS_OF_CNN}/shift", 96, r"rounds\.shift: 96 is not smaller than the images of photos \(96 pixels\)"),
+    (f"{ROUNDS_OF_CNN}/batch_size", 601, r"rounds\.batch_size: 601 is more than the 600 training images of photos"),
+    (f"{LOSS}/network", "digit", r"loss\.network: 'digit' is not known; choose one of resnet, vgg, "),
+    (f"{LOSS}/cutout", 96, r"loss\.cutout: 96 is not smaller than the images of photos \(96 pixels\)"),
+    (
+        f"{LOSS}/batch_size",
+        601,
+        r"loss\.batch_size: 601 is more than the 600 training images of photos; choose",
+    ),
+    (
+        f"{LOSS}/unlabeled_batch_size",
+        2001,
+        r"loss\.unlabeled_batch_size: 2001 is more than the 2000 unlabeled images of photos; choose at most that",
+    ),
+    (f"{LOSS}/alpha_end", 99, r"loss\.alpha_end: 99 comes before alpha_start, 100; choose at least that"),
+    (f"{LOSS}/alpha_start", 601, r"loss\.alpha_end: 600 comes before alpha_start, 601; choose at least that"),
+    (
+        f"{LOSS}/epochs",
+        101,
+        r"loss\.alpha_start: with 100 and epochs 101 the weight .* never leaves 0; lower",
+    ),
+    (
+        f"{FIXMATCH}/unlabeled_batch_size",
+        2001,
+        r"fixmatch\.unlabeled_batch_size: 2001 is more than the 2000 unlabeled images of photos; choose at most that",
+    ),
+    (
+        f"{FIXMATCH}/strong_cutout",
+        96,
+        r"fixmatch\.strong_cutout: 96 is not smaller .* choose at most 95",
+    ),
+    (f"{FIXMATCH}/batch_size", 601, r"fixmatch\.batch_size: 601 is more than the 600 training images of photos"),
+    *(
+        (
+            f"{FIXMATCH_OF_DIGITS}/{key}",
+            0.1,
+            rf"fixmatch\.{key}: 0\.1 changes colours, and the images of mnist5k have one channel; set it to 0",
+        )
+        for key in ("color", "hue", "strong_color", "strong_hue")
+    ),
+    (
+        f"{FIXMATCH_OF_DIGITS}/strong_cutout",
+        28,
+        r"fixmatch\.strong_cutout: 28 is not smaller .* choose at most 27",
+    ),
+    (f"{FIXMATCH_OF_DIGITS}/network", "vgg", r"fixmatch\.network: vgg needs images of at least 48 pixels"),
+    (f"{FIXMATCH_OF_DIGITS}/folds", True, r"fixmatch\.folds: the data set mnist5k has no folds; set it to false"),
     # addresses and checksums
     (
         "data/stl10/url",
@@ -720,7 +914,71 @@ def test_base_experiment_is_the_base_or_itself():
         name: planning.base_experiment(config, "photos", name) for name in config["studies"]["photos"]["experiments"]
     }
     others = {name: base for name, base in bases.items() if base != name}
-    assert others == {"kmeans_stride8": "kmeans", "finetuned": "surrogate"}
+    assert others == {
+        "kmeans_stride8": "kmeans",
+        "finetuned": "surrogate",
+        "rounds": "supervised",
+        "kmeans_rounds": "kmeans_coates",
+    }
+
+
+def options_with(experiment, *changes):
+    """Options of an experiment of the photographs after changes of the configuration, (place, value) each."""
+    config = merged(SMALL)
+    for place, value in changes:
+        config = with_value(place, value, config)
+    return planning.experiment_options(planning.checked_config(config, SCHEMA), "photos", experiment)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "layers"),
+    [
+        # weak to strong: each place is set to a value of its own, and the last one that is set counts
+        (LOSS, ["cnn", "pseudo_label_loss", LOSS]),
+        (FIXMATCH, ["cnn", "fixmatch", FIXMATCH]),
+        (ROUNDS_OF_CNN, ["cnn", SUPERVISED, "pseudo_label_rounds", ROUNDS_OF_CNN]),
+    ],
+)
+def test_strongest_place_of_an_option_wins(experiment, layers):
+    name = experiment.rpartition("/")[2]
+    for strongest in range(len(layers)):
+        # The sections of the methods always have a learning rate: weaker places do not show.
+        changes = [(f"{layer}/learning_rate", 0.5 + i) for i, layer in enumerate(layers[: strongest + 1])]
+        section = next(i for i, layer in enumerate(layers) if layer in METHODS and layer != "cnn")
+        expected = 0.5 + strongest if strongest >= section else CONFIG[layers[section]]["learning_rate"]
+        assert options_with(name, *changes)["learning_rate"] == expected
+
+
+def test_options_of_pseudo_label_methods_are_all_that_their_programs_take():
+    assert set(options_with("loss")) == set(CONFIG["cnn"]) | set(CONFIG["pseudo_label_loss"])
+    assert set(options_with("fixmatch")) == set(CONFIG["cnn"]) | set(CONFIG["fixmatch"])
+    assert set(options_with("rounds")) == set(CONFIG["cnn"]) | set(CONFIG["pseudo_label_rounds"])
+    without = set(CONFIG["kmeans"]) - {"svm_iterations"}  # which is a table of the base's own
+    assert set(options_with("kmeans_rounds")) == without | set(CONFIG["kmeans_rounds"])
+
+
+def test_rounds_take_what_they_do_not_set_from_their_base():
+    base = [(f"{SUPERVISED}/network", "vgg"), (f"{SUPERVISED}/dropout", 0.6), (f"{SUPERVISED}/batch_size", 10)]
+    options = options_with("rounds", *base)
+    assert (options["network"], options["dropout"], options["batch_size"]) == ("vgg", 0.6, 10)
+    assert (options["epochs"], options["candidates"]) == (CONFIG["pseudo_label_rounds"]["epochs"], 100)
+    assert options_with("rounds", *base, (f"{ROUNDS_OF_CNN}/batch_size", 20))["batch_size"] == 20
+    assert options["folds"] is False  # although the base runs on the folds
+    of_kmeans = options_with("kmeans_rounds", (f"{COATES}/svm_c", [0.5]))
+    assert (of_kmeans["patch_size"], of_kmeans["svm_c"], of_kmeans["folds"]) == (6, [0.5], False)
+
+
+def test_rounds_with_kmeans_take_what_their_base_has_from_its_own():
+    changes = [(f"{ROUNDS_OF_KMEANS}/base", "kmeans_stride8"), (f"{OWN}/whitening_epsilon", [7.0])]
+    options = options_with("kmeans_rounds", *changes)
+    assert (options["stride"], options["whitening_epsilon"]) == (8, [7.0])
+
+
+def test_rounds_run_on_the_folds_of_their_base():
+    config = planning.checked_config(with_value(f"{ROUNDS_OF_CNN}/folds", True, merged(SMALL)), SCHEMA)
+    assert planning.experiment_runs(config, "photos", "rounds") == planning.experiment_runs(
+        config, "photos", "supervised"
+    )
 
 
 @pytest.mark.parametrize(
@@ -733,6 +991,22 @@ def test_base_experiment_is_the_base_or_itself():
         (f"{SUPERVISED}/network", "vgg"),
         (f"{SUPERVISED}/baseline", "finetuned"),
         (f"{DIGITS}/cutout", 27),
+        (f"{DIGITS}/network", "digits"),
+        (f"{ROUNDS_OF_CNN}/accepted", 0),
+        (f"{ROUNDS_OF_CNN}/accepted", 100),
+        (f"{ROUNDS_OF_CNN}/folds", True),
+        (f"{ROUNDS_OF_CNN}/base", "finetuned"),
+        (f"{ROUNDS_OF_CNN}", {"method": "pseudo_label_rounds", "base": "supervised", **ROUNDS, "class_balanced": True}),
+        ("data/stl10/unlabeled_images", "all"),
+        (f"{ROUNDS_OF_KMEANS}/base", "kmeans_stride8"),
+        (f"{LOSS}/unlabeled_batch_size", 2000),
+        (f"{LOSS}/alpha_end", 100),
+        (f"{LOSS}/epochs", 102),
+        (f"{LOSS}", {"method": "pseudo_label_loss", "epochs": 1, "alpha_start": 0, "alpha_end": 0}),
+        # Copies are training images too.
+        (f"{LOSS}", {"method": "pseudo_label_loss", "copies": 2, "batch_size": 1200}),
+        (f"{FIXMATCH}/strong_cutout", 95),
+        (f"{FIXMATCH}/folds", True),
         # The network of the base takes images that a new one of its kind would find too small.
         (
             DIGITS,
@@ -757,6 +1031,7 @@ def test_patterns_keep_methods_apart_in_every_study(template, before):
     namesakes = {
         "supervised": {"method": "surrogate", "seed_patches": 100, "surrogate_size": 24},
         "surrogate": {"method": "kmeans", "patch_size": 6, "patch_images": 100, "stride": 1},
+        "kmeans_rounds": {"method": "fixmatch", "strong_color": 0, "strong_hue": 0, "strong_cutout": 0},
     }
     config = with_value("studies/mnist5k/experiments", namesakes, merged(SMALL))
     config = planning.checked_config(with_value("studies/mnist5k/baseline", "surrogate", config), SCHEMA)

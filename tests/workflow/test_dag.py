@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import yaml
-from clones import ROOT, snakemake
+from clones import ROOT, run_python, snakemake
 from snakemake.utils import update_config
 
 from planning.digest import local_modules
@@ -17,6 +17,10 @@ SCRIPTS = ROOT / "workflow_scripts"
 PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")}
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 SEALED = "test_labels.h5"
+ROUNDS = ("train_pseudo_label_rounds", "train_kmeans_rounds")
+NETWORKS = ("train_cnn", "train_pseudo_label_rounds", "train_pseudo_label_loss", "train_fixmatch")
+# Every rule that ends a run with its scores.
+TRAINERS = ("train_svm", "train_probe", "train_kmeans_rounds", *NETWORKS)
 
 # What a package is called in conda-forge, where that is not the name it is imported by.
 CONDA_PACKAGES = {
@@ -278,7 +282,7 @@ def test_environment_for_snakemake_provides_what_planning_imports():
 
 
 def test_null_leaves_no_trace(build_dag):
-    photos = {"experiments": {"kmeans_stride8": None}}
+    photos = {"experiments": {"kmeans_stride8": None, "kmeans_pseudo_label": None}}  # the one is the other's base
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
     assert any(path.startswith("results/photos/kmeans/") for path in paths(dag))
     assert not [path for path in paths(dag) if "mnist" in path or "stl10" in path or "kmeans_stride8" in path]
@@ -331,7 +335,7 @@ def test_folds_share_what_the_first_seed_learned(build_dag):
                     assert file == "results/photos/data/images.h5"
     for job in dag["jobs"]:
         if str(job["wildcards"].get("run")).startswith("fold"):
-            assert job["rule"] in ("train_svm", "train_cnn", "train_probe")
+            assert job["rule"] in TRAINERS
 
 
 def test_folds_share_the_network_of_the_first_seed(build_dag):
@@ -354,11 +358,73 @@ def test_training_starts_from_the_network_of_the_base(dag):
         assert all(f"--pretrained {file}" in job["shell"] for file in networks)
 
 
+def of_the_experiment(job, configuration):
+    """What the configuration says of a job's experiment."""
+    return configuration["studies"][job["wildcards"]["study"]]["experiments"][job["wildcards"]["experiment"]]
+
+
+def test_rounds_begin_with_the_same_run_of_their_base(build_dag):
+    """A seed and a fold: the model of the base, and for k-means its features with all that they may link to."""
+    photos = {
+        "seeds": [3, 1],
+        "experiments": {
+            "supervised": {"folds": True},
+            "pseudo_label": {"folds": True},
+            "kmeans_pseudo_label": {"base": "kmeans_coates", "baseline": "kmeans_coates", "folds": True},
+        },
+    }
+    config = demo_with(mnist5k=None, photos=photos)
+    jobs = jobs_of(build_dag(config, targets=("evaluated",)), *ROUNDS)
+    assert {job["rule"] for job in jobs} == set(ROUNDS)
+    assert {job["wildcards"]["run"] for job in jobs} == {"seed3", "seed1", *(f"fold{i}" for i in range(5))}
+    for job in jobs:
+        run, base = job["wildcards"]["run"], of_the_experiment(job, config)["base"]
+        folder = f"results/photos/{base}/{run}"
+        wanted = {"results/photos/data/images.h5", f"{folder}/model.h5"}
+        assert f" --base-model {folder}/model.h5 " in job["shell"]
+        learned = run if run.startswith("seed") else "seed3"
+        assert f" --run {run} " in job["shell"]
+        assert f" --seed {learned.removeprefix('seed')} " in job["shell"]
+        if job["rule"] == "train_kmeans_rounds":
+            assert f" --features {folder}/features.h5 " in job["shell"]
+            assert f" --base-selection {folder}/selection.csv " in job["shell"]
+            wanted |= {f"{folder}/features.h5", f"{folder}/selection.csv"}
+            epsilons = config["studies"]["photos"]["experiments"][base]["whitening_epsilon"]
+            wanted |= {f"results/photos/{base}/{learned}/epsilon{value}/features.h5" for value in epsilons}
+        assert set(job["inputs"]) == wanted
+
+
+def test_training_on_unlabeled_images_needs_no_other_model(dag):
+    jobs = jobs_of(dag, "train_pseudo_label_loss", "train_fixmatch")
+    assert {job["rule"] for job in jobs} == {"train_pseudo_label_loss", "train_fixmatch"}
+    for job in jobs:
+        assert job["inputs"] == [f"results/{job['wildcards']['study']}/data/images.h5"]
+
+
+def test_layers_of_every_network_are_extracted(dag):
+    for job in jobs_of(dag, *NETWORKS):
+        study, experiment = job["wildcards"]["study"], job["wildcards"]["experiment"]
+        extractions = jobs_of(dag, "extract_layers", study=study, experiment=experiment)
+        assert extractions, experiment
+        for extraction in extractions:  # of the first seed alone
+            assert extraction["inputs"][-1] == f"results/{study}/{experiment}/{extraction['wildcards']['run']}/model.h5"
+            assert " --splits test " in extraction["shell"]
+
+
+@pytest.mark.parametrize("program", [*ROUNDS, "train_pseudo_label_loss", "train_fixmatch"])
+def test_program_takes_the_command_of_its_rule(program, published, tmp_path):
+    """Every word after a dash is an option of the program, and no needed one is missing: it fails at its first file."""
+    command = shlex.split(jobs_of(published, program)[0]["shell"].split(" 2> ")[0])
+    process = run_python(*command[1:], cwd=tmp_path)
+    assert process.returncode == 1, process.stderr
+    assert "images.h5" in process.stderr.splitlines()[-1]
+
+
 def test_checkpoints_lie_beside_every_output(dag):
     """Snakemake deletes the outputs of a job that failed, and a checkpoint must outlive it."""
     outputs = [output for job in dag["jobs"] for output in job["outputs"]]
     folders = []
-    for job in jobs_of(dag, "train_cnn", "train_surrogate"):
+    for job in jobs_of(dag, "train_surrogate", "train_kmeans_rounds", *NETWORKS):
         (folder,) = re.findall(r"--checkpoint (\S+)", job["shell"])
         assert folder.startswith("results/checkpoints/")
         assert not [output for output in outputs if output.startswith(folder)]
@@ -381,7 +447,7 @@ def test_every_run_is_evaluated_once(published):
     for study in ("stl10", "mnist"):
         (evaluation,) = jobs_of(published, "evaluate", study=study)
         scores = [file for file in evaluation["inputs"] if file.endswith("scores.npz")]
-        trained = jobs_of(published, "train_svm", "train_cnn", "train_probe", study=study)
+        trained = jobs_of(published, *TRAINERS, study=study)
         assert len(scores) == len(set(scores)) == len(trained)
 
 

@@ -1,29 +1,25 @@
 """Check a configuration, and answer the questions that the rules ask of it.
 
-A study or experiment set to null is left out. Options of an experiment are, from weak to strong: its method's defaults,
-those of its base that it inherits, its own.
+A study or experiment set to null is left out. Options of an experiment come, from weak to strong, from the layers that
+`LAYERS` lists for its method, and from itself.
 """
 
-import difflib
-import math
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, TypeChecker, validators
-from jsonschema.exceptions import ValidationError
 
-Config = dict[str, Any]
+from planning.schema import Config, schema_mistakes
 
 DATASETS_WITH_FOLDS = {"stl10": 10, "photos": None}  # None: as many as the configuration says
 FOLD_IMAGES = {"stl10": 1000, "photos": None}
 IMAGE_SIZES = {"stl10": 96, "photos": 96, "mnist": 28, "mnist5k": 28}
 CHANNELS = {"stl10": 3, "photos": 3, "mnist": 1, "mnist5k": 1}
 # The method that a base must have, by the method of the experiment; a method that is not here takes no base.
-BASE_METHODS = {"kmeans": "kmeans", "cnn": "surrogate"}
+BASE_METHODS = {"kmeans": "kmeans", "cnn": "surrogate", "pseudo_label_rounds": "cnn", "kmeans_rounds": "kmeans"}
+ROUNDS_METHODS = ("pseudo_label_rounds", "kmeans_rounds")  # they go on from a base, and need one
 # What the centroids depend on: an experiment of kmeans with a base takes these from it.
 LEARNING_OPTIONS = (
     "image_size",
@@ -38,15 +34,31 @@ LEARNING_OPTIONS = (
     "tolerance",
     "precision",
 )
-# What an experiment takes from its base, by method; a cnn uses the network of its base, and trains it in its own way.
-INHERITED_OPTIONS = {"kmeans": LEARNING_OPTIONS, "cnn": (), "surrogate": ()}
+BASE = "base"
+# Where the options of a method come from, weak to strong: sections of the configuration, and the options of the base.
+# A cnn uses the network of its base, and trains it in its own way.
+LAYERS = {
+    "kmeans": ("kmeans", BASE),
+    "cnn": ("cnn",),
+    "surrogate": ("surrogate",),
+    "pseudo_label_rounds": (BASE, "pseudo_label_rounds"),
+    "kmeans_rounds": (BASE, "kmeans_rounds"),
+    "pseudo_label_loss": ("cnn", "pseudo_label_loss"),
+    "fixmatch": ("cnn", "fixmatch"),
+}
+# Which options of the base these are; a method that is not here takes all.
+INHERITED_OPTIONS = {"kmeans": LEARNING_OPTIONS, "kmeans_rounds": (*LEARNING_OPTIONS, "stride", "svm_c")}
+# What an experiment with a base may not set, as it is the base's.
+OPTIONS_OF_BASE = {
+    "kmeans": LEARNING_OPTIONS,
+    "pseudo_label_rounds": ("network", "copies", "dropout", "average_flips"),
+}
+CLASSES = 10  # of every data set
 RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
 COLOR_TRANSFORMATIONS = ("pca_contrast", "color_contrast", "hue")
 SURROGATE_STEP = 4  # surrogate_size is a multiple of it
 # Side in pixels of the smallest images that the layers of a network leave anything of.
-SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32}
-LONGEST_SHOWN = 60  # characters of a value in a message
-MOST_LISTED = 25  # keys in a message
+SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}
 
 
 class ConfigError(Exception):
@@ -63,14 +75,9 @@ def read_yaml(path: str | Path) -> Config:
 
 def checked_config(config: Config, schema: Config) -> Config:
     """Return `config` without the studies and experiments that are null; raise `ConfigError` on the first mistake."""
-    # An unknown key comes before a missing one, which may be the same key misspelt.
-    errors = sorted(
-        _Validator(schema).iter_errors(config),
-        key=lambda error: (list(map(str, error.path)), error.validator == "required"),
-    )
-    messages = [message for error in errors for message in _plain_messages(error, schema)]
-    if messages:
-        raise ConfigError(messages[0])
+    mistakes = schema_mistakes(config, schema)
+    if mistakes:
+        raise ConfigError(mistakes[0])
     studies = {}
     for study, content in config["studies"].items():
         if content is not None:
@@ -87,10 +94,18 @@ def checked_config(config: Config, schema: Config) -> Config:
 def experiment_options(config: Config, study: str, experiment: str) -> Config:
     """Return every option of the experiment, defaults and base included."""
     own = config["studies"][study]["experiments"][experiment]
-    base = config["studies"][study]["experiments"][base_experiment(config, study, experiment)]
-    inherited = {key: base[key] for key in INHERITED_OPTIONS[own["method"]] if key in base}
-    defaults = config[own["method"]]
-    return {key: (inherited | own).get(key, default) for key, default in defaults.items()}
+    options: Config = {}
+    for layer in LAYERS[own["method"]]:
+        options |= _inherited_options(config, study, own) if layer == BASE else config[layer]
+    return {key: own.get(key, value) for key, value in options.items()}
+
+
+def _inherited_options(config: Config, study: str, own: Config) -> Config:
+    """Return the options that an experiment takes from its base; none without a base."""
+    if BASE not in own:
+        return {}
+    options = experiment_options(config, study, own[BASE])
+    return {key: options[key] for key in INHERITED_OPTIONS.get(own["method"], options)}
 
 
 def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
@@ -107,7 +122,7 @@ def fold_count(config: Config, dataset: str) -> int:
 
 
 def base_experiment(config: Config, study: str, experiment: str) -> str:
-    """Return the experiment whose centroids or network this one uses: its base, or itself."""
+    """Return the experiment whose centroids, network or model this one uses: its base, or itself."""
     return config["studies"][study]["experiments"][experiment].get("base", experiment)
 
 
@@ -155,6 +170,7 @@ def _check_study(config: Config, study: str) -> None:
     for experiment in experiments:
         _check_base(config, study, experiment, f"{place}.experiments.{experiment}")
         _check_baseline(experiments, experiment, f"{place}.experiments.{experiment}")
+    for experiment in experiments:  # options can be told only when every base is in order
         _check_sizes(config, study, experiment, f"{place}.experiments.{experiment}")
     _check_map(config, content["dataset"])
 
@@ -176,13 +192,18 @@ def _check_base(config: Config, study: str, experiment: str, place: str) -> None
     experiments = config["studies"][study]["experiments"]
     own = experiments[experiment]
     base, method = own.get("base"), own["method"]
-    if base is None:
+    if base is None and method not in ROUNDS_METHODS:
         return
     if method not in BASE_METHODS:
         raise ConfigError(f"{place}.base: an experiment of method {method} takes no base; remove it")
     wanted = BASE_METHODS[method]
     fitting = [name for name, other in experiments.items() if name != experiment and other["method"] == wanted]
     known = ", ".join(fitting) or "none"
+    if base is None:
+        raise ConfigError(
+            f"{place}: the key 'base' is missing; name the experiment of method {wanted} that the rounds begin with; "
+            f"known: {known}"
+        )
     if base == experiment or base not in experiments:
         raise ConfigError(f"{place}.base: there is no other experiment {base!r} in this study; known: {known}")
     if base not in fitting:
@@ -190,8 +211,9 @@ def _check_base(config: Config, study: str, experiment: str, place: str) -> None
             f"{place}.base: {base!r} is of method {experiments[base]['method']}, and the base of an experiment of "
             f"method {method} must be of method {wanted}; known: {known}"
         )
-    if method == "kmeans":
-        _check_centroid_base(experiments[base], own, base, place)
+    if method == "kmeans" and "base" in experiments[base]:
+        raise ConfigError(f"{place}.base: {base!r} has a base itself; name {experiments[base]['base']!r} instead")
+    _check_options_of_base(own, place)
     if method == "cnn":
         needed = experiments[base].get("network", config[wanted]["network"])
         network = own.get("network", config[method]["network"])
@@ -202,12 +224,12 @@ def _check_base(config: Config, study: str, experiment: str, place: str) -> None
             )
 
 
-def _check_centroid_base(other: Config, own: Config, base: str, place: str) -> None:
-    if "base" in other:
-        raise ConfigError(f"{place}.base: {base!r} has a base itself; name {other['base']!r} instead")
-    for key in LEARNING_OPTIONS:
+def _check_options_of_base(own: Config, place: str) -> None:
+    method, base = own["method"], own["base"]
+    taken, remedy = ("the network comes", "") if method in ROUNDS_METHODS else ("the centroids come", ", or the base")
+    for key in OPTIONS_OF_BASE.get(method, ()):
         if key in own:
-            raise ConfigError(f"{place}.{key}: the centroids come from the base {base!r}; remove {key}, or the base")
+            raise ConfigError(f"{place}.{key}: {taken} from the base {base!r}; remove {key}{remedy}")
 
 
 def _check_baseline(experiments: Config, experiment: str, place: str) -> None:
@@ -229,8 +251,19 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
             f"{place}.folds: the data set {dataset} has no folds; set it to false, "
             f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
         )
-    checks = {"kmeans": _check_kmeans, "cnn": _check_cnn, "surrogate": _check_surrogate}
-    checks[own["method"]](config, dataset, options, place)
+    if own["method"] in ROUNDS_METHODS:
+        _check_base_of_rounds(experiment_options(config, study, own["base"]), options, place)
+    checks = {
+        "kmeans": (_check_kmeans,),
+        "cnn": (_check_cnn,),
+        "surrogate": (_check_surrogate,),
+        "pseudo_label_rounds": (_check_cnn, _check_rounds),
+        "kmeans_rounds": (_check_rounds,),
+        "pseudo_label_loss": (_check_cnn, _check_unlabeled_batch, _check_alpha),
+        "fixmatch": (_check_cnn, _check_unlabeled_batch, _check_strong_changes),
+    }
+    for check in checks[own["method"]]:
+        check(config, dataset, options, place)
 
 
 def _check_kmeans(config: Config, dataset: str, options: Config, place: str) -> None:
@@ -269,27 +302,90 @@ def _check_cnn(config: Config, dataset: str, options: Config, place: str) -> Non
             f"{place}.network: {network} needs images of at least {SMALLEST_IMAGES[network]} pixels, and those of "
             f"{dataset} have {size}; choose {' or '.join(fitting)}"
         )
-    for key in ("shift", "cutout"):
-        if options[key] >= size:
-            raise ConfigError(
-                f"{place}.{key}: {options[key]} is not smaller than the images of {dataset} ({size} pixels); "
-                f"choose at most {size - 1}"
-            )
-    for key in ("color", "hue"):
-        if options[key] and CHANNELS[dataset] == 1:
-            raise ConfigError(
-                f"{place}.{key}: {options[key]} changes colours, and the images of {dataset} have one channel; "
-                "set it to 0"
-            )
+    _check_smaller_than_images(dataset, options, ("shift", "cutout"), place)
+    _check_colors(dataset, options, ("color", "hue"), place)
     sizes = config["data"][dataset]
     images, source = sizes["train_images"], dataset
     if options["folds"]:
         images, source = min((images, source), (FOLD_IMAGES[dataset] or sizes["fold_images"], f"a fold of {dataset}"))
+    images *= max(1, options["copies"])
     if options["batch_size"] > images:
         raise ConfigError(
             f"{place}.batch_size: {options['batch_size']} is more than the {images} training images of {source}; "
             "choose at most that"
         )
+
+
+def _check_smaller_than_images(dataset: str, options: Config, keys: tuple[str, ...], place: str) -> None:
+    size = IMAGE_SIZES[dataset]
+    for key in keys:
+        if options[key] >= size:
+            raise ConfigError(
+                f"{place}.{key}: {options[key]} is not smaller than the images of {dataset} ({size} pixels); "
+                f"choose at most {size - 1}"
+            )
+
+
+def _check_colors(dataset: str, options: Config, keys: tuple[str, ...], place: str) -> None:
+    for key in keys:
+        if options[key] and CHANNELS[dataset] == 1:
+            raise ConfigError(
+                f"{place}.{key}: {options[key]} changes colours, and the images of {dataset} have one channel; "
+                "set it to 0"
+            )
+
+
+def _check_base_of_rounds(base_options: Config, options: Config, place: str) -> None:
+    """Check that a base has what the rounds begin with: a model of each run, and a network that trained on images."""
+    base = options["base"]
+    if options["folds"] and not base_options["folds"]:
+        raise ConfigError(
+            f"{place}.folds: the base {base!r} does not run on the folds; set its folds to true, or these to false"
+        )
+    if base_options.get("copies"):
+        raise ConfigError(
+            f"{place}.base: {base!r} trains on changed copies (copies: {base_options['copies']}), and rounds on the "
+            "images themselves; name a base with copies: 0"
+        )
+
+
+def _check_rounds(config: Config, dataset: str, options: Config, place: str) -> None:
+    rounds, candidates, accepted = options["rounds"], options["candidates"], options["accepted"]
+    unlabeled = config["data"][dataset]["unlabeled_images"]
+    if unlabeled != "all" and rounds * candidates > unlabeled:
+        raise ConfigError(
+            f"{place}.candidates: {rounds} rounds x {candidates} candidates are more than the {unlabeled} unlabeled "
+            f"images of {dataset}; choose fewer rounds or candidates, or raise data.{dataset}.unlabeled_images"
+        )
+    if accepted > candidates:
+        raise ConfigError(
+            f"{place}.accepted: {accepted} is more than the {candidates} candidates of a round; choose at most that"
+        )
+    if options["class_balanced"] and 0 < accepted < CLASSES:
+        raise ConfigError(
+            f"{place}.accepted: {accepted} is less than one of each of the {CLASSES} classes, as class_balanced has "
+            f"it; choose at least {CLASSES}, or 0 for none"
+        )
+
+
+def _check_unlabeled_batch(config: Config, dataset: str, options: Config, place: str) -> None:
+    _check_unlabeled(config, dataset, options, "unlabeled_batch_size", place)
+
+
+def _check_alpha(_: Config, __: str, options: Config, place: str) -> None:
+    start, end, last = options["alpha_start"], options["alpha_end"], options["epochs"] - 1  # counted from 0
+    if end < start:
+        raise ConfigError(f"{place}.alpha_end: {end} comes before alpha_start, {start}; choose at least that")
+    if last <= start and last < end:
+        raise ConfigError(
+            f"{place}.alpha_start: with {start} and epochs {last + 1} the weight of unlabeled images never leaves 0; "
+            "lower alpha_start, or raise epochs"
+        )
+
+
+def _check_strong_changes(_: Config, dataset: str, options: Config, place: str) -> None:
+    _check_smaller_than_images(dataset, options, ("strong_cutout",), place)
+    _check_colors(dataset, options, ("strong_color", "strong_hue"), place)
 
 
 def _check_surrogate(config: Config, dataset: str, options: Config, place: str) -> None:
@@ -331,126 +427,3 @@ def _check_unlabeled(config: Config, dataset: str, options: Config, key: str, pl
             f"{place}.{key}: {options[key]} is more than the {unlabeled} unlabeled images of {dataset}; "
             f"choose at most that, or raise data.{dataset}.unlabeled_images"
         )
-
-
-def _is_integer(_: TypeChecker, value: object) -> bool:
-    """Refuse 22.0, which JSON schema takes for a whole number but the programs' command lines do not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(_: TypeChecker, value: object) -> bool:
-    """Refuse .nan and .inf, which are within any limits that JSON schema can set."""
-    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _whole_pattern(_: object, pattern: str, value: object, __: Config) -> Iterator[ValidationError]:
-    """Refuse a last line break too, which Python's $ lets pass; no pattern of the schema allows line breaks."""
-    if isinstance(value, str) and ("\n" in value or not re.search(pattern, value)):
-        yield ValidationError(f"does not match {pattern}")
-
-
-_Validator = validators.extend(
-    Draft202012Validator,
-    {"pattern": _whole_pattern},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
-)
-
-
-def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
-    """Say a schema error in a sentence; empty for an error that only follows from another one."""
-    place = ".".join(map(str, error.path)) or "the configuration"
-    value = _shown(error.instance)
-    if error.validator in ("additionalProperties", "unevaluatedProperties"):
-        known = _known_keys(error.schema, error.instance, schema)
-        return [_unknown_key(place, key, known) for key in error.instance if key not in known]
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return [f"{place}: the key {missing!r} is missing; add it (docs/configuration.md describes it)"]
-    if error.validator == "enum":
-        return [f"{place}: {value} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
-    if error.validator == "type":
-        return [f"{place}: {value} is {_type_name(error.instance)}; expected {_expected(error.validator_value)}"]
-    if error.validator == "anyOf":
-        return [f"{place}: {value} is not valid; expected {_alternatives(error.validator_value)}"]
-    if error.validator == "not":
-        return [f"{place}: the name {value} is reserved; choose another"]
-    if error.validator == "uniqueItems":
-        return [f"{place}: {value} names an entry twice; remove one"]
-    if error.validator in _LIMITS:
-        return [f"{place}: {value} is out of range; {_LIMITS[error.validator]} {error.validator_value}"]
-    if error.validator == "pattern":
-        return [f"{place}: {value} is not allowed here; expected {_lower_first(error.schema['description'])}"]
-    return [f"{place}: {error.message}"]
-
-
-_LIMITS = {
-    "minimum": "it must be at least",
-    "maximum": "it must be at most",
-    "exclusiveMinimum": "it must be greater than",
-    "exclusiveMaximum": "it must be less than",
-    "minItems": "the number of entries must be at least",
-    "maxItems": "the number of entries must be at most",
-    "minLength": "the number of characters must be at least",
-    "maxLength": "the number of characters must be at most",
-    "minProperties": "the number of keys must be at least",
-}
-
-
-def _unknown_key(place: str, key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(str(key), known, n=1)
-    if close:
-        remedy = f"did you mean {close[0]!r}?"
-    elif len(known) <= MOST_LISTED:
-        remedy = f"known keys: {', '.join(known)}"
-    else:
-        remedy = "docs/configuration.md lists the known keys"
-    return f"{place}: unknown key {key!r}; {remedy}"
-
-
-def _known_keys(part: Config, value: object, schema: Config) -> list[str]:
-    """Return the property names that `part` of the schema allows in `value`, through references and conditions."""
-    keys = list(part.get("properties", {}))
-    if "$ref" in part:
-        keys += _known_keys(schema["$defs"][part["$ref"].removeprefix("#/$defs/")], value, schema)
-    branches = part.get("allOf", [])
-    # An experiment without a method, or of none that there is, may have the options of any.
-    for branch in [branch for branch in branches if _Validator(branch["if"]).is_valid(value)] or branches:
-        keys += _known_keys(branch["then"], value, schema)
-    return list(dict.fromkeys(keys))
-
-
-def _shown(value: object) -> str:
-    """Return a value as one would write it in YAML, cut short."""
-    text = {"None": "null", "True": "true", "False": "false"}.get(repr(value), repr(value))
-    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + " ..."
-
-
-def _lower_first(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:].rstrip(".")
-
-
-def _type_name(value: object) -> str:
-    names = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping of keys"}
-    if isinstance(value, float):
-        return "a number with a decimal point" if math.isfinite(value) else "not a finite number"
-    return "empty" if value is None else names.get(type(value), "a date or time")
-
-
-def _expected(types: str | list[str]) -> str:
-    words = {
-        "string": "text",
-        "integer": "a whole number",
-        "number": "a number (in YAML 1e-3 is text: write 1.0e-3)",
-        "boolean": "true or false",
-        "array": "a list",
-        "object": "a mapping of keys",
-    }
-    return " or ".join(words.get(kind, kind) for kind in ([types] if isinstance(types, str) else types))
-
-
-def _alternatives(branches: list[Config]) -> str:
-    described = [
-        branch["const"] if "const" in branch else f"a whole number of at least {branch['minimum']}"
-        for branch in branches
-    ]
-    return " or ".join(described)

@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from planning.config import LEARNING_OPTIONS  # noqa: E402 (not found before)
+from planning.config import LEARNING_OPTIONS, OPTIONS_OF_BASE  # noqa: E402 (not found before)
 
 Schema = dict[str, Any]
 
@@ -49,13 +49,19 @@ snakemake --cores 8 --configfile mine.yaml
 - **`null` leaves out** a study or an experiment of `config.yaml`, with everything that is made for it only. No other
   key may be null.
 - **One entry under `experiments` is one row of the comparison**: a new name there is all that a new experiment takes.
-  An option that it does not set comes from the section named after its method.
+  An option that it does not set comes from the section named after its method, and one that is not there from the
+  section `cnn` (methods pseudo_label_loss and fixmatch) or from the base (pseudo_label_rounds and kmeans_rounds).
 - **`base`** names another experiment of the same study that this one builds on.
   With `method: kmeans` the base is one of kmeans, and its centroids are used instead of learning new ones. All that the
   centroids depend on comes from the base, which may have no base itself. Beside `base` one may set
   {{free}}.
   With `method: cnn` the base is one of surrogate with the same `network`, and training starts from its network instead
-  of from random weights. Every option is the experiment's own. With `method: surrogate` there is no base.
+  of from random weights. Every option is the experiment's own.
+  With `method: pseudo_label_rounds` the base is one of cnn without `copies`, with `method: kmeans_rounds` one of
+  kmeans, and there must be one: the rounds begin with its model of the same run. So `folds: true` needs the same of the
+  base. An experiment of pseudo_label_rounds may set any key of its own section and of cnn, but for
+  {{taken}}, which are the base's; one of kmeans_rounds no key of kmeans.
+  With `method: surrogate`, `pseudo_label_loss` and `fixmatch` there is no base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
   `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
@@ -138,7 +144,8 @@ def document(schema: Schema) -> str:
     """Return the whole page."""
     sections, parts = schema["properties"], schema["$defs"]
     free = [f"`{name}`" for name in parts["kmeans_options"]["properties"] if name not in LEARNING_OPTIONS]
-    page = [INTRODUCTION.replace("{free}", ", ".join(free))]
+    taken = [f"`{name}`" for name in OPTIONS_OF_BASE["pseudo_label_rounds"]]
+    page = [INTRODUCTION.replace("{free}", ", ".join(free)).replace("{taken}", ", ".join(taken))]
     page += [f"## data\n\n{sections['data']['description']}\n"]
     for name, part in sections["data"]["properties"].items():
         page += [f"### data.{name}\n\n{part['description']}\n\n{table(part['properties'], schema)}"]
@@ -151,13 +158,23 @@ def document(schema: Schema) -> str:
         page += [f"### {title}\n\n{table(parts[name]['properties'], schema, parts[name]['required'])}"]
     page += [
         "Beside these keys stand the options of the method: "
-        + ", ".join(f"with `method: {name}` any key of [{name}](#{name})" for name in methods)
+        + ", ".join(f"with `method: {name}` any key of {option_sections(name, schema)}" for name in methods)
         + ".\n",
         f"Names of studies and experiments are {type_text(parts['name'], schema)}, at most "
         f"{parts['name']['maxLength']} of them. No study may be called {reserved_names(sections['studies'])}, and no "
         f"experiment {reserved_names(parts['study']['properties']['experiments'])}.\n",
     ]
     return "\n".join(page)
+
+
+def option_sections(method: str, schema: Schema) -> str:
+    """Return links to the sections whose keys an experiment of the method may set, its own first."""
+    names = []
+    for branch in schema["$defs"]["experiment"]["allOf"]:
+        condition = branch["if"]["properties"]["method"]
+        if method in condition.get("enum", [condition.get("const")]):
+            names.append(branch["then"]["$ref"].removeprefix("#/$defs/").removesuffix("_options"))
+    return " or ".join(f"[{name}](#{name})" for name in sorted(names, key=lambda name: name != method))
 
 
 def reserved_names(part: Schema) -> str:

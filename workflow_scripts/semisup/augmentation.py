@@ -18,7 +18,8 @@ class Augmentation(NamedTuple):
 
     shift: largest shift in pixels, borders reflected; flip: mirror left and right, half of the time; color: brightness,
     contrast and saturation times a factor within 1 +- color; hue: shift as a fraction of the colour circle;
-    cutout: side in pixels of a grey square, in the manner of DeVries and Taylor 2017 but never beyond the border.
+    cutout: side in pixels of a grey square, in the manner of DeVries and Taylor 2017 but never beyond the border;
+    rotation: largest angle in degrees, borders reflected.
     """
 
     shift: int
@@ -26,6 +27,7 @@ class Augmentation(NamedTuple):
     color: float
     hue: float
     cutout: int
+    rotation: float = 0.0
 
 
 def augment_function(options: Augmentation, size: int) -> Augment:
@@ -43,6 +45,8 @@ def augment_function(options: Augmentation, size: int) -> Augment:
         )
     if options.flip:
         changes.append(kornia_augmentation.RandomHorizontalFlip(p=0.5))
+    if options.rotation:
+        changes.append(kornia_augmentation.RandomAffine(options.rotation, padding_mode="reflection", p=1.0))
     if options.color or options.hue:
         changes.append(kornia_augmentation.ColorJitter(options.color, options.color, options.color, options.hue, p=1.0))
     if options.cutout:

@@ -4,6 +4,7 @@ resnet          a stem, then three stages of 128, 256 and 512 channels, the firs
                 the manner of He et al. 2016; batch normalisation after every convolution; about 3 million weights
 vgg             the course's network: blocks of 64, 128, 2 x 256 and 3 x 256 channels, pooled by 4, 3, 2 and 2, and a
                 hidden layer of 256; about 3 million weights
+digits          the homework's: three convolutions of 5, 3 and 2 pixels with 32, 64 and 128 channels, pooled by 2 each
 exemplar_small  64c5-64c5-128f of Dosovitskiy et al. 2014; its fully connected layer takes a patch of `field` pixels,
                 and slides over larger images as a convolution
 exemplar_large  64c5-128c5-256c5-512f, likewise
@@ -24,9 +25,10 @@ from semisup.cli import UserError
 from semisup.device import fast_products
 
 EXEMPLAR_CHANNELS = {"exemplar_small": (64, 64, 128), "exemplar_large": (64, 128, 256, 512)}
-NETWORKS = ("resnet", "vgg", *EXEMPLAR_CHANNELS)
+NETWORKS = ("resnet", "vgg", "digits", *EXEMPLAR_CHANNELS)
 POOLED_LAYERS = 2  # of an exemplar network: the first two halve the image
-SMALLEST_SIZES = {"resnet": 8, "vgg": 48}  # side in pixels that its layers leave anything of; exemplar networks: field
+# Side in pixels of the smallest images that its layers leave anything of; for exemplar networks it is the field.
+SMALLEST_SIZES = {"resnet": 8, "vgg": 48, "digits": 8}
 LARGE_IMAGE = 64  # pixels from which on the stem of the resnet halves the image twice
 BLOCK = 512  # images whose squares are summed at once
 SCORING_BATCH = 256  # images
@@ -85,7 +87,7 @@ def new_network(shape: Shape, seed: int) -> Network:
             "choose the network resnet"
         )
     torch.manual_seed(seed)
-    build = {"resnet": _resnet, "vgg": _vgg}.get(shape.network, _exemplar)
+    build = {"resnet": _resnet, "vgg": _vgg, "digits": _digits}.get(shape.network, _exemplar)
     network = build(shape)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -215,6 +217,17 @@ def _vgg(shape: Shape) -> Network:
         nn.Dropout(shape.dropout),
         nn.Linear(256, shape.classes),
     )
+    return Network(shape, layers, head)
+
+
+def _digits(shape: Shape) -> Network:
+    layers = OrderedDict(
+        conv1=_convolution(shape.channels, 32, size=5, pool=2),
+        conv2=_convolution(32, 64, pool=2),
+        conv3=_convolution(64, 128, size=2, pool=2),
+    )
+    side = (shape.size // 2 // 2 + 1) // 2  # the convolution of 2 pixels, padded by 1, gives one pixel more
+    head = nn.Sequential(nn.Flatten(), nn.Dropout(shape.dropout), nn.Linear(128 * side**2, shape.classes))
     return Network(shape, layers, head)
 
 

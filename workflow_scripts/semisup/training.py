@@ -7,7 +7,7 @@ order of an epoch's images from (seed, epoch). So a checkpoint holds no generato
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits f
 RISE = 0.2  # of all steps: the way up of the one-cycle schedule
 STEP_FRACTIONS = (0.6, 0.8)  # of all steps: where the step schedule multiplies the learning rate ...
 STEP_FACTOR = 0.1  # ... by this
+EPOCH_FACTOR = 0.998  # the exponential schedule multiplies the learning rate by this after every epoch
 
 Weights = dict[str, torch.Tensor]
 
@@ -45,20 +46,57 @@ class Recipe(NamedTuple):
     ema_decay: float
     patience: int
     precision: str
+    steps_per_epoch: int = 0  # 0: one pass over the training images
 
 
 class Examples(NamedTuple):
-    """Images uint8 (N, C, H, W) and their labels int64 (N,), on one device."""
+    """Labels int64 (N,) and images uint8 (M, C, H, W), on one device; rows int64 (N,): the image of each label.
+
+    So several sets of examples share one array of images. Without rows, image i has label i.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
+    rows: torch.Tensor | None = None
+
+    def take(self, which: torch.Tensor | slice) -> "Examples":
+        """Return some of the examples, with images of their own."""
+        rows = which if self.rows is None else self.rows[which]
+        return Examples(self.images[rows], self.labels[which])
+
+
+class UnlabeledLoss(Protocol):
+    """A loss on unlabeled images that is added to that of the labelled images at every step.
+
+    images: uint8 (M, C, H, W), on the network's device; batch_size: how many of them a step looks at.
+    """
+
+    images: torch.Tensor
+    batch_size: int
+
+    def begin_epoch(self, network: "Network", epoch: int) -> None:
+        """Prepare for an epoch, counted from 0."""
+
+    def backward(self, network: "Network", rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
+        """Add the gradient of the weighted loss of images[rows] to the network's, computed in so many parts.
+
+        Returns what the history shows, as numbers on the device; see `EpochRow`.
+        """
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return what a checkpoint must hold."""
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state_dict` returned."""
 
 
 class EpochRow(NamedTuple):
     """A row of the history.
 
     learning_rate: of the epoch's last step; train_*: means over the epoch's augmented images; validation_accuracy: on
-    at most VALIDATION_IMAGES of the validation images, as they are; accuracies are fractions; peak_memory_gib: so far.
+    at most VALIDATION_IMAGES of the validation images, as they are; accuracies are fractions; images: labelled training
+    images of the epoch; peak_memory_gib: so far. With a loss on unlabeled images, means over the epoch's steps (else
+    None): that loss, its weight, the fraction of the images that count in it, and the confidence they must reach.
     """
 
     epoch: int
@@ -66,9 +104,14 @@ class EpochRow(NamedTuple):
     train_loss: float
     train_accuracy: float
     validation_accuracy: float
+    images: int
     seconds: float
     images_per_second: float
     peak_memory_gib: float
+    unlabeled_loss: float | None = None
+    unlabeled_weight: float | None = None
+    accepted: float | None = None
+    threshold: float | None = None
 
 
 @dataclass
@@ -79,12 +122,21 @@ class _Progress:
     step: int = 0  # steps done of the epoch under way, ...
     loss: float = 0.0  # ... the sum of their losses, ...
     correct: int = 0  # ... the number of images they had right, ...
+    unlabeled: dict[str, float] = field(default_factory=dict)  # ... the sums of what the unlabeled loss shows, ...
     seconds: float = 0.0  # ... and the time they took
     learning_rate: float = 0.0  # of the last step
     parts: int = 1  # a batch is computed in so many parts, for want of memory
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     best_weights: Weights = field(default_factory=dict)  # kept only where there is patience
+
+
+class _Step(NamedTuple):
+    """What a step gives, still on the device: mean loss, number of right images, what the unlabeled loss shows."""
+
+    loss: torch.Tensor
+    correct: torch.Tensor
+    unlabeled: dict[str, torch.Tensor]
 
 
 class _Learner(NamedTuple):
@@ -94,6 +146,7 @@ class _Learner(NamedTuple):
     average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     schedule: lr_scheduler.LRScheduler
+    unlabeled: UnlabeledLoss | None
 
 
 def train_network(
@@ -104,18 +157,25 @@ def train_network(
     recipe: Recipe,
     seed: int,
     checkpoint: Checkpoint,
+    unlabeled: UnlabeledLoss | None = None,
 ) -> list[EpochRow]:
     """Train the network in place and return its history; go on from the checkpoint if there is one.
 
     Kept are the weights of the last epoch or, with patience, of the one that did best on validation; with an
     exponential moving average it is the average that is validated and kept. An epoch's incomplete batch is left out.
+    unlabeled: a loss that every step adds.
 
     Raises UserError for a loss that is not finite. SIGINT and SIGTERM save a checkpoint and raise SystemExit.
     """
     device = train.images.device
-    steps = len(train.labels) // recipe.batch_size
-    if steps == 0:
+    steps = recipe.steps_per_epoch or len(train.labels) // recipe.batch_size
+    if recipe.batch_size > len(train.labels):
         raise UserError(f"batch_size {recipe.batch_size} is above the {len(train.labels)} training images: lower it")
+    if unlabeled and unlabeled.batch_size > len(unlabeled.images):
+        raise UserError(
+            f"unlabeled_batch_size {unlabeled.batch_size} is above the {len(unlabeled.images)} unlabeled images: "
+            "lower it"
+        )
     looked_at = _evenly_spaced(validation, VALIDATION_IMAGES)
     saved = load_checkpoint(checkpoint)
     if saved and "finished" in saved:
@@ -123,7 +183,7 @@ def train_network(
         network.load_state_dict(saved["finished"])
         return [EpochRow(**row) for row in saved["history"]]
 
-    learner, progress = _new_learner(network, recipe, steps), _Progress()
+    learner, progress = _new_learner(network, recipe, steps, unlabeled), _Progress()
     if saved:
         progress = _restore(learner, saved)
         logging.info("resumed after %d epochs and %d steps", progress.epoch, progress.step)
@@ -135,14 +195,18 @@ def train_network(
     ):
         logging.info("training: %d epochs of %d steps", recipe.epochs, steps)
         while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe.patience):
-            order = torch.from_numpy(np.random.default_rng([seed, progress.epoch]).permutation(len(train.labels)))
-            order = order.to(device)
-            unread: list[tuple[torch.Tensor, torch.Tensor]] = []
+            rng = np.random.default_rng([seed, progress.epoch])
+            batches = _batches(rng, len(train.labels), recipe.batch_size, steps, device)
+            if unlabeled:
+                unlabeled_batches = _batches(rng, len(unlabeled.images), unlabeled.batch_size, steps, device)
+                if progress.step == 0:
+                    unlabeled.begin_epoch(network, progress.epoch)
+            unread: list[_Step] = []
             clock = time.perf_counter()
             while progress.step < steps:
-                rows = order[progress.step * recipe.batch_size :][: recipe.batch_size]
-                batch = Examples(train.images[rows], train.labels[rows])
-                unread.append(_take_step(learner, batch, augment, recipe, seed, progress))
+                batch = train.take(batches[progress.step])
+                rows = unlabeled_batches[progress.step] if unlabeled else None
+                unread.append(_take_step(learner, batch, rows, augment, recipe, seed, progress))
                 progress.step += 1
                 bar.update()
                 signal_number = stop()
@@ -170,6 +234,13 @@ def train_network(
     return [EpochRow(**row) for row in progress.history]
 
 
+def history_table(history: list[EpochRow]) -> list[dict[str, float]]:
+    """Return the rows as a table, without the columns that say nothing in any row."""
+    rows = [row._asdict() for row in history]
+    empty = {name for name in EpochRow._fields if all(row[name] is None for row in rows)}
+    return [{name: value for name, value in row.items() if name not in empty} for row in rows]
+
+
 def log_summary(result: str, history: list[EpochRow], device: torch.device) -> None:
     """Log what came out, with the mean speed of the epochs and the most memory held."""
     speed = np.mean([row.images_per_second for row in history])
@@ -184,11 +255,16 @@ def chosen_epoch(history: list[EpochRow], patience: int) -> int:
 
 def _evenly_spaced(examples: Examples, count: int) -> Examples:
     """Return at most `count` of the examples, spread over the whole."""
-    every = -(-len(examples.labels) // count)
-    return Examples(examples.images[::every], examples.labels[::every])
+    return examples.take(slice(None, None, -(-len(examples.labels) // count)))
 
 
-def _new_learner(network: Network, recipe: Recipe, steps: int) -> _Learner:
+def _batches(rng: np.random.Generator, count: int, size: int, steps: int, device: torch.device) -> torch.Tensor:
+    """Return the rows of an epoch's batches, int64 (steps, size): all `count` in random order, again and again."""
+    passes = [rng.permutation(count) for _ in range(-(-steps * size // count))]
+    return torch.from_numpy(np.concatenate(passes)[: steps * size].reshape(steps, size)).to(device)
+
+
+def _new_learner(network: Network, recipe: Recipe, steps: int, unlabeled: UnlabeledLoss | None) -> _Learner:
     """Return the network with a fresh average, optimiser and schedule; steps: of an epoch."""
     network.train()
     parameters = list(network.parameters())
@@ -211,12 +287,14 @@ def _new_learner(network: Network, recipe: Recipe, steps: int) -> _Learner:
         )
     elif recipe.schedule == "cosine":
         schedule = lr_scheduler.CosineAnnealingLR(optimizer, total)
+    elif recipe.schedule == "exponential":
+        schedule = lr_scheduler.LambdaLR(optimizer, lambda step: EPOCH_FACTOR ** (step // steps))
     else:
         schedule = lr_scheduler.MultiStepLR(optimizer, [int(total * part) for part in STEP_FRACTIONS], STEP_FACTOR)
     average = None
     if recipe.ema_decay:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
-    return _Learner(network, average, optimizer, schedule)
+    return _Learner(network, average, optimizer, schedule, unlabeled)
 
 
 def _kept(learner: _Learner) -> Network:
@@ -238,9 +316,15 @@ def _restore(learner: _Learner, state: dict[str, Any]) -> _Progress:
 
 
 def _take_step(
-    learner: _Learner, batch: Examples, augment: Augment, recipe: Recipe, seed: int, progress: _Progress
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take one optimiser step; return the batch's mean loss and its number of right images, still on the device.
+    learner: _Learner,
+    batch: Examples,
+    unlabeled_rows: torch.Tensor | None,
+    augment: Augment,
+    recipe: Recipe,
+    seed: int,
+    progress: _Progress,
+) -> _Step:
+    """Take one optimiser step; unlabeled_rows: of the images that the unlabeled loss looks at, if there is one.
 
     Where memory runs out the batch is computed in twice as many parts, whose gradients add up to that of the whole.
     Raises UserError if parts of two images, the fewest that batch normalisation takes, are still too large.
@@ -250,6 +334,9 @@ def _take_step(
         torch.manual_seed(_step_seed(seed, progress))
         try:
             loss, correct = _backward(learner.network, batch, augment, recipe, progress.parts)
+            shown = {}
+            if learner.unlabeled:
+                shown = learner.unlabeled.backward(learner.network, unlabeled_rows, progress.epoch, progress.parts)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -264,7 +351,7 @@ def _take_step(
             learner.schedule.step()
             if learner.average:
                 learner.average.update_parameters(learner.network)
-            return loss, correct
+            return _Step(loss, correct, shown)
         progress.parts = min(2 * progress.parts, most_parts)
         if batch.images.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -297,21 +384,27 @@ def _backward(
     return torch.stack(losses).sum(), torch.stack(correct).sum()
 
 
-def _read_losses(unread: list[tuple[torch.Tensor, torch.Tensor]], progress: _Progress) -> None:
+def _read_losses(unread: list[_Step], progress: _Progress) -> None:
     """Add the steps' losses and right images to the epoch's sums, and empty the list.
 
     Raises UserError if a loss is not finite.
     """
-    losses = torch.stack([loss for loss, _ in unread]).double().cpu()
-    bad = (~torch.isfinite(losses)).nonzero()
+    losses = torch.stack([step.loss for step in unread]).double().cpu()
+    shown = {
+        name: torch.stack([step.unlabeled[name] for step in unread]).double().cpu() for name in unread[0].unlabeled
+    }
+    total = sum(shown.values(), start=losses)
+    bad = (~torch.isfinite(total)).nonzero()
     if len(bad):
         batch = progress.step - len(unread) + int(bad[0]) + 1
         raise UserError(
-            f"the loss is {losses[int(bad[0])]:g} in epoch {progress.epoch + 1}, batch {batch}: lower learning_rate, "
+            f"the loss is {total[int(bad[0])]:g} in epoch {progress.epoch + 1}, batch {batch}: lower learning_rate, "
             "or set precision to float32; the checkpoint before it stays"
         )
     progress.loss += float(losses.sum())
-    progress.correct += int(torch.stack([correct for _, correct in unread]).sum())
+    progress.correct += int(torch.stack([step.correct for step in unread]).sum())
+    for name, values in shown.items():
+        progress.unlabeled[name] = progress.unlabeled.get(name, 0.0) + float(values.sum())
     unread.clear()
 
 
@@ -338,15 +431,18 @@ def _close_epoch(learner: _Learner, validation: Examples, recipe: Recipe, progre
         train_loss=progress.loss / progress.step,
         train_accuracy=progress.correct / images,
         validation_accuracy=accuracy,
+        images=images,
         seconds=round(progress.seconds, 2),
         images_per_second=round(images / progress.seconds, 1),
         peak_memory_gib=round(device_peak_gib(device), 2),
+        **{name: total / progress.step for name, total in progress.unlabeled.items()},
     )
     if recipe.patience and accuracy > _best_accuracy(progress):
         progress.best_epoch = progress.epoch
         progress.best_weights = {name: value.clone() for name, value in kept.state_dict().items()}
     progress.history.append(row._asdict())
     progress.step, progress.loss, progress.correct, progress.seconds = 0, 0.0, 0, 0.0
+    progress.unlabeled = {}
 
 
 def _best_accuracy(progress: _Progress) -> float:

@@ -17,7 +17,7 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=positive_number, required=True, help="the highest of the schedule")
     parser.add_argument("--momentum", type=fraction, required=True, help="of sgd")
     parser.add_argument("--weight-decay", type=natural_number, required=True)
-    parser.add_argument("--schedule", choices=["one_cycle", "cosine", "step"], required=True)
+    parser.add_argument("--schedule", choices=["one_cycle", "cosine", "step", "exponential"], required=True)
     parser.add_argument("--label-smoothing", type=fraction, required=True)
     parser.add_argument("--ema-decay", type=fraction, required=True, help="of the weights' average; 0: no average")
     parser.add_argument("--patience", type=natural_int, required=True, help="epochs without progress; 0: no early stop")
@@ -54,9 +54,9 @@ def half_circle(text: str) -> float:
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
     """Return the recipe that `add_recipe_options` asked for."""
-    return Recipe(**{name: getattr(options, name) for name in Recipe._fields})
+    return Recipe(**{name: getattr(options, name) for name in Recipe._fields if hasattr(options, name)})
 
 
 def augmentation_of(options: argparse.Namespace) -> Augmentation:
     """Return the augmentation that `add_augmentation_options` asked for."""
-    return Augmentation(**{name: getattr(options, name) for name in Augmentation._fields})
+    return Augmentation(**{name: getattr(options, name) for name in Augmentation._fields if hasattr(options, name)})

@@ -1,0 +1,191 @@
+"""What the programs that train a network on a run's labels share: options, data, and the files they write."""
+
+import argparse
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from semisup.augmentation import Augment, augment_function
+from semisup.checkpoints import locked_checkpoint, new_fingerprint
+from semisup.cli import fraction, natural_int, seed_number, true_or_false
+from semisup.copies import changed_copies
+from semisup.dataset import read_class_names, read_images, read_labelled, run_rows
+from semisup.device import keep_freed_memory, leased_device
+from semisup.network_model import NetworkModel, write_model
+from semisup.networks import NETWORKS, Network, Shape, network_scores, new_network, set_normalization
+from semisup.scores import write_scores
+from semisup.tables import write_table
+from semisup.training import (
+    EpochRow,
+    Examples,
+    UnlabeledLoss,
+    chosen_epoch,
+    history_table,
+    log_summary,
+    train_network,
+)
+from semisup.training_options import (
+    add_augmentation_options,
+    add_checkpoint_options,
+    add_recipe_options,
+    augmentation_of,
+    recipe_of,
+)
+
+FILES_AND_DEVICE = (
+    "accepted_table",
+    "base_model",
+    "base_selection",
+    "checkpoint",
+    "checkpoint_seconds",
+    "code",
+    "features",
+    "gpu",
+    "held_out_table",
+    "history",
+    "images",
+    "model",
+    "pretrained",
+    "scores",
+    "selection",
+)
+
+
+class LabelledRun(NamedTuple):
+    """The labelled images of a run.
+
+    images uint8 (N, C, H, W) and labels int64 (N,) of the whole labelled set; train and validation: int64 rows of them.
+    """
+
+    class_names: list[str]
+    images: np.ndarray
+    labels: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add the files that every run writes, and the device."""
+    parser.add_argument("--model", required=True, help="model to write (HDF5)")
+    parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")
+    parser.add_argument("--history", required=True, help="table of epochs or rounds to write (CSV)")
+    parser.add_argument("--selection", required=True, help="table with what was chosen to write (CSV)")
+    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the data set and the run."""
+    parser.add_argument("--images", required=True, help="data set (HDF5)")
+    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add all options of a program that trains a network from the labels of a run."""
+    add_run_options(parser)
+    parser.add_argument("--network", choices=NETWORKS, required=True)
+    parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
+    parser.add_argument("--average-flips", type=true_or_false, required=True, help="score mirror images too")
+    parser.add_argument("--copies", type=natural_int, required=True, help="changed copies of each image; 0: itself")
+    add_recipe_options(parser)
+    add_augmentation_options(parser)
+    add_checkpoint_options(parser)
+    parser.add_argument("--seed", type=seed_number, required=True)
+    add_output_options(parser)
+
+
+def read_run(images: str, run: str) -> LabelledRun:
+    """Read the labelled images of a run."""
+    train, validation = run_rows(images, run)
+    both = np.concatenate([read_images(images, split) for split in ("train", "validation")])
+    return LabelledRun(read_class_names(images), both, read_labelled(images), train, validation)
+
+
+def run_shape(options: argparse.Namespace, run: LabelledRun) -> Shape:
+    """Return the shape of the network of `options`, for the classes and the images of the run."""
+    _, channels, _, size = run.images.shape
+    return Shape(options.network, channels, size, len(run.class_names), options.dropout)
+
+
+def random_network(shape: Shape, run: LabelledRun, seed: int) -> Network:
+    """Return a network with random weights, normalised for the training images of the run."""
+    network = new_network(shape, seed)
+    set_normalization(network, run.images[run.train])
+    return network
+
+
+def train_run(
+    options: argparse.Namespace,
+    run: LabelledRun,
+    network: Network,
+    data: list[np.ndarray],
+    new_unlabeled_loss: Callable[[torch.device, Augment], UnlabeledLoss] | None = None,
+) -> None:
+    """Train the network on the run as the options say, and write model, scores and tables.
+
+    new_unlabeled_loss: makes the loss on unlabeled images from the device and the augmentation, if there is one;
+    data: what it was made from.
+    """
+    keep_freed_memory()
+    recipe, augmentation = recipe_of(options), augmentation_of(options)
+    weights = [value.numpy() for value in network.state_dict().values()]
+    decisive = result_options(options) | network.shape._asdict()
+    del decisive["average_flips"]  # it decides on scores, not on weights
+    fingerprint = new_fingerprint(
+        decisive,
+        [run.images, run.labels, run.train, *weights, *data],
+        options.code,
+    )
+    augment = augment_function(augmentation, network.shape.size)
+    with (
+        locked_checkpoint(options.checkpoint, fingerprint, options.checkpoint_seconds) as checkpoint,
+        leased_device(options.gpu) as device,
+    ):
+        network.to(device)
+        images, labels = torch.from_numpy(run.images).to(device), torch.from_numpy(run.labels).to(device)
+        train, validation = (
+            Examples(images, labels[rows], rows)
+            for rows in (torch.from_numpy(part).to(device) for part in (run.train, run.validation))
+        )
+        if options.copies:
+            train = Examples(*changed_copies(images[train.rows], train.labels, options.copies, options.seed))
+        unlabeled = new_unlabeled_loss(device, augment) if new_unlabeled_loss else None
+        history = train_network(network, train, validation, augment, recipe, options.seed, checkpoint, unlabeled)
+        chosen = chosen_epoch(history, recipe.patience)
+        accuracy = write_network_run(options, run.validation, run, network, options.average_flips, device)
+        log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)
+    write_table(options.history, history_table(history))
+    write_table(options.selection, [selection_row(row) | {"chosen": row.epoch == chosen} for row in history])
+
+
+def result_options(options: argparse.Namespace) -> dict[str, object]:
+    """Return the options that a result depends on: neither files, whose content counts, nor the device."""
+    return {name: value for name, value in vars(options).items() if name not in FILES_AND_DEVICE}
+
+
+def write_network_run(
+    options: argparse.Namespace,
+    validation_rows: np.ndarray,
+    run: LabelledRun,
+    network: Network,
+    average_flips: bool,
+    device: torch.device,
+) -> float:
+    """Write scores and model of a trained network; return its accuracy on these validation rows."""
+    validation, test = (
+        network_scores(network, torch.from_numpy(part), options.precision, average_flips, device)
+        for part in (run.images[validation_rows], read_images(options.images, "test"))
+    )
+    write_scores(options.scores, validation, validation_rows, test)
+    write_model(options.model, NetworkModel(network.cpu(), average_flips, options.precision, run.class_names))
+    return float(np.mean(validation.argmax(axis=1) == run.labels[validation_rows]))
+
+
+def selection_row(row: EpochRow) -> dict[str, float]:
+    """Return what the table of candidates says of an epoch."""
+    return {
+        "epoch": row.epoch,
+        "train_accuracy": row.train_accuracy,
+        "validation_accuracy": row.validation_accuracy,
+    }

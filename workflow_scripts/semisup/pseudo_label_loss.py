@@ -1,0 +1,91 @@
+"""Pseudo-labels as a part of the loss (Lee 2013, "Pseudo-Label").
+
+Loss = mean over labelled images + alpha(t) * mean over unlabeled images, whose labels are the network's predictions.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+from semisup.augmentation import Augment
+from semisup.device import fast_products
+from semisup.networks import Network, network_scores, to_pixels
+
+
+class Ramp(NamedTuple):
+    """The weight of the unlabeled images: 0 before epoch `start`, `alpha` from epoch `end` on, linear between them."""
+
+    alpha: float
+    start: int
+    end: int
+
+
+def ramp_weight(ramp: Ramp, epoch: int) -> float:
+    """Return alpha(t) of Lee 2013, equation 16, for an epoch counted from 0."""
+    if epoch < ramp.start:
+        return 0.0
+    if epoch >= ramp.end:
+        return ramp.alpha
+    return ramp.alpha * (epoch - ramp.start) / (ramp.end - ramp.start)
+
+
+class PseudoLabelLoss:
+    """The unlabeled part of the loss; see semisup.training.UnlabeledLoss.
+
+    each_step: the pseudo-labels are the predictions of the very pass that is differentiated, as in the paper; else
+    those of all images at the beginning of the epoch, as in the homework.
+    """
+
+    def __init__(
+        self,
+        images: torch.Tensor,
+        batch_size: int,
+        ramp: Ramp,
+        each_step: bool,
+        augment: Augment,
+        precision: str,
+    ) -> None:
+        self.images = images
+        self.batch_size = batch_size
+        self.ramp = ramp
+        self.each_step = each_step
+        self.augment = augment
+        self.precision = precision
+        self.labels = torch.zeros(0, dtype=torch.int64, device=images.device)
+
+    def begin_epoch(self, network: Network, epoch: int) -> None:
+        """Predict the labels of all images, where they hold for an epoch and have a weight."""
+        if self.each_step or not ramp_weight(self.ramp, epoch):
+            return
+        device = self.images.device
+        scores = network_scores(network, self.images, self.precision, False, device)
+        network.train()
+        self.labels = torch.from_numpy(scores.argmax(axis=1)).to(device)
+
+    def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
+        """Add the gradient of alpha(t) times the mean cross-entropy with the pseudo-labels."""
+        device, weight = self.images.device, ramp_weight(self.ramp, epoch)
+        total = torch.zeros((), device=device)
+        if weight:
+            images = self.augment(to_pixels(self.images[rows])).contiguous(memory_format=torch.channels_last)
+            for part, part_rows in zip(images.tensor_split(parts), rows.tensor_split(parts), strict=True):
+                with fast_products(device, self.precision):
+                    scores = network(part).float()
+                labels = scores.argmax(dim=1) if self.each_step else self.labels[part_rows]
+                loss = functional.cross_entropy(scores, labels, reduction="sum") / len(rows)
+                (weight * loss).backward()
+                total += loss.detach()
+        return {
+            "unlabeled_loss": total,
+            "unlabeled_weight": torch.tensor(weight, device=device),
+            "accepted": torch.tensor(float(weight > 0), device=device),
+        }
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the labels of the epoch."""
+        return {"labels": self.labels}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Take the labels of the epoch."""
+        self.labels = state["labels"].to(self.images.device)

@@ -1,0 +1,38 @@
+"""The tables that rounds of pseudo-labels write."""
+
+import argparse
+import logging
+
+import numpy as np
+
+from semisup.pseudo_labels import Accepted, HeldOut, RoundRow
+from semisup.rounds import Rounds
+from semisup.tables import write_table
+
+OF_NETWORKS = ("train_loss", "train_accuracy", "images_per_second")  # columns that only networks fill
+
+
+def write_round_tables(options: argparse.Namespace, rounds: Rounds) -> None:
+    """Write history, selection, accepted and held-out images to the files that the options name; log a summary."""
+    filled = [name for name in RoundRow._fields if any(getattr(row, name) is not None for row in rounds.rows)]
+    columns = [name for name in RoundRow._fields if name in filled or name not in OF_NETWORKS]
+    table = [{name: value for name, value in row._asdict().items() if name in columns} for row in rounds.rows]
+    write_table(options.history, table)
+    chosen = [name for name in ("round", "train_accuracy", "validation_accuracy") if name in columns]
+    last = rounds.rows[-1]
+    write_table(
+        options.selection,
+        [{name: getattr(row, name) for name in chosen} | {"chosen": row is last} for row in rounds.rows],
+    )
+    for path, rows, kind in (
+        (options.accepted_table, rounds.accepted, Accepted),
+        (options.held_out_table, rounds.held_out, HeldOut),
+    ):
+        write_table(path, [row._asdict() for row in rows], columns=list(kind._fields))
+    speeds = [row.images_per_second for row in rounds.rows if row.images_per_second is not None]
+    logging.info(
+        "last round: validation accuracy %.4f%s, peak memory %.2f GiB",
+        last.validation_accuracy,
+        f", {np.mean(speeds):.0f} images/s" if speeds else "",
+        last.peak_memory_gib,
+    )

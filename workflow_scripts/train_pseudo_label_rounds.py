@@ -1,0 +1,228 @@
+"""Go on training a network in rounds, each with more unlabeled images that it has labelled itself."""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from semisup.augmentation import Augment, augment_function
+from semisup.checkpoints import Checkpoint, locked_checkpoint, new_fingerprint
+from semisup.cli import UserError, run_program, seed_number, true_or_false
+from semisup.dataset import image_count
+from semisup.device import keep_freed_memory, leased_device
+from semisup.hdf5 import open_hdf5
+from semisup.network_model import NetworkModel, read_model
+from semisup.network_run import (
+    LabelledRun,
+    add_output_options,
+    add_run_options,
+    read_run,
+    result_options,
+    write_network_run,
+)
+from semisup.networks import Network, network_scores, new_network, set_normalization
+from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
+from semisup.rounds import RoundFit, Setting, run_rounds
+from semisup.rounds_tables import write_round_tables
+from semisup.training import Examples, Recipe, train_network
+from semisup.training_options import (
+    add_augmentation_options,
+    add_checkpoint_options,
+    add_recipe_options,
+    augmentation_of,
+    recipe_of,
+)
+
+
+class Pool(NamedTuple):
+    """All images that the rounds may look at: uint8 (M, C, H, W), the labelled set and behind it the candidates.
+
+    labelled: how many are labelled; candidates: int64, increasing, the rows of the others among the unlabeled images.
+    """
+
+    images: torch.Tensor
+    labelled: int
+    candidates: np.ndarray
+
+    def positions(self, rows: np.ndarray) -> np.ndarray:
+        """Return where rows of the unlabeled images lie in the pool."""
+        return self.labelled + np.searchsorted(self.candidates, rows)
+
+
+class NetworkRounds:
+    """A network that takes part in rounds; see semisup.rounds.Classifier."""
+
+    def __init__(
+        self,
+        network: Network,
+        pool: Pool,
+        run: LabelledRun,
+        validation: np.ndarray,
+        recipe: Recipe,
+        augment: Augment,
+        average_flips: bool,
+        restart: bool,
+        seed: int,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self.network = network
+        self.pool = pool
+        self.run = run
+        self.validation = validation
+        self.recipe = recipe
+        self.augment = augment
+        self.average_flips = average_flips
+        self.restart = restart
+        self.seed = seed
+        self.checkpoint = checkpoint
+
+    def fit(self, number: int, images: np.ndarray, labels: np.ndarray) -> RoundFit:
+        """Train on the labelled images and these, from the weights of the round before or from random ones."""
+        device = self.pool.images.device
+        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        if self.restart:
+            self.network = new_network(self.network.shape, seed)
+            set_normalization(self.network, self.run.images[self.run.train])
+            self.network.to(device)
+        rows = np.concatenate([self.run.train, self.pool.positions(images)])
+        labels = np.concatenate([self.run.labels[self.run.train], labels])
+        train, validation = (
+            Examples(self.pool.images, *(torch.from_numpy(part).to(device) for part in pair))
+            for pair in ((labels, rows), (self.run.labels[self.validation], self.validation))
+        )
+        weights = [value.cpu().numpy() for value in self.network.state_dict().values()]
+        outer = self.checkpoint.fingerprint
+        fingerprint = outer | new_fingerprint({"round": number}, [rows, labels, *weights], outer["code"])
+        folder = self.checkpoint.folder / f"round-{number}"
+        with locked_checkpoint(folder, fingerprint, self.checkpoint.seconds) as inner:
+            history = train_network(self.network, train, validation, self.augment, self.recipe, seed, inner)
+        return RoundFit(
+            history[-1].train_loss,
+            history[-1].train_accuracy,
+            sum(row.images for row in history) / sum(row.seconds for row in history),
+        )
+
+    def labelled_scores(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 (n, classes) scores of rows of the labelled set."""
+        images = self.pool.images
+        which = torch.from_numpy(rows).to(images.device)
+        return network_scores(self.network, images[which], self.recipe.precision, self.average_flips, images.device)
+
+    def unlabeled_scores(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 (n, classes) scores of rows of the unlabeled images."""
+        return self.labelled_scores(self.pool.positions(rows))
+
+    accepted_scores = unlabeled_scores
+
+    def checkpointed(self) -> None:
+        """Delete the checkpoints of the trainings of the rounds so far."""
+        for folder in self.checkpoint.folder.glob("round-*"):
+            shutil.rmtree(folder)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights."""
+        return self.network.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the weights."""
+        self.network.load_state_dict(state)
+
+
+def read_base(path: str, run: LabelledRun) -> NetworkModel:
+    """Read the network that the rounds begin with.
+
+    Raises UserError if it is no network, or not for the classes and the images of the run.
+    """
+    with open_hdf5(path) as file:
+        method = file.attrs["method"]
+    if method != "cnn":
+        raise UserError(
+            f"{path} is a model of the method {method}, not a network: give the model.h5 of a cnn experiment"
+        )
+    model = read_model(path)
+    shape = model.network.shape
+    if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):
+        raise UserError(
+            f"{path} is a network for {len(model.class_names)} classes and images of {shape.channels} x {shape.size} x "
+            f"{shape.size}, not for this data set: give the model of an experiment of the same study"
+        )
+    return model
+
+
+def read_pool(path: str, run: LabelledRun, candidates: np.ndarray) -> Pool:
+    """Read the images of the labelled set and of all candidates, uint8, once."""
+    rows = np.sort(candidates, axis=None)
+    images = np.empty((len(run.images) + len(rows), *run.images.shape[1:]), np.uint8)
+    images[: len(run.images)] = run.images
+    with open_hdf5(path) as file:
+        for position, row in enumerate(rows, start=len(run.images)):
+            images[position] = file["unlabeled/images"][row]
+    return Pool(torch.from_numpy(images), len(run.images), rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, run the rounds, and write model, scores and tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_run_options(parser)
+    parser.add_argument("--base-model", required=True, help="network that the first round begins with (HDF5)")
+    add_round_options(parser)
+    parser.add_argument(
+        "--restart", type=true_or_false, required=True, help="begin each round from random weights instead"
+    )
+    add_recipe_options(parser)
+    add_augmentation_options(parser)
+    add_checkpoint_options(parser)
+    parser.add_argument("--seed", type=seed_number, required=True)
+    add_output_options(parser)
+    options = parser.parse_args(arguments)
+    keep_freed_memory()
+
+    available = image_count(options.images, "unlabeled")
+    candidates = draw_candidates(available, options.rounds, options.candidates, options.seed)
+    run = read_run(options.images, options.run)
+    validation, held_out = split_held_out(run.validation, run.labels, options.held_out, options.seed)
+    base = read_base(options.base_model, run)
+    pool = read_pool(options.images, run, candidates)
+    setting = Setting(
+        rule_of(options),
+        options.relabel,
+        False,
+        candidates,
+        validation,
+        held_out,
+        run.labels,
+        len(run.train),
+        len(run.class_names),
+    )
+    recipe = recipe_of(options)
+    fingerprint = new_fingerprint(
+        result_options(options),
+        [pool.images.numpy(), run.labels, run.train, *(value.numpy() for value in base.network.state_dict().values())],
+        options.code,
+    )
+    with (
+        locked_checkpoint(options.checkpoint, fingerprint, options.checkpoint_seconds) as checkpoint,
+        leased_device(options.gpu) as device,
+    ):
+        classifier = NetworkRounds(
+            base.network.to(device),
+            pool._replace(images=pool.images.to(device)),
+            run,
+            validation,
+            recipe,
+            augment_function(augmentation_of(options), base.network.shape.size),
+            base.average_flips,
+            options.restart,
+            options.seed,
+            checkpoint,
+        )
+        rounds = run_rounds(classifier, setting, checkpoint)
+        write_network_run(options, validation, run, classifier.network, base.average_flips, device)
+    write_round_tables(options, rounds)
+
+
+if __name__ == "__main__":
+    run_program(main)
