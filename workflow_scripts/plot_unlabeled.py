@@ -24,8 +24,8 @@ HISTORY = (
 
 def draw_curves(axes: Axes, history: pd.DataFrame, curves: dict[str, str], factor: float = 1) -> None:
     """Draw columns of the history over the epochs, times a factor. curves: label -> column; the second is dashed."""
-    marker = "." if len(history) == 1 else None  # one epoch makes no line
     for (label, column), color, line in zip(curves.items(), (COLORS[0], COLORS[3]), ("-", "--"), strict=False):
+        marker = "." if history[column].count() == 1 else None  # one point makes no line
         axes.plot(
             history["epoch"], factor * history[column], line, color=color, label=label, marker=marker, linewidth=1.2
         )

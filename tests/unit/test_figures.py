@@ -469,6 +469,15 @@ def test_weight_of_unlabeled_images(draw, tmp_path, epochs):
     assert {line.get_marker() for line in weight.lines} == ({"."} if epochs == 1 else {"None"})
 
 
+def test_a_single_epoch_with_a_weight_shows(draw, tmp_path):
+    path, _ = write_unlabeled_history(tmp_path, 3, [0.0, 0.0, 1.0])
+    _, loss, _ = draw(plot_unlabeled, history=path).axes
+    assert {line.get_label(): line.get_marker() for line in loss.lines} == {
+        "labelled images": "None",
+        "unlabeled images": ".",
+    }
+
+
 def test_threshold_and_accepted_images(draw, tmp_path):
     path, table = write_unlabeled_history(tmp_path, 4, 1.0, threshold=[0.1, 0.5, 0.7, 0.8])
     weight, loss, _ = draw(plot_unlabeled, history=path).axes
