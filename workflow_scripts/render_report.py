@@ -333,7 +333,7 @@ def cnn_values(plan: Values, folder: Path, *_: object) -> Values:
 
 def accepts_nothing(options: Values) -> bool:
     """Say whether the rule of pseudo-label rounds can accept no image at all: a control."""
-    return options["accepted"] == 0 and (options["accept"] == "top" or options["class_balanced"])
+    return options["accepted"] == 0
 
 
 def rule_text(options: Values, classes: int) -> str:

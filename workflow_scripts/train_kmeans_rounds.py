@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import h5py
@@ -9,12 +10,12 @@ import numpy as np
 import torch
 
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, run_program, seed_number
-from semisup.dataset import image_count, read_class_names, read_labelled, run_rows
+from semisup.cli import UserError, peak_memory_gib, run_program, seed_number
+from semisup.dataset import image_count, image_shape, read_class_names, read_labelled, run_rows
 from semisup.device import leased_device
 from semisup.features import feature_blocks, read_labelled_features
 from semisup.hdf5 import open_hdf5, read_rows
-from semisup.kmeans_model import KMeansModel, read_model, write_model
+from semisup.kmeans_model import KMeansModel, image_channels, read_model, write_model
 from semisup.network_run import add_output_options, add_run_options, result_options
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
@@ -66,8 +67,7 @@ class SvmRounds:
             self.gram, targets, len(self.model.class_names), self.c, _longer(self.dual, len(self.gram))
         )
         self.svm = linear_model(self.features, self.dual)
-        accuracy = np.mean(svm_scores(self.features, self.svm).argmax(axis=1) == targets)
-        return RoundFit(train_accuracy=float(accuracy))
+        return RoundFit()
 
     def labelled_scores(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) scores of rows of the labelled set."""
@@ -80,6 +80,10 @@ class SvmRounds:
     def accepted_scores(self, images: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) scores of the images of the last fit."""
         return svm_scores(self.features[len(self.train) :][: len(images)], self.svm)
+
+    def peak_memory_gib(self) -> float:
+        """Return the most memory held so far, in GiB."""
+        return peak_memory_gib()
 
     def checkpointed(self) -> None:
         """Nothing becomes possible."""
@@ -134,6 +138,26 @@ def _image_blocks(images: h5py.Dataset, rows: np.ndarray) -> Iterator[np.ndarray
         yield read_rows(images, rows[start : start + BLOCK])
 
 
+def read_base(path: str, images: str, features: np.ndarray) -> KMeansModel:
+    """Read the model that the rounds begin with; features: of the labelled set, float32 (N, F), as it sees them.
+
+    Raises UserError if it is of another method, or not for these images and features.
+    """
+    with open_hdf5(path) as file:
+        method = file.attrs["method"]
+    if method != "kmeans":
+        raise UserError(
+            f"{path} is a model of the method {method}, not of k-means: give the model.h5 of a kmeans experiment"
+        )
+    model = read_model(path)
+    of_data = read_class_names(images), image_shape(images)[0], (len(read_labelled(images)), len(model.scaling.mean))
+    if of_data != (model.class_names, image_channels(model), features.shape):
+        raise UserError(
+            f"{path} or the features are not of the data set {images}: give those of an experiment of the same study"
+        )
+    return model
+
+
 def chosen_c(path: str) -> float:
     """Return the C that the base has chosen. Raises UserError if the table has none."""
     table = read_table(path)
@@ -160,14 +184,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labels, classes = read_labelled(options.images), len(read_class_names(options.images))
     train, validation = run_rows(options.images, options.run)
     validation, held_out = split_held_out(validation, labels, options.held_out, options.seed)
-    model, c = read_model(options.base_model), chosen_c(options.base_selection)
     features = read_labelled_features(options.features)
+    model, c = read_base(options.base_model, options.images, features), chosen_c(options.base_selection)
     setting = Setting(
-        rule_of(options), options.relabel, True, candidates, validation, held_out, labels, len(train), classes
+        rule=rule_of(options),
+        relabel=options.relabel,
+        calibrate=True,
+        candidates=candidates,
+        validation=validation,
+        held_out=held_out,
+        labels=labels,
+        labelled=len(train),
+        classes=classes,
     )
-    fingerprint = new_fingerprint(
-        result_options(options) | {"c": c}, [features, labels, train, candidates, *model.svm], options.code
-    )
+    with open_hdf5(options.images) as file:
+        pixels = _image_blocks(file["unlabeled/images"], np.sort(candidates, axis=None))
+        learned = [*model.dictionary[-3:], *model.scaling, *model.svm]
+        fingerprint = new_fingerprint(
+            result_options(options) | {"c": c, "stride": model.stride},
+            chain([features, labels, train], map(np.asarray, learned), pixels),
+            options.code,
+        )
     with (
         locked_checkpoint(options.checkpoint, fingerprint, options.checkpoint_seconds) as checkpoint,
         leased_device(options.gpu) as device,

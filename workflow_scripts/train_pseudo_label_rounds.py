@@ -23,11 +23,11 @@ from semisup.network_run import (
     result_options,
     write_network_run,
 )
-from semisup.networks import Network, network_scores, new_network, set_normalization
+from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
-from semisup.training import Examples, Recipe, train_network
+from semisup.training import Examples, Recipe, device_peak_gib, train_network
 from semisup.training_options import (
     add_augmentation_options,
     add_checkpoint_options,
@@ -95,27 +95,36 @@ class NetworkRounds:
         )
         weights = [value.cpu().numpy() for value in self.network.state_dict().values()]
         outer = self.checkpoint.fingerprint
-        fingerprint = outer | new_fingerprint({"round": number}, [rows, labels, *weights], outer["code"])
+        options = {"round": number, "images": outer["data"]}
+        fingerprint = outer | new_fingerprint(options, [rows, labels, *weights], outer["code"])
         folder = self.checkpoint.folder / f"round-{number}"
         with locked_checkpoint(folder, fingerprint, self.checkpoint.seconds) as inner:
             history = train_network(self.network, train, validation, self.augment, self.recipe, seed, inner)
         return RoundFit(
             history[-1].train_loss,
             history[-1].train_accuracy,
-            sum(row.images for row in history) / sum(row.seconds for row in history),
+            float(np.mean([row.images_per_second for row in history])),
         )
 
     def labelled_scores(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) scores of rows of the labelled set."""
         images = self.pool.images
-        which = torch.from_numpy(rows).to(images.device)
-        return network_scores(self.network, images[which], self.recipe.precision, self.average_flips, images.device)
+        blocks = torch.from_numpy(rows).to(images.device).split(SCORING_BATCH)  # never a copy of all these images
+        scores = [
+            network_scores(self.network, images[block], self.recipe.precision, self.average_flips, images.device)
+            for block in blocks
+        ]
+        return np.concatenate(scores)
 
     def unlabeled_scores(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) scores of rows of the unlabeled images."""
         return self.labelled_scores(self.pool.positions(rows))
 
     accepted_scores = unlabeled_scores
+
+    def peak_memory_gib(self) -> float:
+        """Return the most memory held so far, in GiB."""
+        return device_peak_gib(self.pool.images.device)
 
     def checkpointed(self) -> None:
         """Delete the checkpoints of the trainings of the rounds so far."""
@@ -187,19 +196,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     base = read_base(options.base_model, run)
     pool = read_pool(options.images, run, candidates)
     setting = Setting(
-        rule_of(options),
-        options.relabel,
-        False,
-        candidates,
-        validation,
-        held_out,
-        run.labels,
-        len(run.train),
-        len(run.class_names),
+        rule=rule_of(options),
+        relabel=options.relabel,
+        calibrate=False,
+        candidates=candidates,
+        validation=validation,
+        held_out=held_out,
+        labels=run.labels,
+        labelled=len(run.train),
+        classes=len(run.class_names),
     )
     recipe = recipe_of(options)
     fingerprint = new_fingerprint(
-        result_options(options),
+        result_options(options) | {"average_flips": base.average_flips},
         [pool.images.numpy(), run.labels, run.train, *(value.numpy() for value in base.network.state_dict().values())],
         options.code,
     )

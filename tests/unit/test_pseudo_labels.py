@@ -245,8 +245,10 @@ def test_temperature_has_the_highest_likelihood():
     scores[np.arange(60), labels] += 1
 
     def loss(temperature):
-        logarithms = [math.log(sum(math.exp((s - row[label]) / temperature) for s in row))
-                      for row, label in zip(scores.astype(float), labels, strict=True)]
+        logarithms = [
+            math.log(sum(math.exp((s - row[label]) / temperature) for s in row))
+            for row, label in zip(scores.astype(float), labels, strict=True)
+        ]
         return sum(logarithms) / 60
 
     best = fit_temperature(scores, labels)

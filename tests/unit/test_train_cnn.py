@@ -46,7 +46,8 @@ def pretrained(tmp_path_factory):
 
 def arguments(images, folder, /, **changes):
     """Return a command line that writes into `folder`; None leaves an option out."""
-    return command_line(**{name: value for name, value in (network_options(images, folder) | changes).items() if value is not None})
+    options = network_options(images, folder) | changes
+    return command_line(**{name: value for name, value in options.items() if value is not None})
 
 
 def weights(folder):

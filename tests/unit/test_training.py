@@ -4,7 +4,7 @@ import signal
 from collections import OrderedDict
 from contextlib import contextmanager
 from copy import deepcopy
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -24,8 +24,10 @@ from fixtures_training import (
 from semisup import networks, training
 from semisup.checkpoints import load_checkpoint, locked_checkpoint
 from semisup.cli import UserError
+from semisup.fixmatch import FixMatchLoss
 from semisup.networks import Network, Shape, network_scores, new_network, set_normalization, to_pixels
-from semisup.training import EpochRow, Examples, chosen_epoch, train_network
+from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp
+from semisup.training import EpochRow, Examples, chosen_epoch, history_table, train_network
 
 TRAIN, VALIDATION = two_classes(32), two_classes(24, seed=1)  # 4 steps an epoch
 SEED = 5
@@ -52,9 +54,11 @@ def noisy(images):
     return images + 0.1 * torch.randn_like(images)
 
 
-def train(folder, network, recipe=RECIPE, augment=noisy, seconds=NEVER, train=TRAIN, validation=VALIDATION):
+def train(
+    folder, network, recipe=RECIPE, augment=noisy, seconds=NEVER, train=TRAIN, validation=VALIDATION, unlabeled=None
+):
     with locked_checkpoint(folder, {"run": "a test"}, seconds) as checkpoint:
-        return train_network(network, train, validation, augment, recipe, SEED, checkpoint)
+        return train_network(network, train, validation, augment, recipe, SEED, checkpoint, unlabeled)
 
 
 def saved_state(folder):
@@ -107,7 +111,13 @@ def test_same_seed_same_weights(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "size", "optimizer"),
-    [("resnet", 8, "sgd"), ("vgg", 48, "sgd"), ("exemplar_small", 8, "sgd"), ("exemplar_large", 8, "adamw")],
+    [
+        ("resnet", 8, "sgd"),
+        ("vgg", 48, "sgd"),
+        ("digits", 8, "sgd"),
+        ("exemplar_small", 8, "sgd"),
+        ("exemplar_large", 8, "adamw"),
+    ],
 )
 def test_a_step_changes_every_weight(name, size, optimizer, tmp_path):
     network = new_network(Shape(name, 3, size, 2, 0.5, field=8), 0)
@@ -221,6 +231,57 @@ def test_more_images_in_a_batch_than_there_are(tmp_path):
         train(tmp_path, tiny_network(), RECIPE._replace(batch_size=33))
 
 
+def numbered(count):
+    """Return black images that bear their number, and an augmentation that writes down which it is given."""
+    images = torch.arange(count, dtype=torch.uint8).view(count, 1, 1, 1).repeat(1, 3, 8, 8)
+    seen = []
+
+    def watch(batch):
+        seen.append((batch[:, 0, 0, 0] * 255).round().int().tolist())
+        return batch
+
+    return images, seen, watch
+
+
+@pytest.mark.parametrize("steps", [1, 5, 7])
+def test_steps_per_epoch(steps, tmp_path):
+    """Twenty images go round and round, in batches of eight; each pass is in another order."""
+    images, seen, watch = numbered(20)
+    recipe = RECIPE._replace(steps_per_epoch=steps, epochs=2)
+    history = train(tmp_path, tiny_network(), recipe, watch, train=Examples(images, torch.arange(20) % 2))
+    assert [row.images for row in history] == [8 * steps] * 2
+    assert [len(batch) for batch in seen] == [8] * (2 * steps)
+    orders = [list(chain(*seen[:steps])), list(chain(*seen[steps:]))]
+    assert orders[0] != orders[1]
+    for order in orders:
+        passes = [order[start : start + 20] for start in range(0, len(order), 20)]
+        assert all(len(set(part)) == len(part) for part in passes), "no image twice before all were seen"
+        assert len(passes) < 3 or passes[0] != passes[1]
+
+
+def test_history_counts_the_labelled_images(tmp_path):
+    """Those that were trained on: an incomplete batch is left out."""
+    history = train(tmp_path, tiny_network(), RECIPE._replace(batch_size=10))
+    assert [row.images for row in history] == [30, 30, 30]
+
+
+def test_examples_that_share_images(tmp_path):
+    """Rows of a larger array of images train as the images themselves do."""
+    order = np.random.default_rng(0).permutation(56)
+    pool = torch.cat([TRAIN.images, VALIDATION.images])[order]
+    places = torch.from_numpy(np.argsort(order))
+    alone, shared = tiny_network(), tiny_network()
+    expected = train(tmp_path / "alone", alone)
+    history = train(
+        tmp_path / "shared",
+        shared,
+        train=Examples(pool, TRAIN.labels, places[:32]),
+        validation=Examples(pool, VALIDATION.labels, places[32:]),
+    )
+    assert_same_weights(shared.state_dict(), alone.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
 # Schedules
 
 
@@ -261,7 +322,20 @@ def test_step(tmp_path):
     assert rates == pytest.approx([0.5] * 12 + [0.05] * 4 + [0.005] * 4)
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
+def test_exponential(tmp_path):
+    """The learning rate is the same within an epoch, here of four steps, and 0.998 times that in the next."""
+    rates = []
+    recipe = RECIPE._replace(learning_rate=0.5, schedule="exponential")
+    handle = register_optimizer_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
+    try:
+        history = train(tmp_path, tiny_network(), recipe)
+    finally:
+        handle.remove()
+    assert rates == pytest.approx([0.5] * 4 + [0.5 * 0.998] * 4 + [0.5 * 0.998**2] * 4, rel=1e-12)
+    assert [row.learning_rate for row in history] == rates[3::4]
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "exponential"])
 @pytest.mark.parametrize("count", range(1, 7))
 def test_few_steps(schedule, count, tmp_path):
     rates = learning_rates(tmp_path, RECIPE._replace(schedule=schedule), count)
@@ -283,7 +357,7 @@ def stopped_and_resumed(folder, recipe, stop, how=terminate, **options):
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.7])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "exponential"])
 def test_stopped_training_goes_on_as_if_it_had_not_been(schedule, optimizer, ema_decay, tmp_path, caplog):
     caplog.set_level("INFO")
     recipe = RECIPE._replace(schedule=schedule, optimizer=optimizer, ema_decay=ema_decay)
@@ -344,6 +418,179 @@ def test_checkpoints_are_written_as_often_as_asked(tmp_path, monkeypatch):
     states.clear()
     train(tmp_path, tiny_network(), seconds=0)
     assert states == [False] * 12 + [True]
+
+
+# A loss on unlabeled images
+
+UNLABELED = two_classes(20, seed=2).images
+
+
+class Recorder:
+    """A loss on unlabeled images that changes nothing, writes down its calls and shows what it is told to."""
+
+    def __init__(self, images=UNLABELED, batch_size=6, shown=()):
+        self.images = images
+        self.batch_size = batch_size
+        self.shown = iter(shown)
+        self.epochs = []
+        self.calls = []
+
+    def begin_epoch(self, network, epoch):
+        self.epochs.append(epoch)
+
+    def backward(self, network, rows, epoch, parts):
+        assert network.training
+        self.calls.append((epoch, rows.tolist(), parts))
+        return {name: torch.tensor(value) for name, value in next(self.shown, {}).items()}
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def pseudo_label_loss(augment=noisy, each_step=True):
+    return PseudoLabelLoss(UNLABELED, 6, Ramp(2.0, 0, 2), each_step, augment, "float32")
+
+
+def pseudo_label_loss_of_epochs(augment=noisy):
+    return pseudo_label_loss(augment, each_step=False)
+
+
+def fixmatch_loss(augment=noisy):
+    return FixMatchLoss(UNLABELED, 6, 2, 0.5, True, 1.5, noisy, augment, "float32")
+
+
+LOSSES = [pseudo_label_loss, pseudo_label_loss_of_epochs, fixmatch_loss]
+
+
+def test_unlabeled_images_come_in_random_order_again_and_again(tmp_path):
+    """Four steps of six are more than the twenty there are."""
+    unlabeled = Recorder()
+    train(tmp_path, tiny_network(), unlabeled=unlabeled)
+    assert unlabeled.epochs == [0, 1, 2]
+    assert [epoch for epoch, _, _ in unlabeled.calls] == [0] * 4 + [1] * 4 + [2] * 4
+    orders = [list(chain(*(rows for epoch, rows, _ in unlabeled.calls if epoch == number))) for number in range(3)]
+    for order in orders:
+        assert sorted(order[:20]) == list(range(20))
+        assert len(set(order[20:])) == 4
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_loss_that_adds_nothing_leaves_the_training_as_it_is(tmp_path):
+    plain, other = tiny_network(), tiny_network()
+    expected = train(tmp_path / "plain", plain)
+    history = train(tmp_path / "other", other, unlabeled=Recorder())
+    assert_same_weights(plain.state_dict(), other.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
+def test_gradients_of_both_losses_add_up(tmp_path):
+    """One step of plain gradient descent on the labelled loss, plus alpha times that on pseudo-labels."""
+    network = exemplar_network(seed=1)
+    naive = deepcopy(network)
+    recipe = RECIPE._replace(
+        epochs=1, batch_size=32, momentum=0.0, weight_decay=0.0, schedule="cosine", learning_rate=0.1
+    )
+    loss = PseudoLabelLoss(UNLABELED, 20, Ramp(2.0, 0, 0), True, same, "float32")
+    (row,) = train(tmp_path, network, recipe, same, unlabeled=loss)
+
+    labelled = naive_loss(naive(to_pixels(TRAIN.images)), TRAIN.labels, 0.05)
+    scores = naive(to_pixels(UNLABELED))
+    added = naive_loss(scores, scores.argmax(dim=1), 0.0)
+    (labelled + 2.0 * added).backward()
+    with torch.no_grad():
+        for value in naive.parameters():
+            value -= 0.1 * value.grad
+    assert_close_weights(network.state_dict(), naive.state_dict(), rtol=1e-4, atol=1e-6)
+    assert (row.train_loss, row.unlabeled_loss) == pytest.approx((labelled.item(), added.item()), rel=1e-4)
+
+
+def test_history_tells_the_means_of_what_the_loss_shows(tmp_path):
+    shown = [{"unlabeled_loss": float(step), "accepted": step % 2, "threshold": 0.5} for step in range(12)]
+    history = train(tmp_path, tiny_network(), unlabeled=Recorder(shown=shown))
+    assert [row.unlabeled_loss for row in history] == [1.5, 5.5, 9.5]
+    assert [row.accepted for row in history] == [0.5] * 3
+    assert [row.threshold for row in history] == [0.5] * 3
+    assert [row.unlabeled_weight for row in history] == [None] * 3
+    assert list(history_table(history)[0]) == [name for name in EpochRow._fields if name != "unlabeled_weight"]
+
+
+@pytest.mark.parametrize(
+    ("new_loss", "columns"),
+    [
+        (None, ()),
+        (pseudo_label_loss, ("unlabeled_loss", "unlabeled_weight", "accepted")),
+        (fixmatch_loss, ("unlabeled_loss", "unlabeled_weight", "accepted", "threshold")),
+    ],
+)
+def test_columns_of_the_history(new_loss, columns, tmp_path):
+    """Those that say nothing in any epoch are left out; one that is empty in some epochs only is not."""
+    history = train(tmp_path, tiny_network(), unlabeled=new_loss() if new_loss else None)
+    table = history_table(history)
+    assert [tuple(row) for row in table] == [(*EpochRow._fields[:9], *columns)] * 3
+    partly = history_table([history[0], history[1]._replace(threshold=0.25)])
+    assert [row["threshold"] for row in partly][1] == 0.25
+
+
+@pytest.mark.parametrize("new_loss", LOSSES)
+@pytest.mark.parametrize(("stop", "how"), [(2, terminate), (3, crash), (4, terminate), (6, crash), (8, terminate)])
+def test_training_with_unlabeled_images_goes_on(new_loss, stop, how, tmp_path):
+    """As if it had not been stopped: in the middle of an epoch, and at the end of one.
+
+    Pseudo-labels have no weight in the first epoch, whose four steps ask for no unlabeled images.
+    """
+    whole, network = tiny_network(), tiny_network(seed=99)
+    recipe = RECIPE._replace(ema_decay=0.7, schedule="exponential")
+    expected = train(tmp_path / "whole", whole, recipe, unlabeled=new_loss())
+    assert all(row.unlabeled_loss > 0 for row in expected[1:])
+    error, seconds = (SystemExit, NEVER) if how is terminate else (ZeroDivisionError, 0)
+    with pytest.raises(error):
+        train(tmp_path / "stopped", tiny_network(), recipe, seconds=seconds, unlabeled=new_loss(at_step(stop, how)))
+    history = train(tmp_path / "stopped", network, recipe, unlabeled=new_loss())
+    assert_same_weights(network.state_dict(), whole.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
+@pytest.mark.parametrize("new_loss", LOSSES)
+def test_unlabeled_loss_that_is_no_number(new_loss, tmp_path):
+    spoilt = at_step(4 + 3, lambda images: images * math.nan)
+    if new_loss is not fixmatch_loss:
+        spoilt = at_step(3, lambda images: images * math.nan)  # the first epoch has no weight, and takes no images
+    with pytest.raises(UserError, match=r"the loss is nan in epoch 2, batch 3: lower learning_rate"):
+        train(tmp_path, tiny_network(), seconds=0, unlabeled=new_loss(spoilt))
+    progress = saved_state(tmp_path)["progress"]
+    assert (progress["epoch"], progress["step"]) == (1, 2)
+
+
+def test_more_unlabeled_images_in_a_batch_than_there_are(tmp_path):
+    with pytest.raises(UserError, match=r"^unlabeled_batch_size 21 is above the 20 unlabeled images: lower it$"):
+        train(tmp_path, tiny_network(), unlabeled=Recorder(batch_size=21))
+
+
+@pytest.mark.parametrize(("size", "parts"), [(2, 1), (4, 2), (5, 2), (6, 3), (20, 4)])
+def test_parts_of_unlabeled_images_are_no_smaller_than_two(size, parts, tmp_path):
+    """Where the labelled images need four parts; batch normalisation cannot be trained on fewer than two images."""
+    network = exemplar_network()
+    limited(network, 2, OUT_OF_MEMORY[0])
+    unlabeled = Recorder(batch_size=size)
+    train(tmp_path, network, unlabeled=unlabeled)
+    assert {given for _, _, given in unlabeled.calls} == {parts}
+
+
+def test_too_little_memory_for_unlabeled_images(tmp_path, caplog):
+    """Batches of four labelled images fit, those of six unlabeled ones do not: the step is taken again, in parts."""
+    recipe = RECIPE._replace(batch_size=4, steps_per_epoch=4)
+    whole, network = exemplar_network(), exemplar_network()
+    expected = train(tmp_path / "whole", whole, recipe, unlabeled=pseudo_label_loss(same))
+    given = limited(network, 4, OUT_OF_MEMORY[0])
+    history = train(tmp_path / "parts", network, recipe, unlabeled=pseudo_label_loss(same))
+    assert given[:11] == [4, 4, 4, 4, 4, 6, 2, 2, 3, 3, 2]
+    assert given.count(6) == 1
+    assert "out of memory: batches of 4 are computed in 2 parts from now on" in caplog.text
+    assert_close_weights(network.state_dict(), whole.state_dict(), rtol=1e-3, atol=1e-5)
+    assert [row.unlabeled_loss for row in history] == pytest.approx([row.unlabeled_loss for row in expected], rel=1e-4)
 
 
 # Averages and patience
@@ -572,5 +819,6 @@ def test_validation_is_thinned(count, kept, tmp_path, monkeypatch):
 
 
 def test_chosen_epoch_is_the_first_of_the_best():
-    history = [EpochRow(epoch, 0.1, 1.0, 0.5, accuracy, 1, 1.0, 1.0, 1.0) for epoch, accuracy in enumerate((3, 5, 5), 1)]
+    accuracies = enumerate((3, 5, 5), start=1)
+    history = [EpochRow(epoch, 0.1, 1.0, 0.5, accuracy, 1, 1.0, 1.0, 1.0) for epoch, accuracy in accuracies]
     assert (chosen_epoch(history, 4), chosen_epoch(history, 0)) == (2, 3)

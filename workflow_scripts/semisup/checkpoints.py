@@ -10,7 +10,7 @@ import logging
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -35,12 +35,12 @@ class Checkpoint(NamedTuple):
     seconds: float
 
 
-def new_fingerprint(options: Mapping[str, object], arrays: Sequence[np.ndarray], code: str) -> dict[str, str]:
+def new_fingerprint(options: Mapping[str, object], arrays: Iterable[np.ndarray], code: str) -> dict[str, str]:
     """Return what a result depends on: options by name, a checksum of the data, the code's digest, library versions."""
     checksum = hashlib.sha256()
     for array in arrays:
         checksum.update(np.ascontiguousarray(array).data)
-    versions = {name: metadata.version(name) for name in ("torch", "kornia", "numpy")}
+    versions = {name: metadata.version(name) for name in ("torch", "kornia", "numpy", "scipy", "scikit-learn")}
     return {
         **{name: str(value) for name, value in options.items()},
         "data": checksum.hexdigest()[:DIGITS],
@@ -115,9 +115,11 @@ def _set_aside(path: Path, reason: str) -> None:
 def deferred_stop() -> Iterator[Callable[[], int | None]]:
     """Within the block, the first SIGINT or SIGTERM only makes the yielded function return its number.
 
-    So the program can save what it has before it goes. A second signal acts at once.
+    So the program can save what it has before it goes. A second signal acts at once; so does, at the end of the block,
+    a first one that the function was not asked about.
     """
     received: list[int] = []
+    handed_out: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
         received.append(number)
@@ -127,8 +129,14 @@ def deferred_stop() -> Iterator[Callable[[], int | None]]:
         for which, handler in before.items():
             signal.signal(which, handler)
 
+    def stop() -> int | None:
+        handed_out.extend(received)
+        return received[0] if received else None
+
     before = {which: signal.signal(which, note) for which in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: received[0] if received else None
+        yield stop
     finally:
         restore()
+    if received and not handed_out:
+        signal.raise_signal(received[0])

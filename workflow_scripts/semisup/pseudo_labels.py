@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp
 from sklearn.model_selection import train_test_split
 
 from semisup.cli import UserError, fraction, natural_int, positive_int, true_or_false
@@ -32,10 +32,14 @@ class Rule(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """Predicted classes, int64 (N,), and their probabilities, float64 (N,)."""
+    """Predicted classes, int64 (N,), their probabilities p, and log(p / (1 - p)), both float64 (N,).
+
+    The latter tells apart what is so sure that p is rounded to 1.
+    """
 
     classes: np.ndarray
     confidence: np.ndarray
+    log_odds: np.ndarray
 
 
 class Accepted(NamedTuple):
@@ -143,8 +147,11 @@ def split_held_out(
 
 def predict(scores: np.ndarray, temperature: float = 1.0) -> Predictions:
     """Return the predictions that scores (N, classes) stand for: softmax of scores / temperature."""
-    probabilities = softmax(scores.astype(np.float64) / temperature, axis=1)
-    return Predictions(probabilities.argmax(axis=1), probabilities.max(axis=1))
+    logarithms = log_softmax(scores.astype(np.float64) / temperature, axis=1)
+    classes = logarithms.argmax(axis=1)
+    largest = logarithms[np.arange(len(classes)), classes]
+    others = np.where(np.arange(scores.shape[1]) == classes[:, None], -np.inf, logarithms)
+    return Predictions(classes, np.exp(largest), largest - logsumexp(others, axis=1))
 
 
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -159,7 +166,7 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def accepted_positions(predictions: Predictions, rule: Rule, classes: int) -> np.ndarray:
     """Return the positions of the accepted images, int64, the most confident first; of equals the first one."""
-    order = np.argsort(-predictions.confidence, kind="stable")
+    order = np.argsort(-predictions.log_odds, kind="stable")
     if not rule.accepted:
         return order[:0]
     if rule.accept == "threshold":
@@ -172,13 +179,12 @@ def accepted_positions(predictions: Predictions, rule: Rule, classes: int) -> np
 
 
 def scaled_rule(rule: Rule, images: int, candidates: int, classes: int) -> Rule:
-    """Return the rule for another number of images: it accepts the same fraction as of the candidates."""
+    """Return the rule for another number of images: it accepts about the same fraction, and at least one if any."""
     if rule.accept == "threshold" and not rule.class_balanced:
         return rule
-    accepted = round(rule.accepted * images / candidates)
-    if rule.class_balanced and rule.accepted:
-        accepted = classes * max(1, round(accepted / classes))
-    return rule._replace(accepted=accepted)
+    parts = classes if rule.class_balanced else 1  # a balanced rule accepts so many of each class
+    accepted = rule.accepted // parts
+    return rule._replace(accepted=parts * max(round(accepted * images / candidates), min(accepted, 1)))
 
 
 def held_out_rows(

@@ -1,6 +1,6 @@
 """The loop of pseudo-label rounds, for any classifier: predict candidates, accept some, fit on them too, and so on.
 
-Only rows and labels of accepted images are kept, never the images; so memory does not grow from round to round.
+Only rows and labels of accepted images are kept here, never the images.
 """
 
 import logging
@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
-from semisup.cli import peak_memory_gib
 from semisup.pseudo_labels import (
     Accepted,
     HeldOut,
@@ -26,7 +25,10 @@ from semisup.pseudo_labels import (
 
 
 class RoundFit(NamedTuple):
-    """How the fit of a round went; None where the classifier does not say."""
+    """How the fit of a round went: loss and accuracy of its last epoch, labelled and accepted images per second.
+
+    None where the classifier does not say.
+    """
 
     train_loss: float | None = None
     train_accuracy: float | None = None
@@ -50,6 +52,9 @@ class Classifier(Protocol):
 
     def accepted_scores(self, images: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) scores of the images of the last fit."""
+
+    def peak_memory_gib(self) -> float:
+        """Return the most memory held so far, in GiB."""
 
     def checkpointed(self) -> None:
         """Do what becomes possible when the rounds so far are on disk."""
@@ -151,21 +156,31 @@ def _run_round(classifier: Classifier, setting: Setting, number: int, rounds: Ro
         held_out_precision=precision(held_out),
         validation_accuracy=float(np.mean(validation_scores.argmax(axis=1) == validation_labels)),
         seconds=round(time.perf_counter() - start, 2),
-        peak_memory_gib=round(peak_memory_gib(), 2),
+        peak_memory_gib=round(classifier.peak_memory_gib(), 2),
         **fit._asdict(),
     )
     rounds.rows.append(row)
     rounds.accepted += new
     rounds.held_out += held_out
     logging.info(
-        "round %d of %d: %d training images, validation accuracy %.4f, %d accepted%s",
+        "round %d of %d: %d training images, validation accuracy %.4f, %s",
         number,
         len(setting.candidates),
         row.training_images,
         row.validation_accuracy,
-        row.accepted,
-        f", lowest confidence {row.lowest_confidence:.3f}" if new else "",
+        _acceptance(row, new, setting.classes),
     )
+
+
+def _acceptance(row: RoundRow, new: list[Accepted], classes: int) -> str:
+    """Say in words what a round has accepted: how many, how surely, of which classes, and how right the rule is."""
+    words = f"{row.accepted} accepted"
+    if new:
+        of_class = np.bincount([accepted.label for accepted in new], minlength=classes)
+        words += f" (lowest confidence {row.lowest_confidence:.3f}; of each class {' '.join(map(str, of_class))})"
+    if row.held_out_precision is not None:
+        words += f", precision on {row.held_out_images} held-out images {row.held_out_precision:.3f}"
+    return words
 
 
 def _state(classifier: Classifier, rounds: Rounds) -> dict[str, Any]:

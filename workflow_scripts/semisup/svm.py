@@ -81,7 +81,9 @@ def fit_svm(
     """
     targets = one_vs_rest_targets(labels, classes)
     ridge = 1 / (2 * c)
-    factor = cho_factor(gram + ridge * np.eye(len(gram)), lower=True, overwrite_a=True)
+    shifted = gram.copy()
+    shifted[np.diag_indices_from(shifted)] += ridge
+    factor = cho_factor(shifted, lower=True, overwrite_a=True)
     ones = cho_solve(factor, np.ones((len(gram), 1)))
     model = start or DualModel(np.zeros_like(targets), np.zeros(classes))
     product = gram @ model.coefficients

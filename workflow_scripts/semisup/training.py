@@ -329,20 +329,22 @@ def _take_step(
     Where memory runs out the batch is computed in twice as many parts, whose gradients add up to that of the whole.
     Raises UserError if parts of two images, the fewest that batch normalisation takes, are still too large.
     """
-    most_parts = max(1, recipe.batch_size // 2)
+    largest = max(recipe.batch_size, learner.unlabeled.batch_size if learner.unlabeled else 0)
+    most_parts = max(1, largest // 2)
     while True:
         torch.manual_seed(_step_seed(seed, progress))
         try:
-            loss, correct = _backward(learner.network, batch, augment, recipe, progress.parts)
+            loss, correct = _backward(learner.network, batch, augment, recipe, _parts(progress, recipe.batch_size))
             shown = {}
             if learner.unlabeled:
-                shown = learner.unlabeled.backward(learner.network, unlabeled_rows, progress.epoch, progress.parts)
+                parts = _parts(progress, len(unlabeled_rows))
+                shown = learner.unlabeled.backward(learner.network, unlabeled_rows, progress.epoch, parts)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             if progress.parts == most_parts:
                 raise UserError(
-                    f"out of memory with batches of {recipe.batch_size} in {most_parts} parts: "
+                    f"out of memory with batches of {largest} in {most_parts} parts: "
                     "choose a smaller network, or a machine with more memory"
                 ) from error
         else:
@@ -355,9 +357,12 @@ def _take_step(
         progress.parts = min(2 * progress.parts, most_parts)
         if batch.images.device.type == "cuda":
             torch.cuda.empty_cache()
-        logging.warning(
-            "out of memory: batches of %d are computed in %d parts from now on", recipe.batch_size, progress.parts
-        )
+        logging.warning("out of memory: batches of %d are computed in %d parts from now on", largest, progress.parts)
+
+
+def _parts(progress: _Progress, images: int) -> int:
+    """Return in how many parts a batch of so many images is computed; batch normalisation needs two in each."""
+    return min(progress.parts, max(1, images // 2))
 
 
 def _step_seed(seed: int, progress: _Progress) -> int:
