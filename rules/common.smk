@@ -148,6 +148,7 @@ def for_each_epsilon(name):
 
 RECIPE_OPTIONS = (
     "epochs",
+    "steps_per_epoch",
     "batch_size",
     "optimizer",
     "learning_rate",
@@ -277,7 +278,6 @@ def predictions():
 
 
 FIGURES = CONFIG["figures"]
-ROUND_METHODS = ("pseudo_label_rounds", "kmeans_rounds")
 UNLABELED_LOSS_METHODS = ("pseudo_label_loss", "fixmatch")  # unlabeled images are part of the loss
 
 
@@ -320,7 +320,7 @@ def representations(study):
 def study_figures(study):
     """Names of the study's figures, without folder and ending."""
     networks = experiments_of(study, *NETWORK_FILES)
-    in_rounds = experiments_of(study, *ROUND_METHODS)
+    in_rounds = experiments_of(study, *planning.ROUNDS_METHODS)
     return (
         [f"patches_{experiment}" for experiment in kmeans_experiments(study)]
         + [f"centroids_{experiment}" for experiment in kmeans_experiments(study)]
@@ -416,6 +416,11 @@ def study_results(wildcards=None):
         files += [
             f"results/{study}/{experiment}/seed{seed}/surrogate_history.csv"
             for experiment in experiments_of(study, "surrogate")
+            for seed in CONFIG["studies"][study]["seeds"]
+        ]
+        files += [
+            f"results/{study}/{experiment}/seed{seed}/held_out.csv"
+            for experiment in experiments_of(study, *planning.ROUNDS_METHODS)
             for seed in CONFIG["studies"][study]["seeds"]
         ]
     return files

@@ -157,7 +157,7 @@ rule plot_rounds:
     log:
         "results/logs/{study}/figures/plot_rounds_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern(*ROUND_METHODS, before="figures/rounds_"),
+        experiment=experiment_pattern(*planning.ROUNDS_METHODS, before="figures/rounds_"),
     conda:
         "../envs/report.yaml"
     resources:
@@ -181,7 +181,7 @@ rule plot_mistakes:
     log:
         "results/logs/{study}/figures/plot_mistakes_{experiment}.log",
     wildcard_constraints:
-        experiment=experiment_pattern(*ROUND_METHODS, before="figures/mistakes_"),
+        experiment=experiment_pattern(*planning.ROUNDS_METHODS, before="figures/mistakes_"),
     conda:
         "../envs/report.yaml"
     resources:

@@ -159,7 +159,6 @@ rule train_fixmatch:
             "strong_hue",
             "strong_rotation",
             "strong_cutout",
-            "steps_per_epoch",
         ),
         checkpoint=checkpoint_folder("train_fixmatch"),
         seed=training_seed,

@@ -9,6 +9,7 @@ from semisup.training import Examples, Recipe
 
 RECIPE = Recipe(
     epochs=3,
+    steps_per_epoch=0,
     batch_size=8,
     optimizer="sgd",
     learning_rate=0.05,
@@ -20,8 +21,7 @@ RECIPE = Recipe(
     patience=0,
     precision="float32",
 )
-# The same as options of a program; only FixMatch has steps_per_epoch.
-RECIPE_OPTIONS = {name: value for name, value in RECIPE._asdict().items() if name != "steps_per_epoch"}
+RECIPE_OPTIONS = RECIPE._asdict()  # as options of a program
 AUGMENTATION = {"shift": 2, "flip": "true", "color": 0.2, "hue": 0.05, "cutout": 3}
 OUTPUTS = {"model": "model.h5", "scores": "scores.npz", "history": "history.csv", "selection": "selection.csv"}
 TIMED = ("seconds", "images_per_second", "peak_memory_gib")  # columns of the history that no two runs share

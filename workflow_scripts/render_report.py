@@ -66,8 +66,8 @@ FURTHER = {
         "precision",
     ),
     "cnn": (*RECIPE, "average_flips"),
-    "surrogate": ("surrogate_size", "batch_size", "learning_rate", *RECIPE, "svm_c"),
-    "pseudo_label_rounds": ("held_out", "batch_size", *RECIPE, *AUGMENTATIONS, "average_flips"),
+    "surrogate": ("surrogate_size", "steps_per_epoch", "batch_size", "learning_rate", *RECIPE, "svm_c"),
+    "pseudo_label_rounds": ("held_out", "steps_per_epoch", "batch_size", *RECIPE, *AUGMENTATIONS, "average_flips"),
     "kmeans_rounds": ("held_out",),
     "pseudo_label_loss": (*RECIPE, "average_flips"),
     "fixmatch": ("network", "unlabeled_weight", *RECIPE, "average_flips"),
@@ -83,7 +83,9 @@ RANGES = {
 }
 SHORT_TABLE = 12  # rows, each of up to three lines; a table of more may go on over pages
 MOST_SURROGATES = 2  # figures of surrogate classes in a study
-LONGER = 1.5  # times as many training images as the baseline: worth a sentence
+LONGER = 1.5  # times as many training images as the baseline, or 1 / LONGER: worth a sentence
+# The options of rounds that decide what is accepted, and not how a round trains.
+ACCEPTANCE = ("candidates", "accept", "accepted", "threshold", "class_balanced", "relabel", "held_out")
 
 
 # How values are written
@@ -336,6 +338,11 @@ def accepts_nothing(options: Values) -> bool:
     return options["accepted"] == 0
 
 
+def fewer_steps(row: Values) -> bool:
+    """Say whether rounds that accept no image take fewer steps than others: epochs grow with the training images."""
+    return row["method"] == "pseudo_label_rounds" and not row["options"]["steps_per_epoch"]
+
+
 def rule_text(options: Values, classes: int) -> str:
     """Return in few words what pseudo-label rounds accept of their candidates."""
     if accepts_nothing(options):
@@ -351,31 +358,28 @@ def rounds_values(plan: Values, folder: Path, _shape: tuple, _centroids: int, cl
     """Return what the text says of pseudo-label rounds: how they accept, and their first and last round.
 
     training: images before and after; validation: accuracies before and after; both are means of the seeds.
-    precision: fraction of right labels among all held-out images that the rule would accept, confidence: mean of all
-    accepted images, lowest: of all of them; nan if there are none.
+    precision, confidence: of the held-out images that the rule would accept, all rounds of all seeds together, the
+    fraction of right labels and the mean confidence; lowest: confidence of all accepted images; nan if there are none.
     """
     options = plan["options"]
-    tables = [read_table(folder / run / "history.csv") for run in seed_runs(plan["runs"])]
+    folders = [folder / run for run in seed_runs(plan["runs"])]
+    tables = [read_table(run / "history.csv") for run in folders]
     first, last = (pd.DataFrame([table.iloc[place] for table in tables]).mean() for place in (0, -1))
-    rows = pd.concat(tables)
+    # A table without rows has no types of its own.
+    held_out = pd.concat([read_table(run / "held_out.csv").astype(float) for run in folders])
     return {
         "edge": [],
         "control": accepts_nothing(options),
+        "fewer_steps": fewer_steps(plan),
         "rule": rule_text(options, classes),
         "rounds": {
             "training": [first["training_images"], last["training_images"]],
             "validation": [first["validation_accuracy"], last["validation_accuracy"]],
-            "precision": weighted_mean(rows["held_out_precision"], rows["held_out_images"]),
-            "confidence": weighted_mean(rows["mean_confidence"], rows["accepted"]),
-            "lowest": rows["lowest_confidence"].min(),
+            "precision": (held_out["predicted"] == held_out["label"]).mean(),
+            "confidence": held_out["confidence"].mean(),
+            "lowest": pd.concat(tables)["lowest_confidence"].min(),
         },
     }
-
-
-def weighted_mean(values: pd.Series, weights: pd.Series) -> float:
-    """Return the mean of the values where the weight is above 0; nan if it is so nowhere."""
-    counted = weights > 0
-    return float((values * weights)[counted].sum() / weights[counted].sum()) if counted.any() else float("nan")
 
 
 def surrogate_values(plan: Values, folder: Path, *_: object) -> Values:
@@ -459,8 +463,10 @@ def trained_images(plan: Values, history: pd.DataFrame) -> float | None:
     Of rounds: those of all rounds, which come after the base's; of rounds that start anew, those of the last.
     """
     if plan["method"] == "pseudo_label_rounds":
-        images = plan["options"]["epochs"] * history["training_images"]
-        return images.iloc[-1] if plan["options"]["restart"] else images.iloc[1:].sum()
+        options = plan["options"]
+        steps = options["steps_per_epoch"] or history["training_images"] // options["batch_size"]
+        images = pd.Series(options["epochs"] * options["batch_size"] * steps, index=history.index)
+        return images.iloc[-1] if options["restart"] else images.iloc[1:].sum()
     return history["images"].sum() if plan["method"] in LABEL_NETWORKS and "images" in history else None
 
 
@@ -509,6 +515,12 @@ def compared_groups(experiments: list[Values], protocol: str) -> list[Values]:
     return sorted(groups.values(), key=lambda group: group["mark"])
 
 
+def different_options(one: Values, other: Values, apart: Iterable[str] = ("folds",)) -> list[str]:
+    """Return the options that two experiments both have and that differ, but for those `apart`."""
+    shared = [key for key in one["options"] if key in other["options"] and key not in apart]
+    return [key for key in shared if one["options"][key] != other["options"][key]]
+
+
 def pretraining_answers(experiments: list[Values]) -> list[Values]:
     """Return what each network that starts from surrogate classes gains over the same network from random weights.
 
@@ -527,13 +539,12 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
             for protocol in PROTOCOLS
             if "difference" in row[protocol]
         ]
-        different = {key for key in row["options"] if row["options"][key] != twin["options"][key]} - {"folds"}
         answers.append(
             {
                 "title": row["title"],
                 "base": by_name[row["base"]]["title"],
                 "twin": twin["title"],
-                "alike": not different,
+                "alike": not different_options(row, twin),
                 "epochs": twin["options"]["epochs"],
                 "results": results,
             }
@@ -566,12 +577,13 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
     """Return what unlabeled images gain: each experiment that uses them against a baseline that does so less.
 
     rows: one for each experiment and kind of run; groups: for each kind of run the titles that are better, worse and
-    undecided; verdicts: how many rows are; longer: experiments that are also trained on more images; elsewhere: names
-    of those whose baseline uses unlabeled images in a way of its own, which so answer another question.
-    Nothing if there is no such comparison.
+    undecided; verdicts: how many rows are; longer, shorter: experiments that are also trained on more or on fewer
+    images; otherwise: those that are also trained with other options; controls: what rounds gain over a control;
+    elsewhere: names of those whose baseline uses unlabeled images in a way of its own, which so answer another
+    question. Nothing if there is no such comparison.
     """
     by_name = {row["name"]: row for row in experiments}
-    rows, elsewhere, longer = [], [], []
+    rows, elsewhere, answering = [], [], []
     for row in experiments:
         uses, of_baseline = (unlabeled_uses(one, by_name) for one in (row, by_name[row["baseline"]]))
         compared = [protocol for protocol in PROTOCOLS if "difference" in row[protocol]]
@@ -591,13 +603,69 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
             }
             for protocol in compared
         ]
-        times = times_as_many_images(row, by_name)
-        if times is not None and times >= LONGER:
-            longer.append(rf"\emph{{{tex(row['title'])}}} ({times:.1f} times)")
+        answering.append(row)
     groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in PROTOCOLS]
     verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided")}
     answers = {"rows": rows, "groups": [group for group in groups if group], "verdicts": verdicts}
-    return answers | {"longer": longer, "elsewhere": list(map(code, elsewhere))} if rows else None
+    reservations = {
+        **training_lengths(answering, by_name),
+        "otherwise": otherwise_trained(answering, by_name),
+        "controls": control_differences(answering, experiments),
+        "elsewhere": list(map(code, elsewhere)),
+    }
+    return answers | reservations if rows else None
+
+
+def training_lengths(rows: list[Values], by_name: dict[str, Values]) -> dict[str, list[str]]:
+    """Return which experiments are trained on far more images than their baselines, and which on far fewer."""
+    times = [(rf"\emph{{{tex(row['title'])}}}", times_as_many_images(row, by_name)) for row in rows]
+    known = [(title, value) for title, value in times if value is not None]
+    return {
+        "longer": [f"{title} ({value:.1f} times)" for title, value in known if value >= LONGER],
+        "shorter": [f"{title} ({value:.2g} times)" for title, value in known if value <= 1 / LONGER],
+    }
+
+
+def otherwise_trained(rows: list[Values], by_name: dict[str, Values]) -> list[str]:
+    """Return the experiments trained on labels with other options than their baselines, by the options that differ.
+
+    Only where both train a network on labels, epoch by epoch: rounds go on from a finished training.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        twin = by_name[row["baseline"]]
+        if row["method"] not in LABEL_NETWORKS or twin["method"] not in LABEL_NETWORKS:
+            continue
+        different = different_options(row, twin)
+        if different:
+            groups.setdefault(tuple(different), []).append(rf"\emph{{{tex(row['title'])}}}")
+    return [f"{listed(titles)} ({', '.join(map(code, different))})" for different, titles in groups.items()]
+
+
+def control_differences(rows: list[Values], experiments: list[Values]) -> list[Values]:
+    """Return by how much the test accuracies of rounds differ from those of the control beside them, means of seeds.
+
+    A control is beside them if it has the same base and is trained alike; title: the control's; differences: of each;
+    steps: whether the control takes fewer. What has the control as its baseline has an interval too, and is left out.
+    """
+    controls = [row for row in experiments if row["method"] in ROUND_METHODS and row["control"]]
+    answers = []
+    for control in controls:
+        beside = [
+            row
+            for row in rows
+            if (row["method"], row["base"]) == (control["method"], control["base"])
+            and row["baseline"] != control["name"]
+            and not different_options(row, control, (*ACCEPTANCE, "folds"))
+        ]
+        gains = [row["seeds"]["test_accuracy_mean"] - control["seeds"]["test_accuracy_mean"] for row in beside]
+        differences = [
+            rf"\emph{{{tex(row['title'])}}} ({FILTERS['points'](gain)})"
+            for row, gain in zip(beside, gains, strict=True)
+        ]
+        if differences:
+            answers.append({"title": control["title"], "steps": fewer_steps(control), "differences": differences})
+    return answers
 
 
 def answer_group(rows: list[Values]) -> Values:

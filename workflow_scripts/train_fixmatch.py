@@ -29,7 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_network_options(parser)
-    parser.add_argument("--steps-per-epoch", type=positive_int, required=True)
     parser.add_argument("--unlabeled-batch-size", type=positive_int, required=True)
     parser.add_argument("--unlabeled-weight", type=positive_number, required=True, help="of the unlabeled loss")
     parser.add_argument("--threshold", type=fraction, required=True, help="confidence from which an image counts")

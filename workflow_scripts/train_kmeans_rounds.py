@@ -16,10 +16,10 @@ from semisup.device import leased_device
 from semisup.features import feature_blocks, read_labelled_features
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.kmeans_model import KMeansModel, image_channels, read_model, write_model
-from semisup.network_run import add_output_options, add_run_options, result_options
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
+from semisup.run_options import add_output_options, add_run_options, result_options
 from semisup.scores import write_scores
 from semisup.svm import DualModel, LinearModel, fit_svm, linear_model, standardize, svm_scores
 from semisup.tables import read_table

@@ -21,7 +21,7 @@ from semisup.networks import (
     write_network,
 )
 from semisup.tables import write_table
-from semisup.training import Examples, log_summary, train_network
+from semisup.training import Examples, history_table, log_summary, train_network
 from semisup.training_options import add_checkpoint_options, add_recipe_options, recipe_of
 
 HELD_OUT = 10  # one in so many patches of a class is kept for validation, and at least one
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     with new_hdf5(options.network_file) as file:
         write_network(file.create_group("network"), network)
-    write_table(options.history, history)
+    write_table(options.history, history_table(history))
 
 
 if __name__ == "__main__":

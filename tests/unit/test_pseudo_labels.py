@@ -30,7 +30,10 @@ CLASSES = 3
 
 def predictions(confidence, classes=None):
     """Return predictions of these confidences; of class 0 if nothing else is said."""
-    return Predictions(np.array(classes or [0] * len(confidence), np.int64), np.array(confidence))
+    confidence = np.array(confidence, np.float64)
+    with np.errstate(divide="ignore"):
+        log_odds = np.log(confidence) - np.log1p(-confidence)
+    return Predictions(np.array(classes or [0] * len(confidence), np.int64), confidence, log_odds)
 
 
 # What is accepted
@@ -61,7 +64,7 @@ def naive_positions(found, rule, classes):
     ),
 )
 def test_accepted_positions_are_those_of_a_loop(images, rule):
-    found = Predictions(np.array([label for label, _ in images], int), np.array([p for _, p in images], float))
+    found = predictions([confidence for _, confidence in images], [label for label, _ in images])
     positions = accepted_positions(found, rule, CLASSES)
     assert positions.dtype == np.int64
     assert positions.tolist() == naive_positions(found, rule, CLASSES)
@@ -71,6 +74,14 @@ def test_top():
     found = predictions([0.5, 0.9, 0.7, 0.9, 0.6])
     assert accepted_positions(found, TOP, CLASSES).tolist() == [1, 3, 2], "of equals the first"
     assert accepted_positions(found, TOP._replace(accepted=9), CLASSES).tolist() == [1, 3, 2, 4, 0]
+
+
+def test_images_that_are_surer_than_a_probability_can_tell():
+    """Their probabilities are all rounded to 1."""
+    found = predict(np.array([[50.0, 0.0], [0.0, 80.0], [300.0, 0.0], [45.0, 0.0]], np.float32))
+    assert found.confidence.tolist() == [1, 1, 1, 1]
+    assert accepted_positions(found, TOP, CLASSES).tolist() == [2, 1, 0]
+    assert accepted_positions(found, THRESHOLD, CLASSES).tolist() == [2, 1, 0, 3]
 
 
 def test_threshold():
@@ -113,9 +124,11 @@ def test_no_candidates():
         (100, False, 250, 25),
         (100, False, 1000, 100),
         (0, False, 250, 0),
-        (1, False, 250, 0),
-        (90, True, 250, 21),  # 22.5 of three classes: seven of each
-        (3, True, 250, 3),  # never less than one of each
+        (1, False, 250, 1),  # never less than one
+        (84, True, 250, 21),  # 28 of each of three classes, now seven
+        (92, True, 250, 24),  # 30 of each, now 7.5
+        (3, True, 250, 3),
+        (2, True, 250, 0),  # which is none of each
         (0, True, 250, 0),
     ],
 )
@@ -219,6 +232,7 @@ def test_predictions_are_those_of_softmax(temperature):
     confidence, classes = torch.from_numpy(scores).double().div(temperature).softmax(dim=1).max(dim=1)
     np.testing.assert_array_equal(found.classes, classes)
     np.testing.assert_allclose(found.confidence, confidence, rtol=1e-12)
+    np.testing.assert_allclose(found.log_odds, confidence.log() - (-confidence).log1p(), rtol=1e-6, atol=1e-9)
     assert found.confidence.dtype == np.float64
 
 

@@ -161,12 +161,20 @@ def made_up_rounds(options, rng):
     )
 
 
+def made_up_held_out(history, rng):
+    """Return the held-out images that go with the history of rounds."""
+    rounds = np.repeat(history["round"], history["held_out_images"])
+    columns = {"row": range(len(rounds)), "label": 1, "predicted": 1, "confidence": rng.uniform(0.9, 1, len(rounds))}
+    return pd.DataFrame({"round": rounds} | columns)
+
+
 def made_up_training(method, options, rng):
     """Return the tables of a run by name, but for the selection."""
     if method == "kmeans":
         return {}
     if method in render_report.ROUND_METHODS:
-        return {"history": made_up_rounds(options, rng)}
+        history = made_up_rounds(options, rng)
+        return {"history": history, "held_out": made_up_held_out(history, rng)}
     name = "surrogate_history" if method == "surrogate" else "history"
     return {name: made_up_history(options["epochs"], rng, method)}
 
@@ -463,8 +471,9 @@ def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_ima
 
 
 def experiment(name, method, baseline, base=None, seeds=None, folds=None, **values):
-    options = {"restart": False} | values.pop("options", {})
-    results = {"seeds": (seeds or {}) | {"labels": 4000}, "folds": (folds or {}) | {"labels": 1000}}
+    options = {"restart": False, "steps_per_epoch": 0} | values.pop("options", {})
+    always = {"labels": 4000, "test_accuracy_mean": 0.7}
+    results = {"seeds": always | (seeds or {}), "folds": (folds or {}) | {"labels": 1000}}
     row = {"name": name, "title": name.upper(), "method": method, "baseline": baseline, "base": base}
     return row | results | {"options": options, "control": False} | values
 
@@ -507,6 +516,111 @@ def test_who_answers_for_the_unlabeled_images():
     assert answers["elsewhere"] == [r"\texttt{surrogate}"], "ablations of one method ask another question"
     # 1,000 of its own after 100 of the base, against 100; 1,100 against the 1,100 of the control; 1,000 against 100.
     assert answers["longer"] == [r"\emph{ROUNDS} (11.0 times)", r"\emph{FIXMATCH} (10.0 times)"]
+    assert answers["shorter"] == []
+
+
+def test_trainings_on_more_or_fewer_images_are_named():
+    """From 1.5 times the baseline's images on, and from 1 / 1.5 of them down; not between, nor where none are known."""
+    images = {"plain": 300, "long": 450, "alike": 449, "less": 201, "short": 200, "shortest": 15}
+    rows = [experiment(name, "cnn", "plain", training={"images": count}) for name, count in images.items()]
+    rows.append(experiment("unknown", "cnn", "plain", training={"images": None}))
+    lengths = render_report.training_lengths(rows, {row["name"]: row for row in rows})
+    assert lengths["longer"] == [r"\emph{LONG} (1.5 times)"]
+    assert lengths["shorter"] == [r"\emph{SHORT} (0.67 times)", r"\emph{SHORTEST} (0.05 times)"]
+
+
+def test_other_settings_than_the_baseline_are_named_where_both_train_on_labels():
+    common = {"epochs": 10, "dropout": 0.0, "folds": False}
+    rows = [
+        experiment("plain", "cnn", "plain", options=common),
+        experiment("fixmatch", "fixmatch", "plain", options=common | {"epochs": 9, "dropout": 0.3, "threshold": 0.9}),
+        experiment("freematch", "fixmatch", "plain", options=common | {"epochs": 8, "dropout": 0.5}),
+        experiment("loss", "pseudo_label_loss", "plain", options=common | {"alpha": 3.0, "folds": True}),
+        experiment("tuned", "cnn", "plain", "surrogate", options=common | {"epochs": 5}),
+        experiment("rounds", "pseudo_label_rounds", "plain", "plain", options=common | {"epochs": 1}),
+        experiment("surrogate", "surrogate", "plain", options=common | {"epochs": 1}),
+        experiment("of_surrogate", "cnn", "surrogate", options=common),
+    ]
+    assert render_report.otherwise_trained(rows, {row["name"]: row for row in rows}) == [
+        r"\emph{FIXMATCH} and \emph{FREEMATCH} (\texttt{epochs}, \texttt{dropout})",
+        r"\emph{TUNED} (\texttt{epochs})",
+    ]
+
+
+def test_rounds_beside_a_control_of_the_same_base():
+    """Without an interval, so only where the baseline is another; only where both train in the same way."""
+
+    def rounds(name, accuracy, baseline="plain", base="plain", **changes):
+        options = {"accept": "top", "accepted": 100, "epochs": 5, "restart": False} | changes.pop("options", {})
+        seeds = {"test_accuracy_mean": accuracy}
+        return experiment(name, "pseudo_label_rounds", baseline, base, seeds=seeds, options=options, **changes)
+
+    rows = [
+        rounds("top", 0.715),
+        rounds("threshold", 0.68, options={"accept": "threshold"}),
+        rounds("restart", 0.9, options={"restart": True}),
+        rounds("longer", 0.9, options={"epochs": 6}),
+        rounds("of_other", 0.9, base="other"),
+        rounds("compared", 0.9, baseline="control"),
+        experiment("svm", "kmeans_rounds", "kmeans", "kmeans"),
+    ]
+    controls = [
+        rounds("control", 0.7, control=True, options={"accepted": 0}),
+        rounds("stepped", 0.7, base="other", control=True, options={"accepted": 0, "steps_per_epoch": 9}),
+    ]
+    assert render_report.control_differences(rows, rows + controls) == [
+        {
+            "title": "CONTROL",
+            "steps": True,
+            "differences": [r"\emph{TOP} ($+1.5$)", r"\emph{THRESHOLD} ($-2.0$)"],
+        }
+    ]
+    assert render_report.control_differences(rows, rows) == []
+    assert [render_report.fewer_steps(row) for row in controls] == [True, False], "as many steps, however many images"
+
+
+def test_the_report_says_what_rounds_gain_over_the_control(tmp_path):
+    plan = made_up_plan(["supervised", "pseudo_label", "pseudo_label_control"], baseline="supervised")
+    text = render(tmp_path, plan)
+    table = pd.read_csv(tmp_path / "stl10" / "comparison.csv").set_index("experiment")["seeds_test_accuracy_mean"]
+    points = 100 * (table["pseudo_label"] - table["pseudo_label_control"])
+    assert f"without an interval: \\emph{{Pseudo-labels in rounds, most confident 100}} (${points:+.1f}$)." in text
+    assert "it trains as many epochs, but fewer steps." in text
+    assert "it takes fewer steps than rounds of as many epochs" in text
+    steps = plan["studies"]["stl10"]["experiments"]
+    for values in steps.values():
+        values["options"]["steps_per_epoch"] = 50
+    text = render(tmp_path / "steps", plan)
+    assert "fewer steps" not in text
+    assert "without an interval" in text
+    assert r"28${}\times50$" in text
+
+
+def test_validation_of_rounds_is_said_to_be_over_fewer_images(rendered):
+    methods, text = rendered
+    with_rounds = bool({"pseudo_label_rounds", "kmeans_rounds"} & set(methods))
+    abstract, rest = text.split(r"\end{abstract}")
+    assert ("on those of them that are not held out" in abstract) == with_rounds
+    discussion = rest.split(r"\section{Discussion}")[1]
+    assert ("though that of rounds of pseudo-labels is over fewer images" in discussion) == with_rounds
+    assert ("of rounds of pseudo-labels is over fewer images than that of the others" in rest) == with_rounds
+    assert ("those of rounds with validation" in rest) == ("pseudo_label_rounds" in methods)
+
+
+@pytest.mark.parametrize(("images", "words"), [(9000, "More"), (10, "Fewer"), (4000, None)])
+def test_the_report_says_who_trained_on_more_or_on_fewer_images(monkeypatch, tmp_path, images, words):
+    plan = made_up_plan(["supervised", "fixmatch"], baseline="supervised")
+    made_up = made_up_history
+
+    def history(epochs, rng, method):
+        """As many epochs for both, so that only the images of an epoch differ; FixMatch has those asked for."""
+        return made_up(28, rng, method) | {"images": images if method == "fixmatch" else 4000}
+
+    monkeypatch.setitem(globals(), "made_up_history", history)
+    text = render(tmp_path, plan)
+    for word in ("More", "Fewer"):
+        assert (f"{word} images than those of their baseline were seen" in text) == (word == words)
+    assert "Trained with other settings than their baselines: \\emph{FixMatch} (\\texttt{epochs}," in text
 
 
 def test_no_answer_without_a_comparison():
@@ -578,7 +692,7 @@ def test_the_report_says_whether_unlabeled_images_help(monkeypatch, tmp_path, va
             False,
         ),
         ({"accepted": 0}, "none (control)", True),
-        ({"accepted": 0, "accept": "threshold"}, "confidence of at least 0.9", False),
+        ({"accepted": 0, "accept": "threshold"}, "none (control)", True),
         ({"accepted": 0, "accept": "threshold", "class_balanced": True}, "none (control)", True),
     ],
 )
@@ -590,10 +704,11 @@ def test_rules_of_rounds_in_words(changes, text, control):
 
 def rounds_plan(**changes):
     options = {"accept": "top", "accepted": 100, "class_balanced": False, "rounds": 2, "epochs": 5, "restart": False}
+    options |= {"steps_per_epoch": 0, "batch_size": 30}
     return {"method": "pseudo_label_rounds", "runs": ["seed0", "seed1", "fold0"], "options": options | changes}
 
 
-def write_round_histories(folder):
+def write_round_tables(folder):
     """Write the rounds of two seeds and, to be left out, of a fold."""
     columns = ["training_images", "accepted", "mean_confidence", "lowest_confidence", "held_out_images"]
     columns += ["held_out_precision", "validation_accuracy", "images_per_second"]
@@ -612,33 +727,62 @@ def write_round_histories(folder):
     for run, table in (rows | {"fold0": rows["seed0"]}).items():
         table = pd.DataFrame(table, columns=columns).assign(seconds=30.0, peak_memory_gib=1.0)
         write_csv(folder / run / "history.csv", table.assign(round=range(3)))
+    columns = ["round", "row", "label", "predicted", "confidence"]
+    held_out = {
+        "seed0": [(0, 7, 3, 3, 0.9), (0, 8, 3, 2, 0.8), (2, 7, 3, 3, 1.0)],
+        "seed1": [],
+        "fold0": [(0, 7, 0, 1, 0)],
+    }
+    for run, table in held_out.items():
+        write_csv(folder / run / "held_out.csv", pd.DataFrame(table, columns=columns))
 
 
 def test_values_of_rounds(tmp_path):
-    write_round_histories(tmp_path)
+    write_round_tables(tmp_path)
     values = render_report.rounds_values(rounds_plan(), tmp_path, (), 0, 10)["rounds"]
     assert values["training"] == pytest.approx([400, 650])
     assert values["validation"] == pytest.approx([0.55, 0.6])
-    assert values["precision"] == pytest.approx((30 * 0.5 + 10 * 1 + 60 * 1) / 100)
-    assert values["confidence"] == pytest.approx((100 * 0.9 + 300 * 0.98 + 100 * 0.96) / 500)
+    assert values["precision"] == pytest.approx(2 / 3)
+    assert values["confidence"] == pytest.approx(0.9)
     assert values["lowest"] == pytest.approx(0.7)
 
 
 def test_rounds_that_accept_nothing_have_no_confidence(tmp_path):
-    write_csv(tmp_path / "seed0" / "history.csv", made_up_rounds(rounds_plan(accepted=0)["options"], np.random))
+    history = made_up_rounds(rounds_plan(accepted=0)["options"], np.random)
+    write_csv(tmp_path / "seed0" / "history.csv", history)
+    write_csv(tmp_path / "seed0" / "held_out.csv", made_up_held_out(history, np.random))
     values = render_report.rounds_values(rounds_plan(accepted=0) | {"runs": ["seed0"]}, tmp_path, (), 0, 10)
     assert values["control"]
-    dashes = [render_report.FILTERS["percent_if_any"](values["rounds"][key]) for key in ("precision", "confidence")]
-    assert dashes == ["--", "--"]
+    keys = ("precision", "confidence", "lowest")
+    assert [render_report.FILTERS["percent_if_any"](values["rounds"][key]) for key in keys] == ["--"] * 3
+
+
+@pytest.mark.parametrize(
+    ("confidence", "words"), [(0.99, "surer than it is right"), (0.6, "no surer than it is right")]
+)
+def test_the_report_compares_confidence_and_precision_of_the_same_images(monkeypatch, tmp_path, confidence, words):
+    """Of the held-out images, two thirds of them right; what the history says of accepted images is another thing."""
+
+    def held_out(history, _):
+        return pd.DataFrame({"round": [0] * 3, "row": 1, "label": 1, "predicted": [1, 1, 2], "confidence": confidence})
+
+    monkeypatch.setitem(globals(), "made_up_held_out", held_out)
+    text = render(tmp_path, made_up_plan(["supervised", "pseudo_label"], baseline="supervised"))
+    of_these = f"with a mean confidence of\n{100 * confidence:.1f}\\,\\%: the model is {words}."
+    assert f"66.7\\,\\% are given the right class, {of_these}" in text
+    assert f"66.7 & {100 * confidence:.1f} & 85.0 \\\\" in text
 
 
 def test_training_values_of_rounds(tmp_path):
-    write_round_histories(tmp_path)
+    write_round_tables(tmp_path)
     values = render_report.training_values(rounds_plan(), tmp_path)
     assert (values["runs"], values["epochs"], values["images_per_second"]) == (3, r"$2\times5$", 50)
-    assert values["images"] == 5 * (500 + 500), "the base's are not the rounds'"
+    # 16 batches of 30 of the 500 images; the rest of an epoch makes no batch.
+    assert values["images"] == 5 * (480 + 480), "the base's are not the rounds'"
     restarted = render_report.training_values(rounds_plan(restart=True), tmp_path)
-    assert restarted["images"] == 5 * 500, "only the last training counts"
+    assert restarted["images"] == 5 * 480, "only the last training counts"
+    stepped = render_report.training_values(rounds_plan(steps_per_epoch=3), tmp_path)
+    assert stepped["images"] == 2 * 5 * 3 * 30
 
 
 def test_only_rounds_that_accept_are_shown():

@@ -141,6 +141,21 @@ def test_seed_decides(images, pretrained, tmp_path):
     assert not torch.equal(found[0]["layers.conv1.0.weight"], found[2]["layers.conv1.0.weight"])
 
 
+@pytest.mark.parametrize("copies", [1, 4])
+def test_copies_are_a_third_of_each_kind(copies, images, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        train_cnn.main(arguments(images, tmp_path, copies=copies))
+    assert f"argument --copies: {copies} is not a multiple of 3, for a third is of each kind" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(0, 40), (3, 30), (7, 70)])
+def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, images, tmp_path):
+    """Of ten images each; without a number, those of one pass over the forty images."""
+    train_cnn.main(arguments(images, tmp_path, network="digits", steps_per_epoch=steps))
+    assert history(tmp_path)["images"].tolist() == [expected, expected]
+
+
 @pytest.mark.parametrize("run", ["seed0", "fold1"])
 def test_training_images_are_replaced_by_their_copies(run, images, tmp_path, monkeypatch):
     """Three for each; validation images, and the mean that pixels are normalised by, stay those of the images."""
@@ -326,7 +341,7 @@ def stop_early(options, monkeypatch):
         ({"dropout": 0.4}, "dropout: 0.3, now 0.4"),
         ({"seed": 1}, "seed: 0, now 1"),
         ({"code": "another"}, "code: , now another"),
-        ({"copies": 1}, "copies: 0, now 1"),
+        ({"copies": 3}, "copies: 0, now 3"),
         ({"run": "fold0"}, "run: seed0, now fold0, data: "),
     ],
 )

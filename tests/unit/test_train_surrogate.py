@@ -10,7 +10,7 @@ import extract_layers
 import train_probe
 import train_surrogate
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
-from fixtures_training import RECIPE, assert_same_weights, untimed, write_exemplar_network
+from fixtures_training import RECIPE_OPTIONS, assert_same_weights, untimed, write_exemplar_network
 from semisup.cli import UserError
 from semisup.dataset import read_images, read_labelled, run_rows
 from semisup.layers import layer_scales, quadrant_max
@@ -41,7 +41,7 @@ def surrogate_arguments(folder, **changes):
         "surrogates": folder / "surrogates.h5",
         "network": "exemplar_small",
         "dropout": 0.2,
-        **RECIPE._asdict(),
+        **RECIPE_OPTIONS,
         "epochs": 5,
         "learning_rate": 0.01,
         "batch_size": 9,
@@ -101,7 +101,7 @@ def test_network_of_surrogate_classes(trained):
     (images, _), _ = read_surrogates(trained / "surrogates.h5")
     np.testing.assert_allclose(network.mean.flatten(), (images / 255).mean(axis=(0, 2, 3)), rtol=1e-5)
     history = pd.read_csv(trained / "surrogate_history.csv")
-    assert list(history) == list(EpochRow._fields)
+    assert list(history) == list(EpochRow._fields)[: EpochRow._fields.index("peak_memory_gib") + 1]
     assert list(history["epoch"]) == [1, 2, 3, 4, 5]
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0] / 2
     assert history["validation_accuracy"].iloc[-1] > 0.8
@@ -152,6 +152,14 @@ def test_more_patches_in_a_batch_than_there_are(tmp_path):
     write_surrogates(tmp_path / "surrogates.h5")
     with pytest.raises(UserError, match="batch_size 55 is above the 54 training images: lower it"):
         train_surrogate.main(surrogate_arguments(tmp_path, batch_size=55))
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(0, 54), (2, 18), (8, 72)])
+def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, tmp_path):
+    """Of nine patches each; without a number, those of one pass over the 54 patches."""
+    write_surrogates(tmp_path / "surrogates.h5")
+    train_surrogate.main(surrogate_arguments(tmp_path, steps_per_epoch=steps, epochs=1))
+    assert pd.read_csv(tmp_path / "surrogate_history.csv")["images"].tolist() == [expected]
 
 
 def test_surrogates_that_are_not_there(tmp_path):

@@ -588,7 +588,7 @@ def test_too_little_memory_for_unlabeled_images(tmp_path, caplog):
     history = train(tmp_path / "parts", network, recipe, unlabeled=pseudo_label_loss(same))
     assert given[:11] == [4, 4, 4, 4, 4, 6, 2, 2, 3, 3, 2]
     assert given.count(6) == 1
-    assert "out of memory: batches of 4 are computed in 2 parts from now on" in caplog.text
+    assert "out of memory: batches of 6 are computed in 2 parts from now on" in caplog.text
     assert_close_weights(network.state_dict(), whole.state_dict(), rtol=1e-3, atol=1e-5)
     assert [row.unlabeled_loss for row in history] == pytest.approx([row.unlabeled_loss for row in expected], rel=1e-4)
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from clones import ROOT, run_python, snakemake
 from jsonschema import Draft202012Validator
+from sklearn.model_selection import train_test_split
 from snakemake.io import regex_from_filepattern
 from snakemake.utils import update_config
 
@@ -220,6 +221,23 @@ def test_leave_one_out_rows_leave_out_one_transformation():
 
 
 @pytest.mark.parametrize(
+    ("study", "experiment", "differences"),
+    [
+        ("stl10", "fixmatch", set()),
+        ("stl10", "freematch", {"folds"}),
+        ("stl10", "pseudo_label_loss", set()),
+        ("mnist", "pseudo_label", set()),
+    ],
+)
+def test_only_the_loss_on_unlabeled_images_tells_an_experiment_from_its_baseline(study, experiment, differences):
+    baseline = CONFIG["studies"][study]["experiments"][experiment]["baseline"]
+    assert CONFIG["studies"][study]["experiments"][baseline]["method"] == "cnn"
+    options, of_baseline = (planning.experiment_options(CONFIG, study, name) for name in (experiment, baseline))
+    assert set(of_baseline) == set(CONFIG["cnn"]) <= set(options)
+    assert {key for key, value in of_baseline.items() if options[key] != value} == differences
+
+
+@pytest.mark.parametrize(
     ("overlays", "studies"),
     [
         ([], {"stl10", "mnist"}),
@@ -296,7 +314,7 @@ MALFORMED = [
     (
         f"{SUPERVISED}/stride",
         8,
-        r"^studies\.photos\.experiments\.supervised: unknown key 'stride'; known keys: method,",
+        r"^studies\.photos\.experiments\.supervised: unknown key 'stride'; docs/configuration\.md lists the known keys",
     ),
     (f"{SURROGATE}/cutout", 8, r"\.surrogate: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
     (f"{SURROGATE}/sclae", [1.0, 2.0], r"\.surrogate: unknown key 'sclae'; did you mean 'scale'\?"),
@@ -314,7 +332,7 @@ MALFORMED = [
     (f"{LOSS}/threshold", 0.9, r"\.loss: unknown key 'threshold'; docs/configuration\.md lists the known keys"),
     (f"{LOSS}/alpha_begin", 9, r"\.loss: unknown key 'alpha_begin'; did you mean 'alpha_(start|end)'\?"),
     (f"{FIXMATCH}/relabel", "step", r"\.fixmatch: unknown key 'relabel'; docs/configuration\.md lists the known keys"),
-    (f"{SUPERVISED}/strong_hue", 0.1, r"\.supervised: unknown key 'strong_hue'; known keys: method,"),
+    (f"{SUPERVISED}/strong_hue", 0.1, r"\.supervised: unknown key 'strong_hue'; docs/configuration\.md lists"),
     # the section of a method holds its own keys only
     ("pseudo_label_rounds/cutout", 8, r"^pseudo_label_rounds: unknown key 'cutout'; known keys: rounds, candidates,"),
     ("kmeans_rounds/restart", True, r"^kmeans_rounds: unknown key 'restart'; known keys: rounds, candidates, accept,"),
@@ -362,6 +380,9 @@ MALFORMED = [
     (f"{FIXMATCH}/epochs", "many", r"\.fixmatch\.epochs: 'many' is text; expected a whole number"),
     # out of range
     ("cnn/copies", -1, r"^cnn\.copies: -1 is out of range; it must be at least 0"),
+    ("cnn/copies", 4, r"^cnn\.copies: 4 is not a multiple of 3; choose 3 or 6$"),
+    ("cnn/copies", 7.5, r"^cnn\.copies: 7\.5 is a number with a decimal point; expected a whole number"),
+    (f"{LOSS}/copies", 1, r"\.loss\.copies: 1 is not a multiple of 3; choose 0 or 3$"),
     ("pseudo_label_rounds/rounds", 0, r"^pseudo_label_rounds\.rounds: 0 is out of range; it must be at least 1"),
     ("kmeans_rounds/candidates", 0, r"^kmeans_rounds\.candidates: 0 is out of range; it must be at least 1"),
     ("kmeans_rounds/accepted", -1, r"^kmeans_rounds\.accepted: -1 is out of range; it must be at least 0"),
@@ -371,7 +392,9 @@ MALFORMED = [
     ("pseudo_label_loss/alpha", 0.0, r"^pseudo_label_loss\.alpha: 0\.0 is out of range; it must be greater than 0"),
     ("pseudo_label_loss/alpha_start", -1, r"^pseudo_label_loss\.alpha_start: -1 is out of range; .* at least 0"),
     ("fixmatch/unlabeled_batch_size", 0, r"^fixmatch\.unlabeled_batch_size: 0 is out of range; .* at least 1"),
-    ("fixmatch/steps_per_epoch", 0, r"^fixmatch\.steps_per_epoch: 0 is out of range; it must be at least 1"),
+    ("fixmatch/steps_per_epoch", -1, r"^fixmatch\.steps_per_epoch: -1 is out of range; it must be at least 0"),
+    (f"{SURROGATE}/steps_per_epoch", -1, r"\.surrogate\.steps_per_epoch: -1 is out of range; it must be at least 0"),
+    (f"{SUPERVISED}/steps_per_epoch", 0.5, r"\.steps_per_epoch: 0\.5 is a number with a decimal point; expected a who"),
     ("fixmatch/unlabeled_weight", 0, r"^fixmatch\.unlabeled_weight: 0 is out of range; it must be greater than 0"),
     ("fixmatch/threshold", -0.1, r"^fixmatch\.threshold: -0\.1 is out of range; it must be at least 0"),
     ("fixmatch/strong_hue", 0.6, r"^fixmatch\.strong_hue: 0\.6 is out of range; it must be at most 0\.5"),
@@ -573,7 +596,7 @@ MALFORMED = [
         3,
         r"rounds\.base: 'supervised' trains on changed copies \(copies: 3\), .* name a base with copies: 0$",
     ),
-    ("cnn/copies", 2, r"rounds\.base: 'supervised' trains on changed copies \(copies: 2\)"),
+    ("cnn/copies", 6, r"rounds\.base: 'supervised' trains on changed copies \(copies: 6\)"),
     (
         f"{ROUNDS_OF_KMEANS}",
         {"method": "kmeans_rounds", "base": "kmeans_stride8", "folds": True, **ROUNDS},
@@ -775,6 +798,23 @@ MALFORMED = [
     ),
     (f"{ROUNDS_OF_CNN}/shift", 96, r"rounds\.shift: 96 is not smaller than the images of photos \(96 pixels\)"),
     (f"{ROUNDS_OF_CNN}/batch_size", 601, r"rounds\.batch_size: 601 is more than the 600 training images of photos"),
+    (
+        "data/photos/validation_images",
+        36,
+        r"rounds\.held_out: 0\.25 parts the 36 validation images of photos into 9 held out and 27 kept, and each part "
+        r"needs at least 10, .*; bring it nearer to 0\.5, or raise data\.photos\.validation_images$",
+    ),
+    (f"{ROUNDS_OF_CNN}/held_out", 0.96, r"rounds\.held_out: 0\.96 parts the 200 .* into 192 held out and 8 kept"),
+    (f"{ROUNDS_OF_KMEANS}/held_out", 0.01, r"kmeans_rounds\.held_out: 0\.01 parts .* into 2 held out and 198 kept"),
+    *(
+        (
+            f"{place}/patience",
+            3,
+            r"rounds\.patience: 3, its own or that of the base 'supervised', .*: nothing is chosen among the epochs of "
+            r"a round; set patience to 0$",
+        )
+        for place in ("cnn", SUPERVISED, ROUNDS_OF_CNN)
+    ),
     (f"{LOSS}/network", "digit", r"loss\.network: 'digit' is not known; choose one of resnet, vgg, "),
     (f"{LOSS}/cutout", 96, r"loss\.cutout: 96 is not smaller than the images of photos \(96 pixels\)"),
     (
@@ -974,6 +1014,37 @@ def test_rounds_with_kmeans_take_what_their_base_has_from_its_own():
     assert (options["stride"], options["whitening_epsilon"]) == (8, [7.0])
 
 
+@pytest.mark.parametrize("experiment", [ROUNDS_OF_CNN, ROUNDS_OF_KMEANS])
+def test_folds_hold_out_some_of_what_they_validate_on(experiment):
+    """All 800 labelled images but those of the fold."""
+    config = with_value("data/photos/fold_images", 764, merged(SMALL))
+    planning.checked_config(config, SCHEMA)
+    config = with_value(f"{experiment}/folds", True, config)
+    found = error_of(config)
+    assert "held_out: 0.25 parts the 36 validation images of a fold of photos into 9 held out and 27 kept" in found
+    planning.checked_config(with_value("data/photos/fold_images", 763, config), SCHEMA)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.3, 0.5, 0.7])
+def test_held_out_images_are_counted_as_the_programs_split_them(fraction):
+    for images in range(10, 130):
+        parts = train_test_split(range(images), test_size=fraction, random_state=0)
+        config = with_value("data/photos/validation_images", images, merged(SMALL))
+        config = with_value(f"{ROUNDS_OF_KMEANS}/held_out", fraction, config)
+        options = planning.experiment_options(config, "photos", "kmeans_rounds")
+        if min(map(len, parts)) >= 10:
+            planning._check_held_out(config, "photos", options, "here")
+        else:
+            with pytest.raises(planning.ConfigError, match=f"into {len(parts[1])} held out and {len(parts[0])} kept"):
+                planning._check_held_out(config, "photos", options, "here")
+
+
+def test_rounds_may_do_without_the_patience_of_their_base():
+    changes = [(f"{SUPERVISED}/patience", 3), (f"{ROUNDS_OF_CNN}/patience", 0)]
+    assert options_with("rounds", *changes)["patience"] == 0
+    assert options_with("supervised", *changes)["patience"] == 3
+
+
 def test_rounds_run_on_the_folds_of_their_base():
     config = planning.checked_config(with_value(f"{ROUNDS_OF_CNN}/folds", True, merged(SMALL)), SCHEMA)
     assert planning.experiment_runs(config, "photos", "rounds") == planning.experiment_runs(
@@ -992,6 +1063,10 @@ def test_rounds_run_on_the_folds_of_their_base():
         (f"{SUPERVISED}/baseline", "finetuned"),
         (f"{DIGITS}/cutout", 27),
         (f"{DIGITS}/network", "digits"),
+        (f"{ROUNDS_OF_CNN}/held_out", 0.95),
+        ("data/photos/validation_images", 37),
+        ("fixmatch/steps_per_epoch", 0),
+        (f"{SUPERVISED}/steps_per_epoch", 7),
         (f"{ROUNDS_OF_CNN}/accepted", 0),
         (f"{ROUNDS_OF_CNN}/accepted", 100),
         (f"{ROUNDS_OF_CNN}/folds", True),
@@ -1004,7 +1079,7 @@ def test_rounds_run_on_the_folds_of_their_base():
         (f"{LOSS}/epochs", 102),
         (f"{LOSS}", {"method": "pseudo_label_loss", "epochs": 1, "alpha_start": 0, "alpha_end": 0}),
         # Copies are training images too.
-        (f"{LOSS}", {"method": "pseudo_label_loss", "copies": 2, "batch_size": 1200}),
+        (f"{LOSS}", {"method": "pseudo_label_loss", "copies": 3, "batch_size": 1800}),
         (f"{FIXMATCH}/strong_cutout", 95),
         (f"{FIXMATCH}/folds", True),
         # The network of the base takes images that a new one of its kind would find too small.

@@ -411,13 +411,14 @@ def test_layers_of_every_network_are_extracted(dag):
             assert " --splits test " in extraction["shell"]
 
 
-@pytest.mark.parametrize("program", [*ROUNDS, "train_pseudo_label_loss", "train_fixmatch"])
+@pytest.mark.parametrize("program", sorted({"train_surrogate", *ROUNDS, *NETWORKS}))
 def test_program_takes_the_command_of_its_rule(program, published, tmp_path):
     """Every word after a dash is an option of the program, and no needed one is missing: it fails at its first file."""
-    command = shlex.split(jobs_of(published, program)[0]["shell"].split(" 2> ")[0])
+    job = jobs_of(published, program)[0]
+    command = shlex.split(job["shell"].split(" 2> ")[0])
     process = run_python(*command[1:], cwd=tmp_path)
     assert process.returncode == 1, process.stderr
-    assert "images.h5" in process.stderr.splitlines()[-1]
+    assert job["inputs"][0] in process.stderr.splitlines()[-1]
 
 
 def test_checkpoints_lie_beside_every_output(dag):

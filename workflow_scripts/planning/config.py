@@ -4,6 +4,7 @@ A study or experiment set to null is left out. Options of an experiment come, fr
 `LAYERS` lists for its method, and from itself.
 """
 
+import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -257,8 +258,8 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
         "kmeans": (_check_kmeans,),
         "cnn": (_check_cnn,),
         "surrogate": (_check_surrogate,),
-        "pseudo_label_rounds": (_check_cnn, _check_rounds),
-        "kmeans_rounds": (_check_rounds,),
+        "pseudo_label_rounds": (_check_cnn, _check_rounds, _check_held_out, _check_patience),
+        "kmeans_rounds": (_check_rounds, _check_held_out),
         "pseudo_label_loss": (_check_cnn, _check_unlabeled_batch, _check_alpha),
         "fixmatch": (_check_cnn, _check_unlabeled_batch, _check_strong_changes),
     }
@@ -307,13 +308,18 @@ def _check_cnn(config: Config, dataset: str, options: Config, place: str) -> Non
     sizes = config["data"][dataset]
     images, source = sizes["train_images"], dataset
     if options["folds"]:
-        images, source = min((images, source), (FOLD_IMAGES[dataset] or sizes["fold_images"], f"a fold of {dataset}"))
+        images, source = min((images, source), (_fold_images(config, dataset), f"a fold of {dataset}"))
     images *= max(1, options["copies"])
     if options["batch_size"] > images:
         raise ConfigError(
             f"{place}.batch_size: {options['batch_size']} is more than the {images} training images of {source}; "
             "choose at most that"
         )
+
+
+def _fold_images(config: Config, dataset: str) -> int:
+    """Return how many labelled images a fold trains on."""
+    return FOLD_IMAGES[dataset] or config["data"][dataset]["fold_images"]
 
 
 def _check_smaller_than_images(dataset: str, options: Config, keys: tuple[str, ...], place: str) -> None:
@@ -365,6 +371,31 @@ def _check_rounds(config: Config, dataset: str, options: Config, place: str) -> 
         raise ConfigError(
             f"{place}.accepted: {accepted} is less than one of each of the {CLASSES} classes, as class_balanced has "
             f"it; choose at least {CLASSES}, or 0 for none"
+        )
+
+
+def _check_held_out(config: Config, dataset: str, options: Config, place: str) -> None:
+    """Check that both parts of the validation images of every run can have an image of each class."""
+    sizes, fraction = config["data"][dataset], options["held_out"]
+    validation = {dataset: sizes["validation_images"]}
+    if options["folds"]:  # which validate on all labelled images outside the fold
+        labelled = sizes["train_images"] + sizes["validation_images"]
+        validation[f"a fold of {dataset}"] = max(0, labelled - _fold_images(config, dataset))
+    for source, images in validation.items():
+        held_out = math.ceil(fraction * images)  # rounded as the programs round it
+        if min(held_out, images - held_out) < CLASSES:
+            raise ConfigError(
+                f"{place}.held_out: {fraction:g} parts the {images} validation images of {source} into {held_out} held "
+                f"out and {images - held_out} kept, and each part needs at least {CLASSES}, one of each class; "
+                f"bring it nearer to 0.5, or raise data.{dataset}.validation_images"
+            )
+
+
+def _check_patience(_: Config, __: str, options: Config, place: str) -> None:
+    if options["patience"]:
+        raise ConfigError(
+            f"{place}.patience: {options['patience']}, its own or that of the base {options['base']!r}, has no meaning "
+            "here: nothing is chosen among the epochs of a round; set patience to 0"
         )
 
 

@@ -61,6 +61,8 @@ snakemake --cores 8 --configfile mine.yaml
   kmeans, and there must be one: the rounds begin with its model of the same run. So `folds: true` needs the same of the
   base. An experiment of pseudo_label_rounds may set any key of its own section and of cnn, but for
   {{taken}}, which are the base's; one of kmeans_rounds no key of kmeans.
+  With pseudo_label_rounds `patience` must be 0, for nothing is chosen among the epochs of a round: an experiment whose
+  base has another sets it.
   With `method: surrogate`, `pseudo_label_loss` and `fixmatch` there is no base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
   `baseline`.
@@ -99,6 +101,7 @@ def scalar_text(part: Schema) -> str:
         "exclusiveMinimum": "above {}",
         "maximum": "at most {}",
         "exclusiveMaximum": "below {}",
+        "multipleOf": "a multiple of {}",
         "maxLength": "at most {} characters",
     }
     return ", ".join([kinds[part["type"]], *(text.format(part[name]) for name, text in limits.items() if name in part)])

@@ -70,6 +70,10 @@ def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
         return [f"{place}: the name {value} is reserved; choose another"]
     if error.validator == "uniqueItems":
         return [f"{place}: {value} names an entry twice; remove one"]
+    if error.validator == "multipleOf":
+        step = error.validator_value
+        below = math.floor(error.instance / step) * step
+        return [f"{place}: {value} is not a multiple of {step}; choose {below} or {below + step}"]
     if error.validator in _LIMITS:
         return [f"{place}: {value} is out of range; {_LIMITS[error.validator]} {error.validator_value}"]
     if error.validator == "pattern":

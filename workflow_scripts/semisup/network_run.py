@@ -15,6 +15,7 @@ from semisup.dataset import read_class_names, read_images, read_labelled, run_ro
 from semisup.device import keep_freed_memory, leased_device
 from semisup.network_model import NetworkModel, write_model
 from semisup.networks import NETWORKS, Network, Shape, network_scores, new_network, set_normalization
+from semisup.run_options import add_output_options, add_run_options, result_options
 from semisup.scores import write_scores
 from semisup.tables import write_table
 from semisup.training import (
@@ -34,23 +35,7 @@ from semisup.training_options import (
     recipe_of,
 )
 
-FILES_AND_DEVICE = (
-    "accepted_table",
-    "base_model",
-    "base_selection",
-    "checkpoint",
-    "checkpoint_seconds",
-    "code",
-    "features",
-    "gpu",
-    "held_out_table",
-    "history",
-    "images",
-    "model",
-    "pretrained",
-    "scores",
-    "selection",
-)
+COPY_KINDS = 3  # turned, moved and noisy copies: a third of each
 
 
 class LabelledRun(NamedTuple):
@@ -66,33 +51,26 @@ class LabelledRun(NamedTuple):
     validation: np.ndarray
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add the files that every run writes, and the device."""
-    parser.add_argument("--model", required=True, help="model to write (HDF5)")
-    parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")
-    parser.add_argument("--history", required=True, help="table of epochs or rounds to write (CSV)")
-    parser.add_argument("--selection", required=True, help="table with what was chosen to write (CSV)")
-    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the data set and the run."""
-    parser.add_argument("--images", required=True, help="data set (HDF5)")
-    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
-
-
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add all options of a program that trains a network from the labels of a run."""
     add_run_options(parser)
     parser.add_argument("--network", choices=NETWORKS, required=True)
     parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
     parser.add_argument("--average-flips", type=true_or_false, required=True, help="score mirror images too")
-    parser.add_argument("--copies", type=natural_int, required=True, help="changed copies of each image; 0: itself")
+    parser.add_argument("--copies", type=copy_count, required=True, help="changed copies of each image; 0: itself")
     add_recipe_options(parser)
     add_augmentation_options(parser)
     add_checkpoint_options(parser)
     parser.add_argument("--seed", type=seed_number, required=True)
     add_output_options(parser)
+
+
+def copy_count(text: str) -> int:
+    """Argument type: a number of copies of which a third can be of each kind; 0: none."""
+    value = natural_int(text)
+    if value % COPY_KINDS:
+        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {COPY_KINDS}, for a third is of each kind")
+    return value
 
 
 def read_run(images: str, run: str) -> LabelledRun:
@@ -157,11 +135,6 @@ def train_run(
         log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)
     write_table(options.history, history_table(history))
     write_table(options.selection, [selection_row(row) | {"chosen": row.epoch == chosen} for row in history])
-
-
-def result_options(options: argparse.Namespace) -> dict[str, object]:
-    """Return the options that a result depends on: neither files, whose content counts, nor the device."""
-    return {name: value for name, value in vars(options).items() if name not in FILES_AND_DEVICE}
 
 
 def write_network_run(

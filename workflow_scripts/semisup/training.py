@@ -36,6 +36,7 @@ class Recipe(NamedTuple):
     """How a network is trained. The configuration describes each."""
 
     epochs: int
+    steps_per_epoch: int  # 0: one pass over the training images
     batch_size: int
     optimizer: str
     learning_rate: float
@@ -46,7 +47,6 @@ class Recipe(NamedTuple):
     ema_decay: float
     patience: int
     precision: str
-    steps_per_epoch: int = 0  # 0: one pass over the training images
 
 
 class Examples(NamedTuple):

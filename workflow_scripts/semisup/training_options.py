@@ -12,6 +12,7 @@ CHECKPOINT_SECONDS = 60.0
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add one option for each field of `Recipe`."""
     parser.add_argument("--epochs", type=positive_int, required=True)
+    parser.add_argument("--steps-per-epoch", type=natural_int, required=True, help="0: one pass over the images")
     parser.add_argument("--batch-size", type=int, choices=range(2, 2**20), metavar="N", required=True)
     parser.add_argument("--optimizer", choices=["sgd", "adamw"], required=True, help="sgd: with Nesterov momentum")
     parser.add_argument("--learning-rate", type=positive_number, required=True, help="the highest of the schedule")
@@ -54,7 +55,7 @@ def half_circle(text: str) -> float:
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
     """Return the recipe that `add_recipe_options` asked for."""
-    return Recipe(**{name: getattr(options, name) for name in Recipe._fields if hasattr(options, name)})
+    return Recipe(**{name: getattr(options, name) for name in Recipe._fields})
 
 
 def augmentation_of(options: argparse.Namespace) -> Augmentation:
