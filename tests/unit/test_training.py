@@ -553,6 +553,16 @@ def test_training_with_unlabeled_images_goes_on(new_loss, stop, how, tmp_path):
     assert untimed(history) == untimed(expected)
 
 
+@pytest.mark.parametrize(("stop", "expected"), [(5, [2]), (7, [2]), (8, [2]), (9, [])])
+def test_epoch_under_way_is_not_begun_again(stop, expected, tmp_path):
+    """Pseudo-labels of an epoch hold until it ends, also if it is stopped and its weights have moved on."""
+    with pytest.raises(SystemExit):
+        train(tmp_path, tiny_network(), augment=at_step(stop, terminate), unlabeled=Recorder())
+    unlabeled = Recorder()
+    train(tmp_path, tiny_network(), unlabeled=unlabeled)
+    assert unlabeled.epochs == expected
+
+
 @pytest.mark.parametrize("new_loss", LOSSES)
 def test_unlabeled_loss_that_is_no_number(new_loss, tmp_path):
     spoilt = at_step(4 + 3, lambda images: images * math.nan)

@@ -75,7 +75,7 @@ class FixMatchLoss:
         self.confidence, self.probabilities = averages
         return {
             "unlabeled_loss": total,
-            "unlabeled_weight": torch.tensor(self.weight, device=device),
+            "unlabeled_weight": torch.tensor(self.weight, dtype=torch.float64, device=device),
             "accepted": counts.float().mean(),
             "threshold": thresholds.mean(),
         }
@@ -90,10 +90,10 @@ class FixMatchLoss:
         )
 
     def _thresholds(self, confidence: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-        """Return the threshold of each class, float32 (classes,)."""
+        """Return the threshold of each class, float64 (classes,)."""
         if self.adaptive:
-            return confidence * probabilities / probabilities.max()
-        return torch.full_like(probabilities, self.threshold)
+            return (confidence * probabilities / probabilities.max()).double()
+        return torch.full_like(probabilities, self.threshold, dtype=torch.float64)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the moving averages."""

@@ -78,7 +78,7 @@ class PseudoLabelLoss:
                 total += loss.detach()
         return {
             "unlabeled_loss": total,
-            "unlabeled_weight": torch.tensor(weight, device=device),
+            "unlabeled_weight": torch.tensor(weight, dtype=torch.float64, device=device),
             "accepted": torch.tensor(float(weight > 0), device=device),
         }
 
