@@ -63,7 +63,8 @@ def test_checkpoint_gives_the_state_back(tmp_path):
 def test_fingerprint_depends_on_all_that_the_result_does():
     first = fingerprint()
     assert first == fingerprint()
-    assert set(first) == {"learning_rate", "epochs", "data", "code", "torch", "kornia", "numpy"}
+    versions = {"torch", "kornia", "numpy", "scipy", "scikit-learn"}
+    assert set(first) == {"learning_rate", "epochs", "data", "code"} | versions
 
     def differing(other):
         return [name for name in first | other if first.get(name) != other.get(name)]
@@ -257,4 +258,20 @@ def test_signals_act_again_after_the_block(error, handlers):
                 raise error
     except ZeroDivisionError:
         pass
+    assert current(handlers) == handlers
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_nobody_asked_about_acts_at_the_end(number, handlers):
+    with pytest.raises(SecondSignalError, match=str(int(number))), deferred_stop():
+        os.kill(os.getpid(), number)
+    assert current(handlers) == handlers
+
+
+def test_signal_that_an_inner_block_overlooked_reaches_the_outer_one(handlers):
+    with deferred_stop() as outer:
+        with deferred_stop() as inner:
+            assert inner() is None
+            os.kill(os.getpid(), signal.SIGTERM)  # after the last question, as in the validation of a last epoch
+        assert outer() == signal.SIGTERM
     assert current(handlers) == handlers
