@@ -339,7 +339,8 @@ def test_folds_share_what_the_first_seed_learned(build_dag):
 
 
 def test_folds_share_the_network_of_the_first_seed(build_dag):
-    photos = {"seeds": [3, 1], "experiments": {"surrogate_finetuned": {"folds": True}}}
+    experiments = {"surrogate": {"folds": True}, "surrogate_finetuned": {"folds": True}}
+    photos = {"seeds": [3, 1], "experiments": experiments}
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
     network = "results/photos/surrogate/seed3/surrogate_network.h5"
     for rule, experiment in (("train_probe", "surrogate"), ("train_cnn", "surrogate_finetuned")):
@@ -376,7 +377,8 @@ def test_rounds_begin_with_the_same_run_of_their_base(build_dag):
     config = demo_with(mnist5k=None, photos=photos)
     jobs = jobs_of(build_dag(config, targets=("evaluated",)), *ROUNDS)
     assert {job["rule"] for job in jobs} == set(ROUNDS)
-    assert {job["wildcards"]["run"] for job in jobs} == {"seed3", "seed1", *(f"fold{i}" for i in range(5))}
+    folds = {f"fold{number}" for number in range(DEMO["data"]["photos"]["folds"])}
+    assert {job["wildcards"]["run"] for job in jobs} == {"seed3", "seed1"} | folds
     for job in jobs:
         run, base = job["wildcards"]["run"], of_the_experiment(job, config)["base"]
         folder = f"results/photos/{base}/{run}"
