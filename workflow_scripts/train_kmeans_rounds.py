@@ -16,6 +16,7 @@ from semisup.device import leased_device
 from semisup.features import feature_blocks, read_labelled_features
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.kmeans_model import KMeansModel, image_channels, read_model, write_model
+from semisup.models import model_method
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
@@ -143,8 +144,7 @@ def read_base(path: str, images: str, features: np.ndarray) -> KMeansModel:
 
     Raises UserError if it is of another method, or not for these images and features.
     """
-    with open_hdf5(path) as file:
-        method = file.attrs["method"]
+    method = model_method(path)
     if method != "kmeans":
         raise UserError(
             f"{path} is a model of the method {method}, not of k-means: give the model.h5 of a kmeans experiment"

@@ -14,6 +14,7 @@ from semisup.cli import UserError, run_program, seed_number, true_or_false
 from semisup.dataset import image_count
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import open_hdf5
+from semisup.models import model_method
 from semisup.network_model import NetworkModel, read_model
 from semisup.network_run import LabelledRun, read_run, write_network_run
 from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
@@ -139,8 +140,7 @@ def read_base(path: str, run: LabelledRun) -> NetworkModel:
 
     Raises UserError if it is no network, or not for the classes and the images of the run.
     """
-    with open_hdf5(path) as file:
-        method = file.attrs["method"]
+    method = model_method(path)
     if method != "cnn":
         raise UserError(
             f"{path} is a model of the method {method}, not a network: give the model.h5 of a cnn experiment"

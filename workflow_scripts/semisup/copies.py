@@ -18,9 +18,8 @@ def changed_copies(images: torch.Tensor, labels: torch.Tensor, copies: int, seed
     The first N are the images' first copies, and so on. The seed decides every number.
     """
     torch.manual_seed(seed)
-    changes = (turned, moved, noisy)
     blocks = [
-        (changes[copy % len(changes)](block.float() / 255) * 255).round().clamp(0, 255).byte()
+        (CHANGES[copy % len(CHANGES)](block.float() / 255) * 255).round().clamp(0, 255).byte()
         for copy in range(copies)
         for block in images.split(BLOCK)
     ]
@@ -46,3 +45,6 @@ def moved(images: torch.Tensor) -> torch.Tensor:
 def noisy(images: torch.Tensor) -> torch.Tensor:
     """Add Gaussian noise to the pixels that are not zero. Float (N, C, H, W) in 0..1."""
     return images + NOISE * torch.randn(images.shape).to(images.device) * (images > 0)
+
+
+CHANGES = (turned, moved, noisy)  # each makes as many of the copies

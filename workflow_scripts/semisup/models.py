@@ -25,10 +25,15 @@ class Model(NamedTuple):
     scores: Callable[[Iterator[np.ndarray], torch.device], Iterator[np.ndarray]]
 
 
+def model_method(path: str | Path) -> str:
+    """Return the method that a model was written by. Raises UserError if the file is not a model."""
+    with open_hdf5(path) as file:
+        return file.attrs["method"]
+
+
 def read_model(path: str | Path) -> Model:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
-    with open_hdf5(path) as file:
-        method = file.attrs["method"]
+    method = model_method(path)
     if method not in MODULES:
         raise UserError(f"{path} is a model of the unknown method {method}: give a model.h5 that this version wrote")
     module = MODULES[method]

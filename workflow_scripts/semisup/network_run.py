@@ -10,7 +10,7 @@ import torch
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import fraction, natural_int, seed_number, true_or_false
-from semisup.copies import changed_copies
+from semisup.copies import CHANGES, changed_copies
 from semisup.dataset import read_class_names, read_images, read_labelled, run_rows
 from semisup.device import keep_freed_memory, leased_device
 from semisup.network_model import NetworkModel, write_model
@@ -34,8 +34,6 @@ from semisup.training_options import (
     augmentation_of,
     recipe_of,
 )
-
-COPY_KINDS = 3  # turned, moved and noisy copies: a third of each
 
 
 class LabelledRun(NamedTuple):
@@ -68,8 +66,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 def copy_count(text: str) -> int:
     """Argument type: a number of copies of which a third can be of each kind; 0: none."""
     value = natural_int(text)
-    if value % COPY_KINDS:
-        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {COPY_KINDS}, for a third is of each kind")
+    if value % len(CHANGES):
+        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {len(CHANGES)}, for a third is of each kind")
     return value
 
 

@@ -5,24 +5,21 @@ import logging
 
 import numpy as np
 
-from semisup.pseudo_labels import Accepted, HeldOut, RoundRow
+from semisup.pseudo_labels import Accepted, HeldOut
 from semisup.rounds import Rounds
-from semisup.tables import write_table
+from semisup.tables import without_empty, write_table
 
 OF_NETWORKS = ("train_loss", "train_accuracy", "images_per_second")  # columns that only networks fill
 
 
 def write_round_tables(options: argparse.Namespace, rounds: Rounds) -> None:
     """Write history, selection, accepted and held-out images to the files that the options name; log a summary."""
-    filled = [name for name in RoundRow._fields if any(getattr(row, name) is not None for row in rounds.rows)]
-    columns = [name for name in RoundRow._fields if name in filled or name not in OF_NETWORKS]
-    table = [{name: value for name, value in row._asdict().items() if name in columns} for row in rounds.rows]
-    write_table(options.history, table)
-    chosen = [name for name in ("round", "train_accuracy", "validation_accuracy") if name in columns]
-    last = rounds.rows[-1]
+    history, last = without_empty(rounds.rows, OF_NETWORKS), rounds.rows[-1]
+    write_table(options.history, history)
+    chosen = [name for name in ("round", "train_accuracy", "validation_accuracy") if name in history[0]]
     write_table(
         options.selection,
-        [{name: getattr(row, name) for name in chosen} | {"chosen": row is last} for row in rounds.rows],
+        [{name: row[name] for name in chosen} | {"chosen": row is history[-1]} for row in history],
     )
     for path, rows, kind in (
         (options.accepted_table, rounds.accepted, Accepted),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,13 @@ def write_table(path: str | Path, rows: Sequence[tuple | Mapping], columns: Sequ
     table = pd.DataFrame(list(rows), columns=columns)
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def without_empty(rows: Sequence[tuple], optional: Sequence[str]) -> list[dict[str, Any]]:
+    """Return named tuples as mappings, without those of the optional columns that are None in every row."""
+    table = [row._asdict() for row in rows]
+    empty = {name for name in optional if all(row[name] is None for row in table)}
+    return [{name: value for name, value in row.items() if name not in empty} for row in table]
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save
 from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
 from semisup.device import fast_products
 from semisup.networks import Network, network_scores, to_pixels
+from semisup.tables import without_empty
 
 VALIDATION_IMAGES = 1000  # of the validation images, those looked at after every epoch
 CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits for the device
@@ -236,9 +237,7 @@ def train_network(
 
 def history_table(history: list[EpochRow]) -> list[dict[str, float]]:
     """Return the rows as a table, without the columns that say nothing in any row."""
-    rows = [row._asdict() for row in history]
-    empty = {name for name in EpochRow._fields if all(row[name] is None for row in rows)}
-    return [{name: value for name, value in row.items() if name not in empty} for row in rows]
+    return without_empty(history, EpochRow._fields)
 
 
 def log_summary(result: str, history: list[EpochRow], device: torch.device) -> None:
