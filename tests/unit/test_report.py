@@ -417,6 +417,15 @@ def test_networks_without_augmentation(tmp_path):
     assert "fig:augmentations" not in text
 
 
+def test_one_is_followed_by_the_singular(tmp_path):
+    plan = made_up_plan(["surrogate_full", "surrogate_scratch", "surrogate_finetuned"], baseline="surrogate_scratch")
+    for experiment in plan["studies"]["stl10"]["experiments"].values():
+        experiment["options"]["epochs"] = 1
+    text = render(tmp_path, plan)
+    assert "after 1 epoch of" in text
+    assert not re.findall(r"\b1 (?:epoch|step|round|image|label|seed|fold|run)s\b", text)
+
+
 # What is computed
 
 
