@@ -7,6 +7,9 @@ min_version("9.27")
 configfile: workflow.source_path("config.yaml")
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/kmeans.smk"
@@ -15,6 +18,7 @@ include: "rules/cnn.smk"
 include: "rules/pseudo_label.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
+include: "rules/derivations.smk"
 include: "rules/report.smk"
 
 

@@ -21,7 +21,7 @@ rule train_cnn:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime="8h",
     params:
         code=code_digest("train_cnn"),

@@ -35,6 +35,11 @@ def program(name):
     return lambda wildcards, output: str(SCRIPTS / f"{name}.py")
 
 
+def memory(megabytes):
+    """A resources function: so much memory, twice as much for a second attempt, and so on; a profile allows retries."""
+    return lambda wildcards, attempt: megabytes * attempt
+
+
 def experiment_pattern(*methods, before=""):
     """Constraint for {experiment} in the rules of these methods; before: what stands between study and experiment."""
     return "|".join(planning.method_pattern(CONFIG, method, before) for method in methods)
@@ -396,6 +401,31 @@ def reported(name, result):
 
 
 REPORT_SOURCES = Path(workflow.basedir) / "report"
+THEORY = CONFIG["theory"]
+# What each part of the theory leaves for the report, in results/theory/.
+THEORY_FILES = {
+    "derivations": ("derivations.csv", "source_errors.csv", "examples.json"),
+    "momentum": ("momentum.csv", "momentum.pdf"),
+    "dropout": ("dropout.csv", "dropout_ensemble.csv", "dropout.pdf"),
+    "initialization": ("initialization.csv", "initialization.pdf"),
+    "crowding": ("crowding.csv", "crowding.pdf"),
+}
+
+
+def theory_results():
+    """Everything that the text of the report reads from its derivations and small experiments."""
+    return [f"results/theory/{name}" for part in THEORY["parts"] for name in THEORY_FILES[part]]
+
+
+def reported_theory(name, result):
+    """Flag a table or a PNG of the theory for the HTML report: report/captions/<name>.rst is its caption."""
+    return report(
+        f"results/theory/{name}",
+        caption=f"../report/captions/{Path(name).stem}.rst",
+        category="Theory",
+        subcategory="Figures" if name.endswith(".png") else "Tables",
+        labels={"result": result},
+    )
 
 
 def study_results(wildcards=None):
@@ -453,5 +483,6 @@ def report_plan():
             "studies": plan,
             "evaluation": CONFIG["evaluation"],
             "figures": CONFIG["figures"],
+            "theory": THEORY,
         }
     )

@@ -38,7 +38,7 @@ rule prepare_stl10:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="1h",
     params:
         code=code_digest("prepare_stl10"),
@@ -68,7 +68,7 @@ rule prepare_mnist:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         code=code_digest("prepare_mnist"),
@@ -95,7 +95,7 @@ rule prepare_photos:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("prepare_photos"),
@@ -119,7 +119,7 @@ rule prepare_mnist5k:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("prepare_mnist5k"),

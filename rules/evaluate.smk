@@ -21,7 +21,7 @@ rule evaluate:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         code=code_digest("evaluate"),
@@ -52,7 +52,7 @@ rule predict:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="2h",
     params:
         code=code_digest("predict"),

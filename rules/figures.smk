@@ -15,7 +15,7 @@ rule plot_patches:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_patches"),
@@ -41,7 +41,7 @@ rule plot_centroids:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_centroids"),
@@ -66,7 +66,7 @@ rule plot_surrogates:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="10m",
     params:
         code=code_digest("plot_surrogates"),
@@ -88,7 +88,7 @@ rule plot_augmentations:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="10m",
     params:
         code=code_digest("plot_augmentations"),
@@ -112,7 +112,7 @@ rule plot_filters:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="10m",
     params:
         code=code_digest("plot_filters"),
@@ -135,7 +135,7 @@ rule plot_training:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="10m",
     params:
         code=code_digest("plot_training"),
@@ -161,7 +161,7 @@ rule plot_rounds:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_rounds"),
@@ -185,7 +185,7 @@ rule plot_mistakes:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_mistakes"),
@@ -208,7 +208,7 @@ rule plot_unlabeled:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_unlabeled"),
@@ -228,7 +228,7 @@ rule plot_confusion:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_confusion"),
@@ -252,7 +252,7 @@ rule plot_solver_iterations:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_solver_iterations"),
@@ -279,7 +279,7 @@ rule embed_tsne:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         code=code_digest("embed_tsne"),
@@ -305,7 +305,7 @@ rule plot_tsne:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="10m",
     params:
         code=code_digest("plot_tsne"),
@@ -330,7 +330,7 @@ rule plot_layers:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="10m",
     params:
         code=code_digest("plot_layers"),

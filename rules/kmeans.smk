@@ -17,7 +17,7 @@ rule sample_patches:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime="30m",
     params:
         code=code_digest("sample_patches"),
@@ -46,7 +46,7 @@ rule fit_whitening:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="30m",
     params:
         code=code_digest("fit_whitening"),
@@ -76,7 +76,7 @@ rule learn_centroids:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="2h",
     params:
         code=code_digest("learn_centroids"),
@@ -107,7 +107,7 @@ rule extract_features:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="4h",
     params:
         code=code_digest("extract_features"),
@@ -139,7 +139,7 @@ rule train_svm:
         "../envs/train.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1h",
     params:
         code=code_digest("train_svm"),
@@ -170,7 +170,7 @@ rule solver_iterations:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1h",
     params:
         code=code_digest("solver_iterations"),

@@ -23,7 +23,7 @@ rule train_pseudo_label_rounds:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=12000,
+        mem_mb=memory(12000),
         runtime="8h",
     params:
         code=code_digest("train_pseudo_label_rounds"),
@@ -64,7 +64,7 @@ rule train_kmeans_rounds:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=12000,
+        mem_mb=memory(12000),
         runtime="8h",
     params:
         code=code_digest("train_kmeans_rounds"),
@@ -99,7 +99,7 @@ rule train_pseudo_label_loss:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime="8h",
     params:
         code=code_digest("train_pseudo_label_loss"),
@@ -142,7 +142,7 @@ rule train_fixmatch:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime="8h",
     params:
         code=code_digest("train_fixmatch"),

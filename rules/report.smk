@@ -7,7 +7,7 @@ rule plot_rulegraph:
         png=report(
             "results/report/rulegraph.png",
             caption="../report/captions/rulegraph.rst",
-            category="Workflow",
+            category="Provenance",
             labels={"result": "rules and what they pass on"},
         ),
     log:
@@ -15,7 +15,7 @@ rule plot_rulegraph:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("plot_rulegraph"),
@@ -36,7 +36,7 @@ rule collect_provenance:
         timings=report(
             "results/report/timings.csv",
             caption="../report/captions/timings.rst",
-            category="Workflow",
+            category="Provenance",
             labels={"result": "seconds and memory of each rule"},
         ),
     log:
@@ -44,7 +44,7 @@ rule collect_provenance:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("collect_provenance"),
@@ -59,6 +59,7 @@ rule collect_provenance:
 rule render_report:
     input:
         results=study_results,
+        theory=theory_results(),
         images=expand("results/{study}/data/images.h5", study=CONFIG["studies"]),
         rulegraph="results/report/rulegraph.pdf",
         provenance="results/report/provenance.json",
@@ -76,7 +77,7 @@ rule render_report:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("render_report"),
@@ -92,7 +93,7 @@ rule typeset_report:
     input:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
-        figures=lambda wildcards: [path for path in study_results() if path.endswith(".pdf")],
+        figures=lambda wildcards: [path for path in study_results() + theory_results() if path.endswith(".pdf")],
         rulegraph="results/report/rulegraph.pdf",
     output:
         pdf=report(
@@ -106,7 +107,7 @@ rule typeset_report:
     conda:
         "../envs/latex.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime="10m",
     params:
         code=code_digest("typeset_report"),

@@ -19,7 +19,7 @@ rule make_surrogates:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1h",
     params:
         code=code_digest("make_surrogates"),
@@ -49,7 +49,7 @@ rule train_surrogate:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime="24h",
     params:
         code=code_digest("train_surrogate"),
@@ -81,7 +81,7 @@ rule extract_layers:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="2h",
     params:
         code=code_digest("extract_layers"),
@@ -113,7 +113,7 @@ rule train_probe:
         "../envs/train.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime="1h",
     params:
         code=code_digest("train_probe"),

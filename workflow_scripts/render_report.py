@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 import yaml
 
+from reporting import theory
 from semisup import copies
 from semisup.cli import run_program
 from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
@@ -987,6 +988,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
         "provenance": made_by,
         "packages": [f"{name} {version}" for name, version in made_by["packages"].items()],
         "timings": read_table(timings).to_dict("records"),
+        "theory": theory.theory_values(plan, results / "theory"),
     }
 
 
@@ -1003,7 +1005,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update(FILTERS | theory.FILTERS)
     return environment
 
 

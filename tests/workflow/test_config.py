@@ -775,6 +775,12 @@ MALFORMED = [
         180001,
         r"surrogate\.batch_size: 180001 is more than the 180000 patches that are trained on; choose at most that",
     ),
+    ("theory/parts", ["dropouts"], r"^theory\.parts\.0: 'dropouts' is not known; choose one of .*dropout"),
+    ("theory/parts", ["dropout", "dropout"], r"^theory\.parts: "),
+    ("theory/points", 0, r"^theory\.points: 0 is "),
+    ("theory/seeds", [0], r"^theory\.seeds: .*2"),
+    ("theory/repeats", 3, r"^theory: unknown key 'repeats'"),
+    ("studies/theory", {}, r"theory"),
     ("figures/perplexity", 600.0, r"^figures\.tsne_images: a map of 500 test images of photos is too small for"),
     # pseudo-labels
     (
@@ -905,7 +911,7 @@ def test_unhashable_and_odd_yaml_is_refused_in_one_line():
         assert len(error_of(merged(overlay)).splitlines()) == 1
 
 
-@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", *METHODS, "evaluation", "figures"])
+@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", *METHODS, "evaluation", "figures", "theory"])
 def test_removing_any_key_is_refused(place):
     config = merged(SMALL)
     part = config

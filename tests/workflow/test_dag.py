@@ -1,17 +1,13 @@
 """The graph of jobs: the test set stays sealed, rules and programs belong together, an entry is an experiment."""
 
-import ast
 import copy
 import re
 import shlex
-import sys
 
 import pytest
 import yaml
 from clones import ROOT, run_python, snakemake
 from snakemake.utils import update_config
-
-from planning.digest import local_modules
 
 SCRIPTS = ROOT / "workflow_scripts"
 PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")}
@@ -21,16 +17,6 @@ ROUNDS = ("train_pseudo_label_rounds", "train_kmeans_rounds")
 NETWORKS = ("train_cnn", "train_pseudo_label_rounds", "train_pseudo_label_loss", "train_fixmatch")
 # Every rule that ends a run with its scores.
 TRAINERS = ("train_svm", "train_probe", "train_kmeans_rounds", *NETWORKS)
-
-# What a package is called in conda-forge, where that is not the name it is imported by.
-CONDA_PACKAGES = {
-    "PIL": "pillow",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "snakemake": "snakemake-minimal",
-    "torch": "pytorch",
-    "yaml": "pyyaml",
-}
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +150,7 @@ def test_no_other_rule_is_written_with_test_labels():
                 assert rule == "evaluate" or str(rule).startswith("prepare_"), f"{path.name}: {line}"
 
 
-# Rules, programs, environments
+# Rules and programs
 
 
 def commands(dag):
@@ -199,85 +185,6 @@ def test_every_wildcard_is_constrained(demo):
                 assert "," in wildcard, f"{name}: {wildcard} in {output}"
 
 
-ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
-
-
-def packages(path):
-    """The names of the packages that an environment asks for."""
-    return {line.split()[0] for line in yaml.safe_load(path.read_text())["dependencies"]}
-
-
-@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
-def test_environment_is_pinned(path):
-    environment = yaml.safe_load(path.read_text())
-    assert set(environment) == {"channels", "dependencies"}
-    assert environment["channels"][0] == "conda-forge"
-    assert environment["channels"][-1] == "nodefaults"
-    for line in environment["dependencies"]:
-        # A minor version, or for TeX Live the day.
-        assert re.fullmatch(r"[a-z0-9_-]+ =(\d+\.\d+(\.\d+)*|20\d{6})", line), line
-    assert "python" in packages(path)
-    needs_bioconda = {"snakemake-minimal", "snakefmt"} & packages(path)
-    assert bool(needs_bioconda) == ("bioconda" in environment["channels"])
-
-
-def test_environments_agree_on_versions():
-    pins = {}
-    for path in ENVIRONMENTS:
-        for line in yaml.safe_load(path.read_text())["dependencies"]:
-            name, version = line.split()
-            assert pins.setdefault(name, version) == version, f"{path.name}: {line}"
-
-
-def test_gpu_environment_differs_in_pytorch_only():
-    cpu, gpu = packages(ROOT / "envs/train.yaml"), packages(ROOT / "envs/train-gpu.yaml")
-    assert (cpu - gpu, gpu - cpu) == ({"pytorch-cpu"}, {"pytorch-gpu"})
-
-
-def test_every_environment_exists(demo):
-    used = {rule["conda"] for rule in commands(demo).values()}
-    known = {str(path) for path in ENVIRONMENTS}
-    assert {str((ROOT / "rules" / path).resolve()) for path in used} <= known
-
-
-def installed_modules(program):
-    """Top-level names of what a program and its local modules import from outside Python, or run with -m."""
-    names = set()
-    for path in local_modules(SCRIPTS / f"{program}.py", SCRIPTS):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names.add(node.module.split(".")[0])
-            elif isinstance(node, ast.List | ast.Tuple):
-                words = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
-                names |= {words[i + 1] for i in range(len(words) - 1) if words[i] == "-m" and words[i + 1]}
-    local = {path.stem for path in SCRIPTS.iterdir()}
-    return names - set(sys.stdlib_module_names) - local
-
-
-def needed_packages(program):
-    return {CONDA_PACKAGES.get(name, name) for name in installed_modules(program)}
-
-
-def planning_packages():
-    """What reading the Snakefile needs."""
-    modules = [path.relative_to(SCRIPTS).with_suffix("") for path in (SCRIPTS / "planning").glob("*.py")]
-    return {"snakemake-minimal"}.union(*map(needed_packages, modules))
-
-
-@pytest.mark.parametrize("program", sorted(PROGRAMS))
-def test_environment_provides_what_the_program_imports(program, demo):
-    needed = needed_packages(program)
-    if "snakemake-minimal" in needed:  # then it reads the Snakefile
-        needed |= planning_packages()
-    assert needed - packages(ROOT / "rules" / demo["rules"][program]["conda"]) == set()
-
-
-def test_environment_for_snakemake_provides_what_planning_imports():
-    assert planning_packages() <= packages(ROOT / "envs/snakemake.yaml")
-
-
 # Entries of the configuration
 
 
@@ -291,6 +198,13 @@ def test_null_leaves_no_trace(build_dag):
             assert "kmeans_stride8" not in (job["shell"] or ""), job["rule"]
             assert "results/mnist5k" not in (job["shell"] or ""), job["rule"]
     assert not jobs_of(dag, "download", "prepare_mnist5k", "prepare_stl10", "prepare_mnist")
+
+
+@pytest.mark.parametrize("parts", [[], ["derivations"], ["momentum", "crowding"]])
+def test_only_the_parts_asked_for_are_made(build_dag, parts):
+    dag = build_dag(demo_with() | {"theory": {"parts": parts}})
+    rules = {job["rule"] for job in dag["jobs"] if any("results/theory/" in path for path in job["outputs"])}
+    assert rules == {"check_derivations" if part == "derivations" else f"compare_{part}" for part in parts}
 
 
 def test_an_entry_is_an_experiment(build_dag, demo):

@@ -1,0 +1,471 @@
+"""Checks of the layers' closed forms: activations, normalisation, softmax, pooling, convolution, top-k error.
+
+Each check_... function, with its arguments other than the generator fixed, is one that Check.error describes.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+from semisup import derivations, metrics
+from semisup.derivation_checks import (
+    EXACT,
+    ROUGH,
+    Check,
+    Tensors,
+    autograd,
+    difference,
+    differences,
+    finite_differences,
+    integer,
+    normal,
+    uniform,
+)
+
+TINY = 1e-300  # PyTorch's constant in the denominator of batch normalisation, which must be positive
+CLASSES = 4
+FEATURES = 5
+
+Windows = tuple[list[slice], list[slice]]
+
+# Activations, and the graph of minimum and maximum
+
+
+def check_sigmoid(rng: torch.Generator) -> float:
+    """Compare the gradient with autograd's of 1 / (1 + exp(-x))."""
+    x, upstream = 3 * normal(rng, FEATURES), normal(rng, FEATURES)
+    found = derivations.sigmoid_gradient(x, upstream)
+    return differences([found], autograd(lambda x: (upstream / (1 + torch.exp(-x))).sum(), x))
+
+
+def check_tanh(rng: torch.Generator) -> float:
+    """Compare the gradient with autograd's of torch.tanh."""
+    x, upstream = 2 * normal(rng, FEATURES), normal(rng, FEATURES)
+    found = derivations.tanh_gradient(x, upstream)
+    return differences([found], autograd(lambda x: (upstream * torch.tanh(x)).sum(), x))
+
+
+def check_relu(rng: torch.Generator) -> float:
+    """Compare the gradient with autograd's of torch.relu; one of the inputs is exactly zero."""
+    x, upstream = normal(rng, FEATURES), normal(rng, FEATURES)
+    x[0] = 0.0
+    found = derivations.relu_gradient(x, upstream)
+    return differences([found], autograd(lambda x: (upstream * torch.relu(x)).sum(), x))
+
+
+def minimum_and_maximum(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
+    """Return y as the graph computes it."""
+    i1, i2 = torch.sigmoid(x1), torch.sigmoid(x2)
+    return torch.minimum(i1, i2) + torch.maximum(i1, i2)
+
+
+def dag_inputs(rng: torch.Generator, order: int) -> Tensors:
+    """Return x1 and x2, (1,); order: the sign of x1 - x2."""
+    x1 = 2 * normal(rng, 1)
+    return x1, x1 - order * uniform(rng, 0.01, 4.0)
+
+
+def check_dag(rng: torch.Generator) -> float:
+    """Compare the sum of two sigmoids with the graph, on both branches and at the tie."""
+    inputs = [dag_inputs(rng, order) for order in (-1, 1, 0)]
+    return differences([derivations.sigmoid_dag(*x) for x in inputs], [minimum_and_maximum(*x) for x in inputs])
+
+
+def check_dag_gradient(rng: torch.Generator, order: int) -> float:
+    """Compare the gradient with finite differences of the graph where x1 - x2 has the given sign."""
+    x1, x2 = dag_inputs(rng, order)
+    upstream = normal(rng, 1)
+    expected = finite_differences(lambda x1, x2: (upstream * minimum_and_maximum(x1, x2)).sum(), x1, x2)
+    return differences(derivations.sigmoid_dag_gradient(x1, x2, upstream), expected)
+
+
+# Batch normalisation
+
+
+def batch(rng: torch.Generator) -> Tensors:
+    """Return x and dE/dy, (m, F)."""
+    rows, features = integer(rng, 4, 9), 3
+    return 2 * normal(rng, rows, features) + normal(rng, features), normal(rng, rows, features)
+
+
+def normalized(x: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+    """Return (x - mean) / sqrt(variance), the three taken as variables of their own."""
+    return (x - mean) / torch.sqrt(variance)
+
+
+def normalized_around(x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+    """Return (x - mean) / sqrt(variance), with the variance a function of x and of the mean."""
+    return normalized(x, mean, ((x - mean) ** 2).mean(dim=0))
+
+
+def normalized_batch(x: torch.Tensor) -> torch.Tensor:
+    """Return the batch, normalised, as a function of x alone."""
+    return normalized_around(x, x.mean(dim=0))
+
+
+def check_batch_norm(rng: torch.Generator) -> float:
+    """Compare the output with PyTorch's layer, whose constant is made as good as zero."""
+    x, _ = batch(rng)
+    return difference(derivations.batch_norm(x), functional.batch_norm(x, None, None, training=True, eps=TINY))
+
+
+def check_batch_norm_variance(rng: torch.Generator) -> float:
+    """Compare the derivative by the variance, the mean held, with autograd's."""
+    x, upstream = batch(rng)
+    mean, variance = x.mean(dim=0), x.var(dim=0, correction=0)
+    expected = autograd(lambda variance: (upstream * normalized(x, mean, variance)).sum(), variance)
+    return differences([derivations.batch_norm_variance_gradient(x, upstream)], expected)
+
+
+def check_batch_norm_mean(rng: torch.Generator) -> float:
+    """Compare the derivative by the mean, directly and through the variance, with autograd's."""
+    x, upstream = batch(rng)
+    expected = autograd(lambda mean: (upstream * normalized_around(x, mean)).sum(), x.mean(dim=0))
+    return differences([derivations.batch_norm_mean_gradient(x, upstream)], expected)
+
+
+def check_batch_norm_in_parts(rng: torch.Generator) -> float:
+    """Compare the derivative by x, the sum of three ways, with autograd's."""
+    x, upstream = batch(rng)
+    found = derivations.batch_norm_gradient_in_parts(x, upstream)
+    return differences([found], autograd(lambda x: (upstream * normalized_batch(x)).sum(), x))
+
+
+def check_batch_norm_gradient(rng: torch.Generator, other_way: Callable[..., Tensors]) -> float:
+    """Compare the derivative by x in closed form with `autograd` or `finite_differences`."""
+    x, upstream = batch(rng)
+    found = derivations.batch_norm_gradient(x, upstream)
+    return differences([found], other_way(lambda x: (upstream * normalized_batch(x)).sum(), x))
+
+
+def check_shift(rng: torch.Generator) -> float:
+    """Compare the shifted output with PyTorch's layer with a bias."""
+    x, _ = batch(rng)
+    shift = normal(rng, x.shape[1])
+    expected = functional.batch_norm(x, None, None, bias=shift, training=True, eps=TINY)
+    return difference(derivations.shifted_batch_norm(x, shift), expected)
+
+
+def shifted_gradients(rng: torch.Generator) -> tuple[Tensors, Tensors]:
+    """Return the closed forms of dE/dx and dE/dshift, and autograd's, for E = sum a y + y^2 / 2: it feels the shift."""
+    x, linear = batch(rng)
+    shift = normal(rng, x.shape[1])
+
+    def energy(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        y = normalized_batch(x) + shift
+        return (linear * y + y**2 / 2).sum()
+
+    upstream = linear + derivations.shifted_batch_norm(x, shift)
+    found = [derivations.batch_norm_gradient(x, upstream), derivations.shift_gradient(upstream)]
+    return found, autograd(energy, x, shift)
+
+
+def check_shift_input(rng: torch.Generator) -> float:
+    """Compare the derivative by x, which is that without a shift, with autograd's."""
+    found, expected = shifted_gradients(rng)
+    return difference(found[0], expected[0])
+
+
+def check_shift_epsilon(rng: torch.Generator) -> float:
+    """Compare the derivative by the shift, the sum over the batch, with autograd's."""
+    found, expected = shifted_gradients(rng)
+    return difference(found[1], expected[1])
+
+
+# Softmax and softmax regression
+
+
+def check_softmax(rng: torch.Generator, sign: int) -> float:
+    """Compare the output with PyTorch's softmax of beta x, for beta of the given sign."""
+    x, beta = 2 * normal(rng, CLASSES), sign * uniform(rng, 0.2, 3.0)
+    return difference(derivations.softmax(x, beta), torch.softmax(beta * x, dim=0))
+
+
+def check_softmax_jacobian(rng: torch.Generator, sign: int) -> float:
+    """Compare the Jacobian with autograd's of the definition, for beta of the given sign."""
+    x, beta = normal(rng, CLASSES), sign * uniform(rng, 0.2, 3.0)
+
+    def definition(x: torch.Tensor) -> torch.Tensor:
+        powers = torch.exp(beta * x)
+        return powers / powers.sum()
+
+    return difference(derivations.softmax_jacobian(x, beta), torch.autograd.functional.jacobian(definition, x))
+
+
+class Regression(NamedTuple):
+    """Softmax regression at one image: weights (K, F), bias (K,), x (F,), the label and its target (K,)."""
+
+    weights: torch.Tensor
+    bias: torch.Tensor
+    x: torch.Tensor
+    label: int
+    target: torch.Tensor
+
+
+def regression(rng: torch.Generator) -> Regression:
+    """Draw a softmax regression and an image."""
+    label = integer(rng, 0, CLASSES - 1)
+    weights, bias, x = normal(rng, CLASSES, FEATURES), normal(rng, CLASSES), normal(rng, FEATURES)
+    return Regression(weights, bias, x, label, one_hot(label))
+
+
+def one_hot(label: int) -> torch.Tensor:
+    """Return the target (K,) of a label."""
+    return functional.one_hot(torch.tensor(label), CLASSES).double()
+
+
+def probabilities(weights: torch.Tensor, bias: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Return the outputs of a softmax regression, (K,)."""
+    return torch.softmax(weights @ x + bias, dim=0)
+
+
+def loss_gradients(case: Regression) -> tuple[torch.Tensor, ...]:
+    """Return autograd's derivatives of the loss by weights and bias."""
+
+    def loss(weights: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return -torch.log_softmax(weights @ case.x + bias, dim=0)[case.label]
+
+    return autograd(loss, case.weights, case.bias)
+
+
+def closed_gradients(case: Regression) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the closed forms of the derivatives of the loss by weights and bias."""
+    return derivations.softmax_regression_gradient(probabilities(*case[:3]), case.target, case.x)
+
+
+def check_cross_entropy(rng: torch.Generator) -> float:
+    """Compare the derivative of the loss by the probabilities with finite differences of the natural logarithm."""
+    outputs, target = (torch.rand(CLASSES, generator=rng, dtype=torch.float64) + 0.1 for _ in range(2))
+    found = derivations.cross_entropy_output_gradient(outputs, target)
+    return differences([found], finite_differences(lambda outputs: -(target * outputs.log()).sum(), outputs))
+
+
+def check_output_weights(rng: torch.Generator) -> float:
+    """Compare the derivatives of all probabilities by all weights, off-diagonal terms too, with autograd's."""
+    case = regression(rng)
+    found = derivations.output_weight_jacobian(probabilities(*case[:3]), case.x)
+    by_weights = partial(probabilities, bias=case.bias, x=case.x)
+    return difference(found, torch.autograd.functional.jacobian(by_weights, case.weights))
+
+
+def check_weight_chain(rng: torch.Generator) -> float:
+    """Compare the chain rule over all outputs, sum_k dl/dy^_k dy^_k/dW_ij, with autograd."""
+    case = regression(rng)
+    outputs = probabilities(*case[:3])
+    by_output = derivations.cross_entropy_output_gradient(outputs, case.target)
+    jacobian = derivations.output_weight_jacobian(outputs, case.x)
+    return difference(torch.einsum("k,kij->ij", by_output, jacobian), loss_gradients(case)[0])
+
+
+def check_weight_rows(rng: torch.Generator, true_class: bool) -> float:
+    """Compare dl/dW with autograd's, in the row of the true class or in all others."""
+    case = regression(rng)
+    rows = (case.target == 1) == true_class
+    return difference(closed_gradients(case)[0][rows], loss_gradients(case)[0][rows])
+
+
+def check_bias(rng: torch.Generator) -> float:
+    """Compare dl/db with autograd's."""
+    case = regression(rng)
+    return difference(closed_gradients(case)[1], loss_gradients(case)[1])
+
+
+def certainly_wrong(rng: torch.Generator) -> tuple[torch.Tensor, int, int, float]:
+    """Return scores (K,), the true class, the class that is predicted, and how far its score lies ahead.
+
+    So far that the true class has a probability of zero in float64, whose logarithm is infinite.
+    """
+    true, predicted = torch.randperm(CLASSES, generator=rng)[:2].tolist()
+    margin = 10 ** uniform(rng, 3.0, 6.0)
+    scores = normal(rng, CLASSES)
+    scores[predicted] = scores[true] + margin
+    return scores, true, predicted, margin
+
+
+def check_certain_loss(rng: torch.Generator) -> float:
+    """Compare the loss by log-sum-exp with the margin, without whose bound it grows, and with PyTorch."""
+    scores, true, _, margin = certainly_wrong(rng)
+    found = derivations.cross_entropy(scores, true)
+    limit = torch.tensor(margin, dtype=torch.float64)
+    return differences([found, found], [limit, functional.cross_entropy(scores, torch.tensor(true))])
+
+
+def check_certain_gradient(rng: torch.Generator) -> float:
+    """Compare dl/dW with autograd's, and with its limit.
+
+    That is -x in the row of the true class, x in that of the predicted one, and 0 elsewhere.
+    """
+    scores, true, predicted, _ = certainly_wrong(rng)
+    x, weights = normal(rng, FEATURES), torch.zeros(CLASSES, FEATURES, dtype=torch.float64)
+    outputs = derivations.softmax(scores, 1.0)
+    found, _ = derivations.softmax_regression_gradient(outputs, one_hot(true), x)
+    limit = torch.outer(one_hot(predicted) - one_hot(true), x)
+    exact = autograd(lambda weights: functional.cross_entropy(weights @ x + scores, torch.tensor(true)), weights)
+    return differences([found, found], [limit, *exact])
+
+
+def check_chain_rule(rng: torch.Generator) -> float:
+    """Compare both derivatives of the quotient with finite differences, where its denominator is not near zero."""
+    x, y = (torch.tensor(uniform(rng, low, 3.0), dtype=torch.float64) for low in (0.5, 0.0))
+    return differences(derivations.quotient_gradient(x, y), finite_differences(derivations.quotient, x, y))
+
+
+# Pooling and convolution
+
+
+def naive_pool(image: torch.Tensor, windows: Windows, kind: str) -> torch.Tensor:
+    """Return the pooled image pixel by pixel; kind: max | average."""
+    result = torch.zeros(*map(len, windows), dtype=torch.float64)
+    for (i, row), (j, column) in itertools.product(*map(enumerate, windows)):
+        values = [float(image[y, x]) for y in range(row.start, row.stop) for x in range(column.start, column.stop)]
+        result[i, j] = max(values) if kind == "max" else math.fsum(values) / len(values)
+    return result
+
+
+def pooling_error(
+    kind: str, image: torch.Tensor, windows: Windows, upstream: torch.Tensor, library: Callable[..., torch.Tensor]
+) -> float:
+    """Return the error of output and gradient against loops, PyTorch's layer and its gradient; kind: max | average."""
+    pool, gradient = {
+        "max": (derivations.max_pool, derivations.max_pool_gradient),
+        "average": (derivations.average_pool, derivations.average_pool_gradient),
+    }[kind]
+    output = pool(image, *windows)
+    by_image = autograd(lambda image: (upstream * library(image[None])[0]).sum(), image)
+    return differences(
+        [output, output, gradient(image, *windows, upstream)],
+        [naive_pool(image, windows, kind), library(image[None])[0], *by_image],
+    )
+
+
+def check_pool(rng: torch.Generator, kind: str) -> float:
+    """Compare pooling with a kernel and a stride with loops and PyTorch; windows may overlap or leave gaps."""
+    height, width, kernel, stride = (integer(rng, *limits) for limits in ((5, 9), (5, 9), (2, 4), (1, 5)))
+    windows = tuple(derivations.strided_windows(side, kernel, stride) for side in (height, width))
+    layer = {"max": functional.max_pool2d, "average": functional.avg_pool2d}[kind]
+    image, upstream = normal(rng, height, width), normal(rng, *map(len, windows))
+    return pooling_error(kind, image, windows, upstream, partial(layer, kernel_size=kernel, stride=stride))
+
+
+def check_adaptive_pool(rng: torch.Generator, kind: str) -> float:
+    """Compare adaptive pooling with loops and PyTorch."""
+    sides, outputs = (integer(rng, 5, 9), integer(rng, 5, 9)), (integer(rng, 1, 5), integer(rng, 1, 5))
+    windows = tuple(derivations.adaptive_windows(*pair) for pair in zip(sides, outputs, strict=True))
+    layer = {"max": functional.adaptive_max_pool2d, "average": functional.adaptive_avg_pool2d}[kind]
+    image, upstream = normal(rng, *sides), normal(rng, *outputs)
+    return pooling_error(kind, image, windows, upstream, partial(layer, output_size=outputs))
+
+
+def convolution_case(rng: torch.Generator) -> Tensors:
+    """Return an image, a kernel and dE/dF."""
+    height, width, high, wide = (integer(rng, *limits) for limits in ((4, 8), (4, 8), (1, 4), (1, 4)))
+    return normal(rng, height, width), normal(rng, high, wide), normal(rng, height - high + 1, width - wide + 1)
+
+
+def library_convolution(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Return PyTorch's convolution of one image and one kernel."""
+    return functional.conv2d(image[None, None], kernel[None, None])[0, 0]
+
+
+def check_convolution(rng: torch.Generator) -> float:
+    """Compare the output with nested loops and PyTorch."""
+    image, kernel, upstream = convolution_case(rng)
+    expected = torch.zeros_like(upstream)
+    for i, j in itertools.product(*map(range, upstream.shape)):
+        for m, n in itertools.product(*map(range, kernel.shape)):
+            expected[i, j] += image[i + m, j + n] * kernel[m, n]
+    found = derivations.convolution(image, kernel)
+    return differences([found, found], [expected, library_convolution(image, kernel)])
+
+
+def check_convolution_side(rng: torch.Generator) -> float:
+    """Compare the number of outputs with PyTorch's."""
+    side, kernel, padding, stride = (integer(rng, *limits) for limits in ((5, 12), (1, 5), (0, 4), (1, 4)))
+    output = functional.conv1d(normal(rng, 1, 1, side), normal(rng, 1, 1, kernel), padding=padding, stride=stride)
+    return float(abs(derivations.convolution_side(side, kernel, padding, stride) - output.shape[2]))
+
+
+def check_convolution_input(rng: torch.Generator) -> float:
+    """Compare the derivative by the image with autograd's."""
+    image, kernel, upstream = convolution_case(rng)
+    expected = autograd(lambda image: (upstream * library_convolution(image, kernel)).sum(), image)
+    return differences([derivations.convolution_input_gradient(upstream, kernel)], expected)
+
+
+def check_convolution_kernel(rng: torch.Generator) -> float:
+    """Compare the derivative by the kernel with autograd's."""
+    image, kernel, upstream = convolution_case(rng)
+    expected = autograd(lambda kernel: (upstream * library_convolution(image, kernel)).sum(), kernel)
+    return differences([derivations.convolution_kernel_gradient(image, upstream)], expected)
+
+
+# Top-k error
+
+
+def check_top_k(rng: torch.Generator) -> float:
+    """Compare the project's top-k error with a count over sorted lists; few different scores, so many are equal."""
+    images, k = 30, integer(rng, 1, CLASSES)
+    scores = torch.randint(0, 4, (images, CLASSES), generator=rng).double().numpy()
+    labels = torch.randint(0, CLASSES, (images,), generator=rng).numpy()
+    missed = 0
+    for row, label in zip(scores.tolist(), labels.tolist(), strict=True):
+        order = sorted(range(CLASSES), key=lambda number, row=row: (-row[number], number))
+        missed += label not in order[:k]
+    return abs(metrics.top_k_error(metrics.true_label_ranks(scores, labels), k) - missed / images)
+
+
+NUMERIC = "finite differences"
+LOOPS = "naive loop, autograd"
+BELOW, ABOVE, TIE = (partial(check_dag_gradient, order=order) for order in (-1, 1, 0))
+CLOSED, CLOSED_NUMERIC = (partial(check_batch_norm_gradient, other_way=way) for way in (autograd, finite_differences))
+POSITIVE, NEGATIVE = (partial(check_softmax, sign=sign) for sign in (1, -1))
+POSITIVE_JACOBIAN, NEGATIVE_JACOBIAN = (partial(check_softmax_jacobian, sign=sign) for sign in (1, -1))
+TRUE_CLASS, WRONG_CLASSES = (partial(check_weight_rows, true_class=true) for true in (True, False))
+MAX_POOL, AVERAGE_POOL = (partial(check_pool, kind=kind) for kind in ("max", "average"))
+ADAPTIVE_MAX, ADAPTIVE_AVERAGE = (partial(check_adaptive_pool, kind=kind) for kind in ("max", "average"))
+
+LAYER_CHECKS = (
+    Check("sigmoid", "sigmoid: dE/dx", "autograd", EXACT, check_sigmoid),
+    Check("tanh", "tanh: dE/dx", "autograd", EXACT, check_tanh),
+    Check("relu", "rectifier: dE/dx, also at zero", "autograd", EXACT, check_relu),
+    Check("sigmoid_dag", "min + max of sigmoids: y", "PyTorch", EXACT, check_dag),
+    Check("sigmoid_dag_below", "min + max of sigmoids: dE/dx where x1 < x2", NUMERIC, ROUGH, BELOW),
+    Check("sigmoid_dag_above", "min + max of sigmoids: dE/dx where x1 > x2", NUMERIC, ROUGH, ABOVE),
+    Check("sigmoid_dag_tie", "min + max of sigmoids: dE/dx where x1 = x2", NUMERIC, ROUGH, TIE),
+    Check("batch_norm", "batch normalisation: y", "PyTorch", EXACT, check_batch_norm),
+    Check("batch_norm_variance", "batch normalisation: dE/dvariance", "autograd", EXACT, check_batch_norm_variance),
+    Check("batch_norm_mean", "batch normalisation: dE/dmean", "autograd", EXACT, check_batch_norm_mean),
+    Check("batch_norm_in_parts", "batch normalisation: dE/dx in parts", "autograd", EXACT, check_batch_norm_in_parts),
+    Check("batch_norm_closed", "batch normalisation: dE/dx in closed form", "autograd", EXACT, CLOSED),
+    Check("batch_norm_numeric", "batch normalisation: dE/dx in closed form", NUMERIC, ROUGH, CLOSED_NUMERIC),
+    Check("shift", "learnable shift: y", "PyTorch", EXACT, check_shift),
+    Check("shift_input", "learnable shift: dE/dx", "autograd", EXACT, check_shift_input),
+    Check("shift_epsilon", "learnable shift: dE/depsilon", "autograd", EXACT, check_shift_epsilon),
+    Check("softmax", "softmax of beta x: y", "PyTorch", EXACT, POSITIVE),
+    Check("softmax_jacobian", "softmax of beta x: Jacobian", "autograd", EXACT, POSITIVE_JACOBIAN),
+    Check("softmax_negative", "softmax of -beta x: y", "PyTorch", EXACT, NEGATIVE),
+    Check("softmax_negative_jacobian", "softmax of -beta x: Jacobian", "autograd", EXACT, NEGATIVE_JACOBIAN),
+    Check("cross_entropy", "cross-entropy: derivative by the outputs", NUMERIC, ROUGH, check_cross_entropy),
+    Check("output_weights", "softmax regression: all outputs by W", "autograd", EXACT, check_output_weights),
+    Check("weight_chain", "softmax regression: dl/dW by the chain rule", "autograd", EXACT, check_weight_chain),
+    Check("weights_true_class", "softmax regression: dl/dW, true class", "autograd", EXACT, TRUE_CLASS),
+    Check("weights_wrong_classes", "softmax regression: dl/dW, wrong classes", "autograd", EXACT, WRONG_CLASSES),
+    Check("bias", "softmax regression: dl/db", "autograd", EXACT, check_bias),
+    Check("certain_loss", "certain but wrong: loss", "limit, PyTorch", EXACT, check_certain_loss),
+    Check("certain_gradient", "certain but wrong: dl/dW", "limit, autograd", EXACT, check_certain_gradient),
+    Check("chain_rule", "example of the chain rule: df/dx, df/dy", NUMERIC, ROUGH, check_chain_rule),
+    Check("max_pool", "max pooling: y, dE/dX", LOOPS, EXACT, MAX_POOL),
+    Check("average_pool", "average pooling: y, dE/dX", LOOPS, EXACT, AVERAGE_POOL),
+    Check("adaptive_max_pool", "adaptive max pooling: y, dE/dX", LOOPS, EXACT, ADAPTIVE_MAX),
+    Check("adaptive_average_pool", "adaptive average pooling: y, dE/dX", LOOPS, EXACT, ADAPTIVE_AVERAGE),
+    Check("convolution_side", "convolution: number of outputs", "PyTorch", EXACT, check_convolution_side),
+    Check("convolution", "convolution: F", "naive loop, PyTorch", EXACT, check_convolution),
+    Check("convolution_input", "convolution: dE/dX as a full convolution", "autograd", EXACT, check_convolution_input),
+    Check("convolution_kernel", "convolution: dE/dW", "autograd", EXACT, check_convolution_kernel),
+    Check("top_k", "top-k error, with ties", "naive count", EXACT, check_top_k),
+)

@@ -1,0 +1,341 @@
+"""Checks of the methods' closed forms: maps of points, momentum, dropout, initialisation, proximal gradient descent.
+
+Each check_... function, with its arguments other than the generator fixed, is one that Check.error describes.
+"""
+
+import itertools
+import math
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
+from sklearn.linear_model import Lasso
+from torch.nn import init
+
+from semisup import derivations, momentum, proximal, sne
+from semisup.derivation_checks import (
+    EXACT,
+    ROUGH,
+    Check,
+    Tensors,
+    autograd,
+    difference,
+    differences,
+    integer,
+    normal,
+    number_difference,
+    uniform,
+)
+
+CLASSES = 4
+FEATURES = 5
+UNITS = 8  # that dropout may drop: 256 thinned networks
+OPTIMIZER_STEPS = 20
+RATE_STEPS = 50  # of ISTA, whose objective is compared with the bound after each
+LIMIT_STEPS = 500  # of ISTA on a problem of five unknowns: far more than it needs
+
+# Maps of points
+
+
+def check_map_gradient(rng: torch.Generator, kernel: str) -> float:
+    """Compare the gradient of a map's cost with autograd's of the cost written out pair by pair."""
+    count = 8
+    joint = sne.affinities(normal(rng, count, FEATURES), 3.0)
+    first, second = np.nonzero(~np.eye(count, dtype=bool))
+    p = joint[first, second]
+
+    def cost(points: torch.Tensor) -> torch.Tensor:
+        squares = ((points[first] - points[second]) ** 2).sum(dim=1)
+        similarities = torch.exp(-squares) if kernel == "gaussian" else 1 / (1 + squares)
+        return (p * torch.log(p * similarities.sum() / similarities)).sum()
+
+    points = normal(rng, count, 2)
+    return differences([sne.sne_gradient(joint, points, kernel)], autograd(cost, points))
+
+
+# Momentum
+
+
+def check_momentum(rng: torch.Generator, nesterov: bool) -> float:
+    """Compare each step on a quadratic with torch.optim.SGD's, for a constant rate and momentum.
+
+    With nesterov its variables are where Nesterov's gradient is taken.
+    """
+    root = normal(rng, FEATURES, FEATURES)
+    matrix = root.T @ root + torch.eye(FEATURES, dtype=torch.float64)
+    rate = uniform(rng, 0.1, 1.0) / float(torch.linalg.matrix_norm(matrix, ord=2))
+    decay = uniform(rng, 0.1, 0.95)
+    start = normal(rng, FEATURES)
+    variables = start.clone().requires_grad_()
+    optimizer = torch.optim.SGD([variables], lr=rate, momentum=decay, nesterov=nesterov)
+    step = momentum.nesterov_step if nesterov else momentum.classical_momentum_step
+    state = momentum.State(start, torch.zeros_like(start))
+    errors = []
+    for _ in range(OPTIMIZER_STEPS):
+        optimizer.zero_grad()
+        (variables @ matrix @ variables / 2).backward()
+        optimizer.step()
+        state = step(*state, lambda x: matrix @ x, rate, decay)
+        found = momentum.look_ahead(*state, decay) if nesterov else state.parameters
+        errors.append(difference(found, variables.detach()))
+    return float(np.max(errors))
+
+
+# Dropout
+
+
+def all_masks(units: int, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return all masks (2^n, n) of zeros and ones, and the probability of each, (2^n,)."""
+    masks = torch.tensor(list(itertools.product((0.0, 1.0), repeat=units)), dtype=torch.float64)
+    kept = masks.sum(dim=1)
+    return masks, keep**kept * (1 - keep) ** (units - kept)
+
+
+class Thinned(NamedTuple):
+    """A layer (weights, bias, x), how often a unit is kept, all thinned outputs (2^n, K) and their probabilities."""
+
+    layer: Tensors
+    keep: float
+    outputs: torch.Tensor
+    probabilities: torch.Tensor
+
+
+def thinned_layer(weights: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, keep: float) -> Thinned:
+    """Compute the outputs of all thinned versions of a layer."""
+    masks, probabilities = all_masks(len(x), keep)
+    return Thinned((weights, bias, x), keep, (masks * x) @ weights.T + bias, probabilities)
+
+
+def random_thinned_layer(rng: torch.Generator) -> Thinned:
+    """Draw a layer and compute its thinned versions."""
+    layer = normal(rng, CLASSES, UNITS), normal(rng, CLASSES), normal(rng, UNITS)
+    return thinned_layer(*layer, uniform(rng, 0.2, 0.9))
+
+
+def geometric_mean(case: Thinned) -> torch.Tensor:
+    """Return the normalised geometric mean of the thinned networks' softmax outputs, (K,)."""
+    means = torch.exp(case.probabilities @ torch.log_softmax(case.outputs, dim=1))
+    return means / means.sum()
+
+
+def check_dropout_expectation(rng: torch.Generator) -> float:
+    """Compare the mean of inverted dropout over all masks with its input."""
+    x, keep = normal(rng, UNITS), uniform(rng, 0.2, 0.9)
+    masks, probabilities = all_masks(UNITS, keep)
+    return difference(probabilities @ derivations.inverted_dropout(x, masks, keep), x)
+
+
+def check_dropout_scaling(rng: torch.Generator) -> float:
+    """Compare the layer with scaled weights with the mean of all thinned layers."""
+    case = random_thinned_layer(rng)
+    found = derivations.weight_scaled_layer(*case.layer, case.keep)
+    return difference(found, case.probabilities @ case.outputs)
+
+
+def check_dropout_geometric(rng: torch.Generator) -> float:
+    """Compare softmax of the layer with scaled weights with the geometric mean of all thinned networks."""
+    case = random_thinned_layer(rng)
+    found = derivations.softmax(derivations.weight_scaled_layer(*case.layer, case.keep), 1.0)
+    return difference(found, geometric_mean(case))
+
+
+# Initialisation
+
+
+def mean_square_by_quadrature(x: torch.Tensor, nodes: np.ndarray, shares: np.ndarray) -> float:
+    """Return the mean of (w . x)^2 over independent weights w of one distribution, as a sum over all combinations.
+
+    nodes, shares: a Gaussian quadrature of the distribution, exact for so low a power.
+    """
+    return math.fsum(
+        math.prod(shares[list(chosen)]) * float(nodes[list(chosen)] @ x.numpy()) ** 2
+        for chosen in itertools.product(range(len(nodes)), repeat=len(x))
+    )
+
+
+def uniform_gain(rng: torch.Generator, connections: int, bound: float) -> float:
+    """Return mean (w . x)^2 / mean x^2 for random x of so many entries, over w of U[-bound, bound]."""
+    nodes, shares = np.polynomial.legendre.leggauss(3)
+    x = normal(rng, connections)
+    return mean_square_by_quadrature(x, bound * nodes, shares / 2) / float((x**2).mean())
+
+
+def check_heuristic(rng: torch.Generator) -> float:
+    """Compare a linear layer's gain, a third, with a quadrature over its weights."""
+    inputs = integer(rng, 2, 5)
+    bound = derivations.heuristic_bound(inputs)
+    found = derivations.layer_gain(inputs, derivations.uniform_variance(bound), rectified=False)
+    return max(number_difference(found, uniform_gain(rng, inputs, bound)), number_difference(found, 1 / 3))
+
+
+def check_glorot(rng: torch.Generator, forward: bool) -> float:
+    """Compare the gain of a linear layer, or of its gradient, 2 n / (n_in + n_out), with a quadrature over its weights.
+
+    For a square layer it is 1.
+    """
+    inputs, outputs = integer(rng, 2, 5), integer(rng, 2, 5)
+    errors = []
+    for n_in, n_out in ((inputs, outputs), (inputs, inputs)):
+        bound = derivations.glorot_bound(n_in, n_out)
+        connections = n_in if forward else n_out
+        found = derivations.layer_gain(connections, derivations.uniform_variance(bound), rectified=False)
+        errors.append(number_difference(found, uniform_gain(rng, connections, bound)))
+        errors.append(number_difference(found, 2 * connections / (n_in + n_out)))
+    return float(np.max(errors))
+
+
+def check_glorot_library(rng: torch.Generator) -> float:
+    """Compare the bound with that of PyTorch's initialisation, which stretches the same random numbers."""
+    inputs, outputs, seed = integer(rng, 1, 9), integer(rng, 1, 9), integer(rng, 0, 1000)
+    empty, again = torch.empty(outputs, inputs, dtype=torch.float64), torch.Generator().manual_seed(seed)
+    expected = init.xavier_uniform_(empty.clone(), generator=again)
+    unit = empty.uniform_(-1, 1, generator=again.manual_seed(seed))
+    return difference(derivations.glorot_bound(inputs, outputs) * unit, expected)
+
+
+def check_he_forward(rng: torch.Generator) -> float:
+    """Compare the gain of a rectified layer, 1, with a numerical integration.
+
+    For given inputs the sum w . x is normal, of variance Var(w) |x|^2.
+    """
+    x = normal(rng, integer(rng, 2, 50))
+    deviation = derivations.he_deviation(len(x))
+    spread = deviation * float(x.norm())
+
+    def weighted_square(standard: float) -> float:
+        return (spread * standard) ** 2 * math.exp(-(standard**2) / 2) / math.sqrt(2 * math.pi)
+
+    mean_square, _ = quad(weighted_square, 0, math.inf, epsabs=1e-13, epsrel=1e-13)
+    found = derivations.layer_gain(len(x), deviation**2, rectified=True)
+    return max(number_difference(found, mean_square / float((x**2).mean())), number_difference(found, 1.0))
+
+
+def check_he_backward(rng: torch.Generator) -> float:
+    """Compare the gain of a rectified layer's gradient, 1, with a sum over all patterns of rectifiers that are open.
+
+    As in the paper, they are open half of the time and independent of the weights; these by quadrature.
+    """
+    outputs = integer(rng, 2, 4)
+    upstream, deviation = normal(rng, outputs), derivations.he_deviation(outputs)
+    nodes, shares = np.polynomial.hermite_e.hermegauss(3)
+    patterns, probabilities = all_masks(outputs, 0.5)
+    mean_square = math.fsum(
+        float(probability) * mean_square_by_quadrature(upstream * pattern, deviation * nodes, shares / shares.sum())
+        for pattern, probability in zip(patterns, probabilities, strict=True)
+    )
+    found = derivations.layer_gain(outputs, deviation**2, rectified=True)
+    return max(number_difference(found, mean_square / float((upstream**2).mean())), number_difference(found, 1.0))
+
+
+def check_he_library(rng: torch.Generator) -> float:
+    """Compare the deviation with that of PyTorch's initialisation of a convolution: k^2 c inputs, k^2 d outputs."""
+    kernel, channels, filters, seed = (integer(rng, *limits) for limits in ((1, 5), (1, 5), (1, 5), (0, 1000)))
+    shape, again = (filters, channels, kernel, kernel), torch.Generator()
+    unit = torch.randn(shape, generator=again.manual_seed(seed), dtype=torch.float64)
+    errors = []
+    for mode, maps in (("fan_in", channels), ("fan_out", filters)):
+        again.manual_seed(seed)
+        expected = init.kaiming_normal_(torch.empty_like(unit), mode=mode, nonlinearity="relu", generator=again)
+        errors.append(difference(derivations.he_deviation(kernel**2 * maps) * unit, expected))
+    return float(np.max(errors))
+
+
+# Proximal gradient descent
+
+
+class LassoProblem(NamedTuple):
+    """A (M, N), b (M,) and the penalty of a lasso, with a point x (N,) to start from."""
+
+    matrix: torch.Tensor
+    target: torch.Tensor
+    penalty: float
+    x: torch.Tensor
+
+
+def lasso_problem(rng: torch.Generator, rows: int, columns: int) -> LassoProblem:
+    """Draw a lasso whose solution is not zero."""
+    matrix, target = normal(rng, rows, columns), normal(rng, rows)
+    strongest = float((matrix.T @ target).abs().max())  # from this penalty on, the solution is zero
+    return LassoProblem(matrix, target, uniform(rng, 0.05, 0.8) * strongest, normal(rng, columns))
+
+
+def objective(problem: LassoProblem, x: torch.Tensor) -> float:
+    """Return F(x)."""
+    return float(proximal.lasso_objective(problem.matrix, problem.target, problem.penalty, x))
+
+
+def lasso_solution(problem: LassoProblem) -> torch.Tensor:
+    """Return scikit-learn's solution, (N,); it minimises F / M."""
+    alpha = problem.penalty / len(problem.target)
+    model = Lasso(alpha=alpha, fit_intercept=False, tol=1e-14, max_iter=100_000)
+    model.fit(problem.matrix.numpy(), problem.target.numpy())
+    return torch.from_numpy(model.coef_)
+
+
+def check_soft_threshold(rng: torch.Generator) -> float:
+    """Compare the proximal operator with a numerical minimiser."""
+    value, threshold = 2 * normal(rng, 1), uniform(rng, 0.1, 2.0)
+    place = float(value)
+    result = minimize_scalar(
+        lambda u: (u - place) ** 2 / 2 + threshold * abs(u),
+        bounds=(-abs(place) - 1, abs(place) + 1),
+        method="bounded",
+        options={"xatol": 1e-10},
+    )
+    return number_difference(float(proximal.soft_threshold(value, threshold)), float(result.x))
+
+
+def check_ista_decrease(rng: torch.Generator) -> float:
+    """Return by how much F after a step misses F - L / 2 |step|^2 (Beck and Teboulle 2009, lemma 2.3)."""
+    problem = lasso_problem(rng, 30, FEATURES)
+    after = proximal.ista_step(*problem)
+    promised = proximal.lipschitz_constant(problem.matrix) / 2 * float(((after - problem.x) ** 2).sum())
+    before = objective(problem, problem.x)
+    return max(0.0, objective(problem, after) - (before - promised)) / max(1.0, before)
+
+
+def check_ista_rate(rng: torch.Generator) -> float:
+    """Return by how much F misses F* + L |x0 - x*|^2 / 2k after k steps (Beck and Teboulle 2009, theorem 3.1)."""
+    problem = lasso_problem(rng, 30, FEATURES)
+    solution = lasso_solution(problem)
+    lowest = objective(problem, solution)
+    reach = proximal.lipschitz_constant(problem.matrix) * float(((problem.x - solution) ** 2).sum()) / 2
+    points = proximal.ista(*problem, steps=RATE_STEPS)
+    misses = [objective(problem, x) - lowest - reach / k for k, x in enumerate(points[1:], start=1)]
+    return float(np.max([0.0, *misses])) / max(1.0, lowest)
+
+
+def check_ista_limit(rng: torch.Generator) -> float:
+    """Compare where ISTA ends with scikit-learn's solution."""
+    problem = lasso_problem(rng, 30, FEATURES)
+    return difference(proximal.ista(*problem, steps=LIMIT_STEPS)[-1], lasso_solution(problem))
+
+
+GAUSSIAN, STUDENT = (partial(check_map_gradient, kernel=kernel) for kernel in sne.KERNELS)
+CLASSICAL, NESTEROV = (partial(check_momentum, nesterov=nesterov) for nesterov in (False, True))
+FORWARD, BACKWARD = (partial(check_glorot, forward=forward) for forward in (True, False))
+MASKS = "all masks"
+
+METHOD_CHECKS = (
+    Check("sne", "symmetric SNE: gradient", "autograd", EXACT, GAUSSIAN),
+    Check("tsne", "t-SNE: gradient", "autograd", EXACT, STUDENT),
+    Check("momentum", "classical momentum: twenty steps", "PyTorch", EXACT, CLASSICAL),
+    Check("nesterov", "Nesterov momentum: twenty steps", "PyTorch", EXACT, NESTEROV),
+    Check("dropout_expectation", "inverted dropout: expectation", MASKS, EXACT, check_dropout_expectation),
+    Check("dropout_scaling", "dropout: scaled weights as a mean", MASKS, EXACT, check_dropout_scaling),
+    Check("dropout_geometric", "dropout: scaled weights as a geometric mean", MASKS, EXACT, check_dropout_geometric),
+    Check("heuristic", "heuristic initialisation: gain of outputs", "quadrature", EXACT, check_heuristic),
+    Check("glorot_forward", "Glorot initialisation: gain of outputs", "quadrature", EXACT, FORWARD),
+    Check("glorot_backward", "Glorot initialisation: gain of gradients", "quadrature", EXACT, BACKWARD),
+    Check("glorot_library", "Glorot initialisation: bound", "PyTorch", EXACT, check_glorot_library),
+    Check("he_forward", "He initialisation: gain of outputs", "quadrature", EXACT, check_he_forward),
+    Check("he_backward", "He initialisation: gain of gradients", "quadrature", EXACT, check_he_backward),
+    Check("he_library", "He initialisation: standard deviation", "PyTorch", EXACT, check_he_library),
+    Check("soft_threshold", "soft thresholding", "numerical minimiser", ROUGH, check_soft_threshold),
+    Check("ista_decrease", "ISTA: decrease of the objective in a step", "bound", EXACT, check_ista_decrease),
+    Check("ista_rate", "ISTA: objective after k steps", "bound", EXACT, check_ista_rate),
+    Check("ista_limit", "ISTA: limit", "scikit-learn", ROUGH, check_ista_limit),
+)
