@@ -69,6 +69,7 @@ rule render_report:
             REPORT_SOURCES / "references.bib",
             REPORT_SOURCES / "published.yaml",
         ],
+        included=REPORT_SOURCES / "derivations.tex",
     output:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",

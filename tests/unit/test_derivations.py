@@ -141,7 +141,8 @@ SOFTMAX = {"softmax_jacobian", "softmax_negative_jacobian", "output_weights", "w
 HE = {"he_forward", "he_backward", "he_library"}
 GLOROT = {"glorot_forward", "glorot_backward", "glorot_library"}
 
-# A module, a formula of it, what is put in its place, and the checks that must fail then: these and no others.
+# A module, a formula of it, what is put in its place, and the checks that must fail then: these and no others. What a
+# shift does to dE/dx is nothing, for instance, so a forgotten shift does not show there.
 WRONG = {
     # as the sources print them
     "sigmoid_dag (1.3)": (derivations, "sigmoid_dag_gradient", source_errors.printed_sigmoid_dag_gradient, DAG),
@@ -149,7 +150,7 @@ WRONG = {
         derivations,
         "batch_norm",
         source_errors.printed_batch_norm,
-        {"batch_norm", "batch_norm_closed", "batch_norm_numeric", "shift", "shift_input", "shift_epsilon"},
+        {"batch_norm", "batch_norm_closed", "batch_norm_numeric", "shift", "shift_input"},
     ),
     "shift (1.11)": (derivations, "shift_gradient", source_errors.printed_shift_gradient, {"shift_epsilon"}),
     "softmax (10)": (derivations, "softmax_jacobian", jacobian_with(source_errors.printed_softmax_10), SOFTMAX),
@@ -233,7 +234,7 @@ WRONG = {
         derivations,
         "shifted_batch_norm",
         lambda x, shift: derivations.batch_norm(x),
-        {"shift", "shift_input", "shift_epsilon"},
+        {"shift", "shift_epsilon"},
     ),
     "softmax without beta": (
         derivations,
@@ -316,7 +317,7 @@ WRONG = {
         proximal,
         "soft_threshold",
         lambda x, threshold: x * (x.abs() > threshold),
-        {"soft_threshold", *ISTA},
+        {"soft_threshold", "ista_rate", "ista_limit"},
     ),
     "ISTA's step": (proximal, "ista_step", one_step_too_long, ISTA),
 }
@@ -329,7 +330,7 @@ def test_wrong_formula(name, monkeypatch, tmp_path):
     module, formula, wrong, expected = WRONG[name]
     monkeypatch.setattr(module, formula, wrong)
     with pytest.raises(UserError) as error:
-        check_derivations.main(arguments(tmp_path, points=10))
+        check_derivations.main(arguments(tmp_path, points=6))
     message = str(error.value)
     assert set(re.findall(r"(\w+) \(error", message)) == expected
     assert "\n" not in message

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 import yaml
 
+import fixtures_theory
 import render_report
 from planning import config as planning
 from semisup.dataset import Split, write_dataset
 from semisup.networks import Shape, new_network
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = (ROOT / "report" / "report.tex").read_text()
+TEMPLATES = {name: (ROOT / "report" / name).read_text() for name in ("report.tex", "derivations.tex")}
 PUBLISHED = yaml.safe_load((ROOT / "report" / "published.yaml").read_text())
 CONFIG = planning.checked_config(
     planning.read_yaml(ROOT / "config.yaml"), planning.read_yaml(ROOT / "config.schema.yaml")
@@ -37,8 +38,13 @@ NOT_PROSE = [
     r"\\\\\[\dpt\]",
     r"\^\{-1/2\}",
 ]
-MATH = re.compile(r"\$[^$]*\$|\\\[.*?\\\]", re.DOTALL)
+# In the theory: lengths of its tables, and which error of the sources a row is.
+NOT_PROSE_OF_THEORY = [
+    r"\\(rule\{\dpt\}\{\d+pt\}|hspace\*\{\dem\}|renewcommand\{\\arraystretch\}\{[\d.]+\})",
+]
+MATH = re.compile(r"\$[^$]*\$|\\\[.*?\\\]|\\begin\{align\*\}.*?\\end\{align\*\}", re.DOTALL)
 CONSTANTS = {"0", "1", "2"}  # of formulas
+CONSTANTS_OF_THEORY = CONSTANTS | {"3", "4", "6", "10"}  # Glorot's root of 6, t-SNE's 4, the logarithm of 10
 
 
 # A study made up: the plan as the workflow makes it, and tables of random numbers
@@ -248,6 +254,7 @@ def write_results(folder, plan):
     for name, study in plan["studies"].items():
         shape = (planning.CHANNELS[study["dataset"]], planning.IMAGE_SIZES[study["dataset"]])
         write_study(folder / name, study, shape, plan["evaluation"]["top_k"], rng)
+    fixtures_theory.write_theory(folder / "theory")
     made_by = {
         "commit": "0123456789abcdef",
         "uncommitted_changes": True,
@@ -296,20 +303,22 @@ PSEUDO_LABELS = ("pseudo_label_rounds", "pseudo_label_loss", "fixmatch")
 @pytest.fixture(
     scope="module",
     params=[
-        ("kmeans",),
-        ("cnn",),
-        ("surrogate",),
-        ("kmeans", "cnn", "surrogate"),
-        ("cnn", *PSEUDO_LABELS),
-        ("kmeans", "kmeans_rounds"),
-        ("fixmatch",),
-        ("pseudo_label_loss",),
-        ("kmeans", "cnn", "surrogate", "kmeans_rounds", *PSEUDO_LABELS),
+        (("kmeans",), ("derivations",)),
+        (("cnn",), ("momentum",)),
+        (("surrogate",), ("dropout",)),
+        (("kmeans", "cnn", "surrogate"), ("initialization",)),
+        (("cnn", *PSEUDO_LABELS), ("crowding",)),
+        (("kmeans", "kmeans_rounds"), fixtures_theory.PARTS[1:]),
+        (("fixmatch",), ("derivations", "momentum", "initialization")),
+        (("pseudo_label_loss",), ()),
+        (("kmeans", "cnn", "surrogate", "kmeans_rounds", *PSEUDO_LABELS), fixtures_theory.PARTS),
     ],
 )
 def rendered(request, tmp_path_factory):
-    """The methods of a study and the LaTeX of its report."""
-    return request.param, render(tmp_path_factory.mktemp("results"), plan_of(*request.param))
+    """The methods of a study and the LaTeX of its report, with some parts of the theory."""
+    methods, parts = request.param
+    plan = plan_of(*methods) | fixtures_theory.theory_plan(*parts)
+    return methods, render(tmp_path_factory.mktemp("results"), plan)
 
 
 def test_every_reference_has_a_label_and_every_float_is_mentioned(rendered):
@@ -910,18 +919,19 @@ def test_lists_read_as_sentences():
 # What is typed
 
 
-def prose(text: str) -> str:
-    """The body of the template without what may hold digits."""
-    body = text.split(r"\begin{document}", 1)[1]
-    for pattern in NOT_PROSE:
-        body = re.sub(pattern, " ", body)
+def prose(body: str, patterns: list[str] = NOT_PROSE, constants: set[str] = CONSTANTS) -> str:
+    """The body of a template without what may hold digits."""
+    for pattern in patterns:
+        body = re.sub(pattern, " ", body, flags=re.DOTALL)
     return MATH.sub(
-        lambda formula: " " if set(re.findall(r"[\d.]+", formula[0])) <= CONSTANTS | {"."} else formula[0], body
+        lambda formula: " " if set(re.findall(r"[\d.]+", formula[0])) <= constants | {"."} else formula[0], body
     )
 
 
 def test_no_digit_is_typed_into_the_prose():
-    lines = [line for line in prose(TEMPLATE).splitlines() if re.search(r"\d", line)]
+    body = TEMPLATES["report.tex"].split(r"\begin{document}", 1)[1]
+    of_theory = prose(TEMPLATES["derivations.tex"], NOT_PROSE + NOT_PROSE_OF_THEORY, CONSTANTS_OF_THEORY)
+    lines = [line for line in (prose(body) + of_theory).splitlines() if re.search(r"\d", line)]
     assert not lines
 
 
@@ -929,7 +939,8 @@ def test_no_digit_is_typed_into_the_prose():
     "sentence", ["It reaches 45.3 per cent.", r"an accuracy of 61\,\%", "over 3 seeds", r"by $+1.5$ points"]
 )
 def test_a_typed_digit_is_found(sentence):
-    assert re.search(r"\d", prose(r"\begin{document}" + sentence))
+    assert re.search(r"\d", prose(sentence))
+    assert re.search(r"\d", prose(sentence, NOT_PROSE + NOT_PROSE_OF_THEORY, CONSTANTS_OF_THEORY))
 
 
 def test_published_training_accuracies_cannot_be_stl10():
@@ -963,10 +974,31 @@ def test_special_characters_are_escaped():
     assert render_report.tex("50 % & _x{}") == r"50 \% \& \_x\{\}"
 
 
+def bibliography() -> dict[str, dict[str, str]]:
+    """The entries of references.bib by key: kind of publication and fields."""
+    text = (ROOT / "report" / "references.bib").read_text()
+    entries = re.findall(r"^@(\w+)\{(\w+),\n(.*?)^\}$", text, re.MULTILINE | re.DOTALL)
+    assert len(entries) == text.count("@"), "an entry that this test cannot read"
+    fields = {key: dict(re.findall(r"^  (\w+) *= \{(.*)\},?$", body, re.MULTILINE)) for _, key, body in entries}
+    return {key: {"kind": kind} | fields[key] for kind, key, _ in entries}
+
+
 def test_bibliography_has_every_citation_and_no_other():
-    cited = {key for keys in re.findall(r"\\cite[pt]\{([^}]*)\}", TEMPLATE) for key in keys.split(",")}
-    entries = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "report" / "references.bib").read_text(), re.MULTILINE))
-    assert cited == entries
+    text = "".join(TEMPLATES.values())
+    cited = {key for keys in re.findall(r"\\cite[pt]\{([^}]*)\}", text) for key in keys.split(",")}
+    assert cited == set(bibliography())
+
+
+def test_every_entry_of_the_bibliography_is_complete():
+    venue = {"article": "journal", "inproceedings": "booktitle"}
+    for key, entry in bibliography().items():
+        missing = {"author", "title", "year", venue[entry["kind"]]} - {name for name, text in entry.items() if text}
+        assert not missing, (key, missing)
+        assert key.endswith(entry["year"]), key
+        first = entry["author"].split(",")[0]
+        assert key.startswith(re.sub(r"[^a-z]", "", first.lower())), key
+        assert re.fullmatch(r"\d+(--\d+)?", entry.get("pages", "1--2")), key
+        assert all("," in author for author in entry["author"].split(" and ")), key
 
 
 def test_links_of_the_readme_and_the_docs_exist():

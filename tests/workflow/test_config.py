@@ -911,7 +911,9 @@ def test_unhashable_and_odd_yaml_is_refused_in_one_line():
         assert len(error_of(merged(overlay)).splitlines()) == 1
 
 
-@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", *METHODS, "evaluation", "figures", "theory"])
+@pytest.mark.parametrize(
+    "place", ["", "data", "data/stl10", "data/stl10/files", *METHODS, "evaluation", "figures", "theory"]
+)
 def test_removing_any_key_is_refused(place):
     config = merged(SMALL)
     part = config
