@@ -5,11 +5,11 @@ SNAKEMAKE := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake
 CORES ?= all
 .DEFAULT_GOAL := help
 
-.PHONY: help report test lint bench clean latex
+.PHONY: help report test test-all lint bench clean latex browser slurm
 
 help:
 	@echo "make report  the whole demonstration: results/report/report.pdf"
-	@echo "make test    all tests"
+	@echo "make test    the tests; make test-all: the long ones too, among them faults and a SLURM of its own"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
@@ -17,8 +17,11 @@ help:
 report: $(VENV)/ready latex
 	$(SNAKEMAKE) --cores $(CORES) --workflow-profile profiles/demo --configfile config.demo.yaml
 
-test: $(VENV)/ready latex
+test: $(VENV)/ready latex browser
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest
+
+test-all: $(VENV)/ready latex browser slurm
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest tests
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
@@ -51,4 +54,28 @@ latex:
 	  else \
 	    echo "LaTeX is not installed. To get the PDF too: sudo apt-get install latexmk texlive-latex-base" \
 	      "texlive-latex-recommended lmodern"; \
+	  fi; }
+
+# What the tests look at the finished report with. Without it those tests are skipped, and say what to install.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && command -v pdffonts >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium and poppler-utils with apt-get"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      chromium chromium-driver poppler-utils >/dev/null \
+	      || echo "Chromium could not be installed; the tests that need it are skipped"; \
+	  else \
+	    echo "To test the finished report too: sudo apt-get install chromium chromium-driver poppler-utils"; \
+	  fi; }
+
+# A cluster for tests/cluster, which starts and stops it. Without it those tests are skipped, and say what to install.
+slurm:
+	@command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v sbatch >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing SLURM with apt-get"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins >/dev/null \
+	      || echo "SLURM could not be installed; the tests that need it are skipped"; \
+	  else \
+	    echo "To test profiles/slurm too: sudo apt-get install slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins"; \
 	  fi; }

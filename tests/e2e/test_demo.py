@@ -1,11 +1,6 @@
-"""The whole chain on embedded data: from an empty folder to the typeset report, and every promise about it."""
+"""The whole chain on embedded data: from an empty folder to the text of the report, and every promise about it."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import h5py
@@ -13,34 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from demo_run import CONFIG, snakemake, whole_report
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN = Path("results/photos/coates/seed3")
 
 
-def snakemake(folder: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess:
-    """Run the workflow on the tiny configuration, its results under `folder`."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    settings = ["--cores", "2", "--workflow-profile", str(ROOT / "profiles" / "demo")]
-    settings += ["--configfile", str(ROOT / "tests" / "e2e" / "config.tiny.yaml")]
-    environment = os.environ | {"PATH": path or os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-    return subprocess.run(
-        [*command, *settings, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """A folder in which the tiny study has been run; the PDF too where LaTeX is installed."""
-    folder = tmp_path_factory.mktemp("demo with space")
-    finished = snakemake(folder, *([] if shutil.which("latexmk") else ["--", "results/report/report.tex"]))
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return folder
-
-
 def test_second_run_has_nothing_to_do(demo):
-    target = "results/report/report.pdf" if shutil.which("latexmk") else "results/report/report.tex"
-    finished = snakemake(demo, "--", target)
+    finished = snakemake(demo, *whole_report())
     assert finished.returncode == 0
     assert "Nothing to be done" in finished.stdout + finished.stderr
 
@@ -129,7 +103,7 @@ def test_every_figure_is_made_twice(demo):
     pdfs = {path.stem for path in (demo / "results/photos/figures").glob("*.pdf")}
     pngs = {path.stem for path in (demo / "results/photos/figures").glob("*.png")}
     assert pdfs == pngs
-    study = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())["studies"]["photos"]
+    study = yaml.safe_load(CONFIG.read_text())["studies"]["photos"]
     names = "|".join(sorted([*study["experiments"], "pixels"], key=len, reverse=True))
     kinds = {re.sub(f"_({names})$", "", name) for name in pdfs}
     of_kmeans = {"patches", "centroids", "solver_iterations"}
@@ -140,56 +114,3 @@ def test_every_figure_is_made_twice(demo):
 
 def test_no_long_job_leaves_a_partial_file(demo):
     assert not list((demo / "results").rglob(".*.tmp"))
-
-
-@pytest.mark.skipif(not shutil.which("latexmk"), reason="LaTeX is not installed")
-def test_report_is_typeset_without_complaints(demo):
-    log = (demo / "results/logs/report/typeset_report.log").read_text()
-    final = log.rsplit("This is pdfTeX", 1)[1]
-    assert "undefined" not in final
-    assert "multiply defined" not in final
-    assert not [points for points in re.findall(r"Overfull \\hbox \(([0-9.]+)pt", final) if float(points) > 2]
-    assert (demo / "results/report/report.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_report_text_has_the_numbers_of_the_tables(demo):
-    text = (demo / "results/report/report.tex").read_text()
-    table = pd.read_csv(demo / "results/photos/comparison.csv").set_index("experiment")
-    assert f"{100 * table.loc['coates', 'seeds_test_accuracy_mean']:.1f}" in text
-    assert r"Photographs \& more" in text
-    assert "This is the demonstration" in text
-    assert r"\VAR" not in text
-    assert r"\BLOCK" not in text
-
-
-def test_html_report_holds_every_figure_and_table(demo):
-    finished = snakemake(
-        demo, "--report", "report.zip", "--", "results/report/report.tex", "results/photos/comparison.csv"
-    )
-    assert finished.returncode == 0, finished.stderr
-    with zipfile.ZipFile(demo / "report.zip") as archive:
-        names = archive.namelist()
-    tables = [path for path in (demo / "results/photos").rglob("*.csv") if path.parent.name in ("photos", "figures")]
-    # Coordinates of a map and the sample that it is made of are steps on the way to a figure.
-    shown = [path.name for path in tables if not path.name.startswith(("tsne_", "test_sample"))]
-    shown += [path.name for path in (demo / "results/photos/figures").glob("*.png")]
-    assert len(shown) > 10
-    for result in shown:
-        assert any(name.endswith(result) for name in names), result
-
-
-def test_without_latex_one_line_says_what_to_install(demo, tmp_path):
-    shutil.copytree(demo / "results", tmp_path / "results")
-    command = [sys.executable, str(ROOT / "workflow_scripts/typeset_report.py"), "--tex", "results/report/report.tex"]
-    finished = subprocess.run(
-        [*command, "--pdf", "out.pdf"],
-        cwd=tmp_path,
-        env={"PATH": str(tmp_path)},  # no latexmk there
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 1
-    assert len(finished.stderr.splitlines()) == 1
-    assert "latexmk is not installed: run apt-get install latexmk" in finished.stderr
-    assert not (tmp_path / "out.pdf").exists()

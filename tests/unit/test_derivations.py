@@ -313,11 +313,11 @@ WRONG = {
         lambda connections, variance, rectified: connections * variance,
         {"he_forward", "he_backward"},
     ),
-    "hard threshold": (
+    "threshold with the wrong sign": (
         proximal,
         "soft_threshold",
-        lambda x, threshold: x * (x.abs() > threshold),
-        {"soft_threshold", "ista_rate", "ista_limit"},
+        lambda x, threshold: x.sign() * (x.abs() + threshold),
+        {"soft_threshold", *ISTA},
     ),
     "ISTA's step": (proximal, "ista_step", one_step_too_long, ISTA),
 }

@@ -16,7 +16,7 @@ PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 
-# Every conda package that an environment may name, looked up on the channel's own pages: the distribution on PyPI
+# Every conda package that an environment may name, known to be on its channel: the distribution on PyPI
 # that it holds.
 CONDA_FORGE = {
     "h5py": "h5py",

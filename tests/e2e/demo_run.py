@@ -1,0 +1,32 @@
+"""What the end-to-end tests share: the workflow on the tiny configuration as a command, and what is installed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "tests" / "e2e" / "config.tiny.yaml"
+HAS_LATEX = all(map(shutil.which, ("latexmk", "pdflatex")))
+needs_latex = pytest.mark.skipif(
+    not HAS_LATEX,
+    reason="LaTeX is not installed: apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern",
+)
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the workflow on the tiny configuration, its results under `folder`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    settings = ["--cores", "2", "--workflow-profile", str(ROOT / "profiles" / "demo"), "--configfile", str(CONFIG)]
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    return subprocess.run(
+        [*command, *settings, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def whole_report() -> list[str]:
+    """Arguments for the whole study and its report: typeset where LaTeX is installed, else the text."""
+    return [] if HAS_LATEX else ["--", "results/report/report.tex"]
