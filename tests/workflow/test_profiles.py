@@ -1,0 +1,172 @@
+"""The profiles: each is whole, says what it does, and is safe where it is meant for; GPUs are asked for in one way."""
+
+import itertools
+import logging
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
+
+from fixtures_snakemake import ROOT, command_of, environment, read_jobs
+
+DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
+PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
+FILES = sorted((ROOT / "profiles").rglob("*.yaml"))
+RULE_FILES = sorted((ROOT / "rules").glob("*.smk"))
+ON_A_GPU = re.compile(r"--gpu (\d+) ")
+# Other ways to ask for a GPU, which SLURM refuses or adds to gpu=1.
+OTHER_WAYS = {"gres", "gpus", "gpu_model", "nvidia_gpu", "cpus_per_gpu", "tasks_per_gpu", "slurm_extra"}
+
+
+def settings_of(profile):
+    return yaml.safe_load((ROOT / "profiles" / profile / "profile.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    """A function that returns the jobs of the demonstration with a profile and further arguments."""
+
+    def jobs(profile, *arguments):
+        folder = tmp_path_factory.mktemp(profile)
+        cores = [] if profile == "slurm" else ["--cores", 8]
+        options = ["-n", "-p", "--quiet", "host", *cores, *arguments]  # profiles/demo is quieter than that
+        command = command_of(folder, profile, DEMO, *options, "--", "all", "evaluated")
+        process = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stdout + process.stderr
+        return read_jobs(process.stdout + process.stderr)
+
+    return jobs
+
+
+@pytest.fixture(scope="module", params=PROFILES)
+def profile(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def jobs(profile, plan):
+    return plan(profile)
+
+
+def test_there_is_one_for_each_kind_of_machine():
+    assert PROFILES == ["default", "demo", "slurm"]
+
+
+def test_profile_plans_every_job(jobs):
+    """Snakemake refuses a profile with an unknown key, or with a plugin that is missing."""
+    assert {"train_cnn", "train_svm", "evaluate", "render_report"} <= {job.rule for job in jobs}
+    assert len(jobs) > 100
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_every_key_is_commented(file):
+    """Right above it. What stands below a key of a profile, such as the threads of each rule, belongs to that key."""
+    key = r"[\w-]+:" if file.name == "profile.yaml" else r" *[\w-]+:"
+    lines = file.read_text().splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(key, line)]
+    assert len(keys) > 3
+    assert not [lines[number] for number in keys if not lines[number - 1].lstrip().startswith("# ")]
+
+
+def test_every_profile_repeats_what_is_safe(profile):
+    """A given profile replaces the default one as a whole."""
+    settings = settings_of(profile)
+    assert settings["rerun-incomplete"] is True
+    assert settings["keep-going"] is True
+    assert settings["show-failed-logs"] is True
+
+
+SLEEPERS = """
+rule all:
+    input:
+        expand("{number}.txt", number=range(3)),
+
+rule sleeper:
+    output:
+        "{number}.txt",
+    resources:
+        gpu=1,
+    shell:
+        "date +%s.%N > {output}; sleep 0.5; date +%s.%N >> {output}"
+"""
+
+
+def test_default_profile_runs_one_gpu_job_at_a_time(tmp_path):
+    """On eight cores too: two trainings on a laptop's one GPU would run out of its memory."""
+    (tmp_path / "Snakefile").write_text(SLEEPERS)
+    profile = ROOT / "profiles" / "default"
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(profile), "--cores", "8"]
+    subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=True)
+    times = sorted(tuple(map(float, file.read_text().split())) for file in tmp_path.glob("?.txt"))
+    assert len(times) == 3
+    for (_, end), (start, _) in itertools.pairwise(times):
+        assert end <= start
+
+
+def test_a_gpu_is_asked_for_in_one_way(jobs):
+    """gpu=1 for each rule that can use one, no GPU for the others; the demonstration has every rule of them."""
+    with_gpu = {name for file in RULE_FILES for name in rules_with("--gpu {resources.gpu}", file)}
+    assert {"learn_centroids", "train_cnn", "train_fixmatch", "predict"} <= with_gpu
+    assert {job.rule for job in jobs if ON_A_GPU.search(job.command or "")} == with_gpu
+    for job in jobs:
+        assert not OTHER_WAYS & set(job.resources), job.rule
+        assert ("gpu" in job.resources) == (job.rule in with_gpu), job.rule
+
+
+def rules_with(text, file):
+    blocks = re.split(r"^rule (\w+):$", file.read_text(), flags=re.MULTILINE)
+    return [name for name, body in zip(blocks[1::2], blocks[2::2], strict=True) if text in body]
+
+
+def test_profiles_say_nothing_else_of_gpus():
+    """slurm_partition too would overrule the choice of a partition by what a job asks for."""
+    for file in FILES:
+        words = set(re.findall(r"^ *([\w-]+):", file.read_text(), re.MULTILINE))
+        assert not (OTHER_WAYS | {"slurm_partition"}) & words, file
+
+
+def gpus_of(jobs):
+    """What the jobs ask for, and what their programs are told."""
+    told = [match[1] for match in (ON_A_GPU.search(job.command or "") for job in jobs) if match]
+    return {job.resources["gpu"] for job in jobs if "gpu" in job.resources}, set(told)
+
+
+def test_programs_use_one_gpu_but_in_the_demonstration(profile, jobs):
+    assert gpus_of(jobs) == (({0}, {"0"}) if profile == "demo" else ({1}, {"1"}))
+
+
+def test_one_switch_for_the_cpu(profile, plan):
+    assert gpus_of(plan(profile, "--resources", "gpu=0")) == ({0}, {"0"})
+
+
+def test_memory_grows_with_the_attempt(plan):
+    first, third = plan("slurm"), plan("slurm", "--attempt", 3)
+    asked = {(job.rule, *job.wildcards.values()): job.resources["mem_mb"] for job in first if job.command}
+    again = {(job.rule, *job.wildcards.values()): job.resources["mem_mb"] for job in third if job.command}
+    assert again == {key: 3 * memory for key, memory in asked.items()}
+    assert settings_of("slurm")["retries"] >= 2
+
+
+def test_every_job_has_a_time_limit(jobs):
+    assert all(job.resources["runtime"] > 0 for job in jobs if job.command)
+
+
+def test_downloads_alone_run_on_the_login_node():
+    """Which has the network; anything else would be work on a machine that all share."""
+    local = [name for file in RULE_FILES for name in rules_with("localrule: True", file)]
+    assert local == ["download"]
+    written = "".join(file.read_text() for file in [ROOT / "Snakefile", *RULE_FILES])
+    assert "localrules:" not in written
+
+
+@pytest.mark.parametrize(("gpu", "partition"), [(None, "cpu"), (0, "cpu"), (1, "gpu")])
+def test_partition_follows_from_the_gpu(gpu, partition):
+    """The plugin's own choice, with any runtime and memory that a rule asks for. test_slurm.py sees it in a cluster."""
+    resources = {"mem_mb": 48000, "runtime": 1440} | ({} if gpu is None else {"gpu": gpu})
+    job = SimpleNamespace(name="job", threads=8, resources=resources)
+    file = ROOT / "profiles" / "slurm" / settings_of("slurm")["slurm-partition-config"]
+    assert get_best_partition(read_partition_file(file), job, logging.getLogger()) == partition
