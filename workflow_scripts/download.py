@@ -1,14 +1,15 @@
 """Download one file: resume a part, try mirrors in turn, verify the MD5 sum, then put it in place."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from semisup.cli import positive_int, positive_number, run_program
 from semisup.fetch import fetch
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Return the command-line arguments."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and download."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", nargs="+", required=True, metavar="URL", help="addresses, tried in this order")
     parser.add_argument("--md5", required=True, metavar="HEX", help="MD5 sum that the file must have")
@@ -35,20 +36,15 @@ def parse_arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help="longest wait for a connection or for data (default: %(default)s)",
     )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Run the program."""
-    arguments = parse_arguments()
+    options = parser.parse_args(arguments)
     fetch(
-        arguments.url,
-        arguments.md5,
-        arguments.partial,
-        arguments.output,
-        attempts=arguments.attempts,
-        backoff=arguments.backoff,
-        timeout=arguments.timeout,
+        options.url,
+        options.md5,
+        options.partial,
+        options.output,
+        attempts=options.attempts,
+        backoff=options.backoff,
+        timeout=options.timeout,
     )
 
 

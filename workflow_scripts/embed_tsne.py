@@ -77,6 +77,14 @@ def points_of_layers(options: argparse.Namespace, rows: np.ndarray) -> Iterator[
             yield name, standardize(features, fit_scaling(features))
 
 
+def check_points(points: np.ndarray, name: str) -> None:
+    """Raise UserError for points (N, F) that t-SNE cannot map: scikit-learn crashes on points that are all the same."""
+    if not np.isfinite(points).all():
+        raise UserError(f"{name}: not finite for some test images: delete the file and run again")
+    if (points == points[0]).all():
+        raise UserError(f"{name}: the same for all {len(points)} test images, nothing to map: check the images")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the embedding of each layer and its clustering."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     embedding, results = [], {}
     for layer, points in points_of_layers(options, rows):
+        check_points(points, f"{layer} of {options.features or options.layers or options.images}")
         plane = TSNE(perplexity=options.perplexity, random_state=0).fit_transform(points)
         results[layer] = clustering(points, plane, labels, options.neighbors)
         embedding += [

@@ -274,6 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     interval = Interval(options.bootstrap_samples, options.confidence)
     runs = [read_run(path, labelled, test_labels, len(class_names)) for path in options.scores]
     baselines = checked_baselines(options.baselines, {run.experiment for run in runs})
+    solver = [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)]
     comparison = comparison_rows(runs, baselines, options.images, options.top_k, interval)
     write_table(options.metrics, [run_metrics(run, options.images, options.top_k, interval) for run in runs])
     write_table(options.per_class, [row for run in runs for row in per_class_rows(run, test_labels, class_names)])
@@ -281,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_table(options.comparison, comparison)
     write_table(
         options.solver_iterations,
-        [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)],
+        solver,
         columns=["experiment", "run", "steps", "train_accuracy", "validation_accuracy", "test_accuracy"],
     )
     write_table(options.test_sample, sample_rows(test_labels, options.sample_images))

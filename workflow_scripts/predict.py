@@ -18,7 +18,7 @@ from PIL import Image
 from semisup.cli import UserError, natural_int, positive_int, run_program
 from semisup.dataset import image_blocks
 from semisup.device import leased_device
-from semisup.hdf5 import open_hdf5
+from semisup.hdf5 import finite, open_hdf5
 from semisup.models import read_model
 from semisup.stl10 import read_bin_images
 from semisup.tables import write_table
@@ -89,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for block in read_blocks(options.images, options.split, model.channels, options.block)
     )
     with leased_device(options.gpu) as device:
-        predicted = np.concatenate([scores.argmax(axis=1) for scores in model.scores(blocks, device)])
+        predicted = np.concatenate(
+            [finite(scores, options.model, "scores").argmax(axis=1) for scores in model.scores(blocks, device)]
+        )
     rows = [{"Id": number, "Prediction": int(label) + 1} for number, label in enumerate(predicted, start=1)]
     write_table(options.predictions, rows)
     logging.info("%d predictions written to %s", len(rows), options.predictions)

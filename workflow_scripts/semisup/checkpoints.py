@@ -4,12 +4,16 @@ A folder holds one checkpoint, beside no output of a rule: Snakemake deletes the
 checkpoint carries a fingerprint of all that the result depends on; one with another fingerprint is set aside.
 """
 
+import errno
 import fcntl
 import hashlib
 import logging
 import os
 import pickle
 import signal
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -86,9 +90,10 @@ def load_checkpoint(checkpoint: Checkpoint) -> State | None:
     if not path.exists():
         return None
     try:
+        _check_sums(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
         found = saved["fingerprint"]
-    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
+    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile):
         _set_aside(path, "it is damaged")
         return None
     differing = [key for key in checkpoint.fingerprint | found if found.get(key) != checkpoint.fingerprint.get(key)]
@@ -97,6 +102,19 @@ def load_checkpoint(checkpoint: Checkpoint) -> State | None:
         _set_aside(path, f"it was made by a different run ({now})")
         return None
     return saved["state"]
+
+
+def _check_sums(path: Path) -> None:
+    """Raise BadZipFile unless every part has its checksum, which torch.save writes and torch.load does not look at."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, zlib.error, struct.error) as error:
+        if getattr(error, "errno", errno.EINVAL) != errno.EINVAL:  # that is of a place before the beginning of the file
+            raise
+        raise zipfile.BadZipFile(str(error)) from error
+    if damaged:
+        raise zipfile.BadZipFile(f"{damaged} has not its checksum")
 
 
 def _path(checkpoint: Checkpoint) -> Path:

@@ -129,16 +129,27 @@ def row_blocks(images: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
 # Reading
 
 
+def _images(file: h5py.File, split: str) -> h5py.Dataset:
+    """Return the images of a split, not yet read. Raises UserError unless they are uint8, which no NaN can be."""
+    images = file[f"{split}/images"]
+    if images.dtype != np.uint8:
+        raise UserError(
+            f"{file.filename} has {split} images of type {images.dtype}, not uint8: give a data set that a program of "
+            "this study has prepared"
+        )
+    return images
+
+
 def read_images(path: str | Path, split: str) -> np.ndarray:
     """Return all images of a split, uint8 (N, C, H, W)."""
     with open_hdf5(path) as file:
-        return file[f"{split}/images"][:]
+        return _images(file, split)[:]
 
 
 def image_blocks(path: str | Path, split: str, block: int) -> Iterator[np.ndarray]:
     """Yield the images of a split in order, uint8 (n, C, H, W) with n = `block` but for the last."""
     with open_hdf5(path) as file:
-        images = file[f"{split}/images"]
+        images = _images(file, split)
         for start in range(0, len(images), block):
             yield images[start : start + block]
 
@@ -146,13 +157,13 @@ def image_blocks(path: str | Path, split: str, block: int) -> Iterator[np.ndarra
 def image_count(path: str | Path, split: str) -> int:
     """Return the number of images in a split."""
     with open_hdf5(path) as file:
-        return len(file[f"{split}/images"])
+        return len(_images(file, split))
 
 
 def image_shape(path: str | Path) -> tuple[int, int, int]:
     """Return (channels, height, width), the same for every split."""
     with open_hdf5(path) as file:
-        return file["train/images"].shape[1:]
+        return _images(file, "train").shape[1:]
 
 
 def read_labels(path: str | Path, split: str) -> np.ndarray:

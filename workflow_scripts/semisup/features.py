@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import torch
 
-from semisup.hdf5 import open_hdf5
+from semisup.hdf5 import finite, open_hdf5
 from semisup.patches import grid_patches, normalize_patches, scale_images
 
 ROWS = 4096  # patches in work at once; rows x K distances stay in the cache
@@ -90,6 +90,9 @@ def feature_blocks(blocks: Iterator[np.ndarray], dictionary: Dictionary, stride:
 
 
 def read_labelled_features(path: str | Path) -> np.ndarray:
-    """Return float32 (Ntrain + Nvalidation, F), the features of the labelled set, from a file of features."""
+    """Return float32 (Ntrain + Nvalidation, F), the features of the labelled set, from a file of features.
+
+    Raises UserError if one is not finite.
+    """
     with open_hdf5(path) as file:
-        return np.concatenate([file["train"][:], file["validation"][:]])
+        return finite(np.concatenate([file["train"][:], file["validation"][:]]), path, "features")

@@ -1,23 +1,67 @@
 """Files that appear whole or not at all."""
 
+import errno
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from semisup.cli import UserError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, delete it on any error."""
+    """Yield a temporary path beside `path`; rename it to `path` on success, delete it on any error.
+
+    What killed processes have left of it before is deleted too.
+    Where the disk is full, raises OSError that names `path`, whatever error a library has made of it.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _delete_abandoned(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         temporary.replace(target)
+    except Exception as error:
+        # A failed write does not know the name of its file, and libraries that tidy up after one fail once more.
+        number = None if getattr(error, "filename", None) else full_disk_number(error)
+        if number is None:
+            raise
+        raise OSError(number, f"{os.strerror(number)}: make room there", str(target)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _delete_abandoned(target: Path) -> None:
+    """Delete the temporary files of `target` whose process is no more, as nothing else ever would."""
+    for temporary in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        number = temporary.suffixes[-2].removeprefix(".")
+        if number.isdecimal() and not _is_running(int(number)):
+            temporary.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def full_disk_number(error: BaseException | None) -> int | None:
+    """Return the number of the full disk's error that this one is, or was raised in the wake of; None if it was not."""
+    while error is not None and not isinstance(error, UserError):
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def file_checksum(path: str | Path, algorithm: str) -> str:

@@ -1,6 +1,5 @@
 """HDF5 files: opened with one-line errors, written whole or not at all."""
 
-import errno
 import os
 import shutil
 import traceback
@@ -12,10 +11,9 @@ import h5py
 import numpy as np
 
 from semisup.cli import UserError
-from semisup.files import atomic_path
+from semisup.files import DISK_FULL, atomic_path
 
 SPARE_BYTES = 16_000_000  # room for what HDF5 still holds back, and for its own tables
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -45,6 +43,26 @@ def read_rows(data: h5py.Dataset | np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.stack([data[row] for row in rows])
 
 
+def finite(values: np.ndarray, path: str | Path, what: str) -> np.ndarray:
+    """Return the values of a file. Raises UserError if one is infinite or not a number, which would spread unseen."""
+    if not np.isfinite(values).all():
+        raise UserError(f"{path} has {what} that are not finite: delete it and what it was made from, and run again")
+    return values
+
+
+def _discard(file: h5py.File) -> None:
+    """Let what HDF5 still holds back go into memory: it cannot close a file on a full disk, and crashes later on.
+
+    The file may be one of several on that disk, so giving back its own space is not enough.
+    """
+    if not hasattr(os, "memfd_create"):  # no Linux
+        os.truncate(file.filename, 0)
+        return
+    memory = os.memfd_create("discarded")
+    os.dup2(memory, file.id.get_vfd_handle())
+    os.close(memory)
+
+
 def _raised_by_h5py(error: Exception) -> bool:
     """Tell whether h5py itself raised the error; a block may fail for reasons that have nothing to do with its file."""
     return "h5py" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
@@ -62,8 +80,7 @@ def require_space(folder: str | Path, size: int) -> None:
 def new_hdf5(path: str | Path) -> Iterator[h5py.File]:
     """Yield an HDF5 file, open for writing; it appears under its name when the block ends without an error.
 
-    HDF5 cannot close a file on a full disk and crashes the process later on. So ask `require_space` before writing
-    much. For what this does not see (quotas, other writers), the space is given back before the file is closed.
+    Ask `require_space` before writing much: what it does not see (quotas, other writers) shows only while HDF5 writes.
     Raises UserError if the disk is full.
     """
     with atomic_path(path) as temporary:
@@ -73,7 +90,7 @@ def new_hdf5(path: str | Path) -> Iterator[h5py.File]:
                 yield file
                 file.flush()
             except BaseException as error:
-                os.truncate(temporary, 0)
+                _discard(file)
                 if isinstance(error, OSError) and error.errno in DISK_FULL:
                     raise UserError(f"{temporary.parent}: {os.strerror(error.errno)}: make room there") from error
                 raise

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from semisup.device import fast_products
-from semisup.hdf5 import open_hdf5
+from semisup.hdf5 import finite, open_hdf5
 from semisup.networks import Network, to_pixels
 
 PERCENTILE = 99.99  # as in the authors' released code
@@ -40,9 +40,12 @@ def layer_features(blocks: Iterator[np.ndarray], network: Network, precision: st
 
 
 def read_layers(path: str | Path, split: str) -> LayerFeatures:
-    """Return the features of a split, layer by layer in the order of the network, from a file of layers."""
+    """Return the features of a split, layer by layer in the order of the network, from a file of layers.
+
+    Raises UserError if one is not finite.
+    """
     with open_hdf5(path) as file:
-        return {name: file[f"{name}/{split}"][:] for name in file.attrs["layers"]}
+        return {name: finite(file[f"{name}/{split}"][:], path, f"features of {name}") for name in file.attrs["layers"]}
 
 
 def layer_scales(features: Mapping[str, np.ndarray]) -> np.ndarray:

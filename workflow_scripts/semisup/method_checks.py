@@ -289,8 +289,12 @@ def check_soft_threshold(rng: torch.Generator) -> float:
 
 
 def check_ista_decrease(rng: torch.Generator) -> float:
-    """Return by how much F after a step misses F - L / 2 |step|^2 (Beck and Teboulle 2009, lemma 2.3)."""
+    """Return by how much F after a step misses F - L / 2 |step|^2 (Beck and Teboulle 2009, lemma 2.3).
+
+    The step begins near the solution or farther off: far away, where F falls steeply, a wrong step may fall too.
+    """
     problem = lasso_problem(rng, 30, FEATURES)
+    problem = problem._replace(x=lasso_solution(problem) + 10 ** uniform(rng, -3.0, 0.0) * problem.x)
     after = proximal.ista_step(*problem)
     promised = proximal.lipschitz_constant(problem.matrix) / 2 * float(((after - problem.x) ** 2).sum())
     before = objective(problem, problem.x)

@@ -43,6 +43,8 @@ MEMBER_LIMITS = {
     "class_names.txt": 1_000,
 }
 
+LARGEST_HEADER = 100_000  # bytes; those of long names and of extended headers, which tarfile reads by itself
+
 # The members that are too large to hold, and the split that each becomes.
 STREAMED = {"unlabeled_X.bin": "unlabeled", "test_X.bin": "test"}
 
@@ -119,6 +121,22 @@ def decode_class_names(data: bytes) -> list[str]:
 # Reading the archive
 
 
+class _HostileHeaderError(Exception):
+    """A header that would fill the memory."""
+
+
+class _CheckedTarInfo(tarfile.TarInfo):
+    """A header of an archive whose size is checked before tarfile reads, whole, what belongs to the header itself."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_CheckedTarInfo":
+        """Return the header of these 512 bytes. Raises _HostileHeaderError if more belongs to it than is sensible."""
+        info = super().frombuf(buf, encoding, errors)
+        if not (info.isreg() or info.isdir()) and info.size > LARGEST_HEADER:
+            raise _HostileHeaderError(f"has a header of {info.size} bytes, more than {LARGEST_HEADER}")
+        return info
+
+
 @contextmanager
 def archive_errors(archive: str | Path) -> Iterator[None]:
     """Turn what a truncated or damaged archive raises into a UserError."""
@@ -126,6 +144,8 @@ def archive_errors(archive: str | Path) -> Iterator[None]:
         yield
     except (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{archive} is damaged or cut short ({error}): delete it and download it again") from error
+    except _HostileHeaderError as error:
+        raise UserError(f"{archive} {error}: do not use this archive") from error
 
 
 def archive_members(archive: str | Path) -> Iterator[tuple[str, int, IO[bytes]]]:
@@ -136,7 +156,10 @@ def archive_members(archive: str | Path) -> Iterator[tuple[str, int, IO[bytes]]]
     """
     seen = set()
     # tarfile's own gzip stream skips the check of the CRC; its random-access mode may seek back, that is, start over.
-    with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r|", bufsize=2**20) as tar:
+    with (
+        gzip.open(archive) as unpacked,
+        tarfile.open(fileobj=unpacked, mode="r|", bufsize=2**20, tarinfo=_CheckedTarInfo) as tar,
+    ):
         for member in tar:
             path = PurePosixPath(member.name)
             if path.is_absolute() or ".." in path.parts:

@@ -1,0 +1,60 @@
+"""Faults injected into real runs, and how many of them were survived; pytest's summary gives the figures."""
+
+import os
+
+# The arrays of these tests are small: handing them to several threads costs more time than it saves.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+from demo import read_jobs, run_demo
+
+from workflow.clones import clone
+
+TALLY = pytest.StashKey[dict[str, Counter]]()
+
+
+def pytest_configure(config):
+    config.stash[TALLY] = {}
+
+
+@pytest.fixture
+def fault(request):
+    """A context for the injection of one fault and all checks after it; it yields a counter for bytes that were lost.
+
+    A byte is lost that had been written under its own name, or received, and that the next run has to make again.
+    """
+
+    @contextmanager
+    def inject(kind):
+        counts = request.config.stash[TALLY].setdefault(kind, Counter())
+        counts["injected"] += 1
+        yield counts
+        counts["survived"] += 1
+
+    return inject
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print how many faults of each kind were injected and survived."""
+    kinds = config.stash[TALLY]
+    if kinds:
+        terminalreporter.section("faults")
+    for kind, counts in [*sorted(kinds.items()), ("in all", sum(kinds.values(), Counter()))] if kinds else []:
+        terminalreporter.write_line(
+            f"{kind}: {counts['injected']} injected, {counts['survived']} survived, {counts['bytes lost']} bytes lost"
+        )
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The folder of a clone in which the tiny demonstration was run."""
+    return run_demo(clone(tmp_path_factory.mktemp("clones") / "first"))
+
+
+@pytest.fixture(scope="session")
+def jobs(demo, tmp_path_factory):
+    """One job of each program of the demonstration, by program."""
+    return read_jobs(demo, tmp_path_factory.mktemp("jobs"))

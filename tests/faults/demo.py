@@ -1,0 +1,88 @@
+"""The tiny demonstration, run in a clone of the workflow, and the commands of its jobs to run again at will."""
+
+import importlib
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from programs import run_forked
+
+from workflow.clones import ROOT, run_python
+
+TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
+TINY |= {"theory": {"points": 2, "seeds": [0, 1]}}  # all parts, as small as they can be
+REPORT = "results/report/report.tex"  # everything but the PDF: predictions and provenance are among its sources
+
+
+class Job(NamedTuple):
+    """A job of the demonstration: its program and arguments, and the files that it reads and writes.
+
+    All paths are relative to the folder of the demonstration.
+    """
+
+    program: str
+    arguments: list[str]
+    inputs: list[str]
+    outputs: list[str]
+
+
+def run_demo(folder):
+    """Run the tiny demonstration in the clone at `folder`, as `make report` does the large one; return the folder.
+
+    Every job has one thread, as in the tests that run it again: the last bits depend on the number.
+    """
+    (folder / "config.tiny.json").write_text(json.dumps(TINY))
+    profile = ("--workflow-profile", "profiles/demo", "--configfile", "config.tiny.json")
+    process = run_python("-m", "snakemake", "--cores", "2", "--max-threads", "1", *profile, "--", REPORT, cwd=folder)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return folder
+
+
+def read_jobs(clone, scratch):
+    """Return one job of each program, by program: the first one of those of seeds, which have the most to do.
+
+    scratch: an empty folder.
+    """
+    script = ROOT / "tests/workflow/dump_dag.py"
+    (scratch / "config.json").write_text(json.dumps(TINY))
+    process = run_python(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, cwd=scratch)
+    assert process.returncode == 0, process.stderr
+    jobs = {}
+    for described in json.loads(process.stdout)["jobs"]:
+        words = shlex.split(described["shell"].split(" 2> ")[0])
+        if words[:1] == ["python"]:
+            job = Job(Path(words[1]).stem, words[2:], described["inputs"], described["outputs"])
+            jobs.setdefault(job.program, []).append(job)
+    return {program: min(some, key=lambda job: (_is_fold(job), job.outputs)) for program, some in jobs.items()}
+
+
+def _is_fold(job):
+    return any(re.search(r"/fold\d+/", path) for path in job.outputs)
+
+
+def redirected(job, changes, output_folder):
+    """Return the job's arguments with some input paths changed, and all that it writes below `output_folder`."""
+    written = {path: str(output_folder / path) for path in job.outputs}
+    places = [number + 1 for number, word in enumerate(job.arguments) if word == "--checkpoint"]
+    written |= {job.arguments[number]: str(output_folder / job.arguments[number]) for number in places}
+    return [{**written, **changes}.get(word, word) for word in job.arguments]
+
+
+def run_job(job, demo, arguments, scratch):
+    """Run the program of a job in the folder of the demonstration; return its exit code and what it said."""
+    module = importlib.import_module(job.program)  # before the fork, so once for all tests
+    return run_forked(scratch, _run_in, demo, module.main, arguments)
+
+
+def _run_in(folder, main, arguments):
+    os.chdir(folder)
+    main(arguments)
+
+
+def left_in(folder):
+    """Return the files below `folder`, but for locks, which are empty and stay on purpose."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "lock")

@@ -1,0 +1,31 @@
+"""Every program with each of its HDF5 and npz files cut short: one line that names the file, and no results."""
+
+import pytest
+from demo import left_in, redirected, run_job
+from programs import error_line
+from test_full_disk import PROGRAMS
+
+SHARES = (0.0, 0.5, 0.99)
+UNREAD = {"embed_tsne": ["results/photos/data/images.h5"]}  # of which only the map of pixels needs the images
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_truncated_input(program, demo, jobs, tmp_path, fault):
+    job = jobs.get(program)
+    inputs = [path for path in (job.inputs if job else []) if path.endswith((".h5", ".npz")) and path in job.arguments]
+    cut = [path for path in inputs if path not in UNREAD.get(program, [])]
+    if not cut:
+        pytest.skip(f"{program} reads no HDF5 or npz file in the tiny demonstration")
+    for number, path in enumerate(dict.fromkeys(cut)):
+        # The name of its folder may tell what the file is.
+        damaged = tmp_path / "damaged" / path
+        damaged.parent.mkdir(parents=True, exist_ok=True)
+        content = (demo / path).read_bytes()
+        for share in SHARES if number == 0 else SHARES[1:2]:
+            damaged.write_bytes(content[: int(share * len(content))])
+            with fault("truncated input"):
+                arguments = redirected(job, {path: str(damaged)}, tmp_path / "out")
+                line = error_line(*run_job(job, demo, arguments, tmp_path))
+                assert str(damaged) in line, line
+                assert "damaged" in line
+                assert left_in(tmp_path / "out") == []

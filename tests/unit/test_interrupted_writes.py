@@ -1,0 +1,109 @@
+"""What is left of a write that a full disk or a kill has ended: nothing, and an error that names the file."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from semisup import files
+from semisup.cli import UserError
+from semisup.files import atomic_path
+from semisup.hdf5 import new_hdf5
+
+LIBRARY = Path(files.__file__).parents[1]
+# Writes half of a file, says so, and waits to be killed.
+WRITER = f"""
+import sys
+sys.path.insert(0, {str(LIBRARY)!r})
+from semisup.files import atomic_path
+with atomic_path(sys.argv[1]) as path:
+    path.write_text("half")
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def start_writer(target):
+    command = [sys.executable, "-c", WRITER, str(target)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "half\n"
+    return process
+
+
+def test_what_a_killed_process_left_is_deleted_by_the_next(tmp_path):
+    target = tmp_path / "a [table].csv"
+    with start_writer(target) as process:
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert names(tmp_path) == [f".a [table].csv.{process.pid}.tmp"]
+    with atomic_path(target) as path:
+        path.write_text("whole")
+    assert names(tmp_path) == ["a [table].csv"]
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    target = tmp_path / "table.csv"
+    with start_writer(target) as process:
+        with atomic_path(target) as path:
+            path.write_text("whole")
+        assert names(tmp_path) == [f".table.csv.{process.pid}.tmp", "table.csv"]
+        process.stdin.close()
+    assert process.returncode == 0
+    assert target.read_text() == "half"
+
+
+@pytest.mark.parametrize("name", [".other.csv.999999999.tmp", ".table.csv.part.tmp", ".table.csv.tmp"])
+def test_other_files_stay(tmp_path, name):
+    (tmp_path / name).touch()
+    with atomic_path(tmp_path / "table.csv") as path:
+        path.write_text("whole")
+    assert names(tmp_path) == sorted([name, "table.csv"])
+
+
+def full_disk(number=errno.ENOSPC):
+    return OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_is_named(tmp_path, number):
+    with pytest.raises(OSError, match="make room there") as caught, atomic_path(tmp_path / "table.csv"):
+        raise full_disk(number)
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "table.csv"))
+
+
+@pytest.mark.parametrize("second", [AttributeError("no stream"), RuntimeError("unexpected pos 832 vs 726")])
+def test_full_disk_shows_through_an_error_of_the_tidying_up(tmp_path, second):
+    """As when matplotlib or PyTorch fails to close what it could not write."""
+    with pytest.raises(OSError, match="No space left on device: make room there"), atomic_path(tmp_path / "a"):
+        try:
+            raise full_disk()
+        finally:
+            raise second
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EIO, "Input/output error"), OSError(errno.ENOSPC, "full", "other"), UserError("x"), KeyError()],
+)
+def test_other_errors_are_as_they_were(tmp_path, error):
+    with pytest.raises(type(error)) as caught, atomic_path(tmp_path / "table.csv"):
+        raise error
+    assert caught.value is error
+
+
+def test_error_of_a_file_of_its_own_is_not_renamed(tmp_path):
+    """A file within a file: the inner one is the one that could not be written."""
+    with (
+        pytest.raises(UserError, match=f"^{tmp_path}/inner: No space"),
+        atomic_path(tmp_path / "outer"),
+        new_hdf5(tmp_path / "inner" / "file.h5"),
+    ):
+        raise full_disk()
