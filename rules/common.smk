@@ -456,8 +456,11 @@ def study_results(wildcards=None):
     return files
 
 
-def report_plan():
-    """What the text has to say of: for each study its titles, options and figures, as JSON."""
+def report_plan(wildcards):
+    """What the text has to say of: for each study its titles, options and figures, as JSON.
+
+    A params function, as a title may hold braces, which Snakemake would take for wildcards.
+    """
     plan = {}
     for study, content in CONFIG["studies"].items():
         plan[study] = {

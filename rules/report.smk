@@ -20,7 +20,7 @@ rule plot_rulegraph:
     params:
         code=code_digest("plot_rulegraph"),
         program=program("plot_rulegraph"),
-        config=json.dumps(config),
+        config=lambda wildcards: json.dumps(config),
         snakefile=lambda wildcards, output: workflow.main_snakefile,
     shell:
         "python {params.program:q} --snakefile {params.snakefile:q} --config {params.config:q}"
@@ -83,7 +83,7 @@ rule render_report:
     params:
         code=code_digest("render_report"),
         program=program("render_report"),
-        plan=report_plan(),
+        plan=report_plan,
     shell:
         "python {params.program:q} --plan {params.plan:q} --results results --provenance {input.provenance}"
         " --timings {input.timings} --sources {input.sources:q} --tex {output.tex}"
