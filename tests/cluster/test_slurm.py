@@ -20,7 +20,7 @@ import pytest
 
 from fixtures_snakemake import ROOT, command_of, environment, read_jobs
 
-EPOCHS = 24
+EPOCHS = 16
 LOOK_SECONDS = 30  # between two looks of Slurm at the time limits of jobs
 PROGRAM = ROOT / "workflow_scripts/train_cnn.py"
 CANCELLED, TIMED_OUT = "seed3", "seed5"  # what happens to the training of each seed
@@ -123,7 +123,7 @@ def wait_for_training(folder, run, process):
     while not (log.exists() and f"training: {EPOCHS} epochs" in log.read_text()):
         assert process.poll() is None, (folder / "snakemake.log").read_text()
         time.sleep(0.1)
-    time.sleep(2)
+    time.sleep(1)
     (job,) = trainings(slurm_jobs(), run)
     assert job["JobState"] == "RUNNING", "the training is too short to be interrupted"
     return job["JobId"]

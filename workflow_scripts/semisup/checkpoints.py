@@ -133,15 +133,17 @@ def _set_aside(path: Path, reason: str) -> None:
 def deferred_stop() -> Iterator[Callable[[], int | None]]:
     """Within the block, the first SIGINT or SIGTERM only makes the yielded function return its number.
 
-    So the program can save what it has before it goes. A second signal acts at once; so does, at the end of the block,
-    a first one that the function was not asked about.
+    So the program can save what it has before it goes. A second signal acts at once, but for a repeated SIGTERM: when a
+    job's time is up SLURM sends two within milliseconds, and SIGKILL later. A first signal that the function was not
+    asked about acts at the end of the block.
     """
     received: list[int] = []
     handed_out: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
         received.append(number)
-        restore()
+        for which, handler in before.items():
+            signal.signal(which, signal.SIG_IGN if which == number == signal.SIGTERM else handler)
 
     def restore() -> None:
         for which, handler in before.items():
