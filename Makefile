@@ -21,7 +21,8 @@ test: $(VENV)/ready latex browser
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest
 
 test-all: $(VENV)/ready latex browser slurm
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest tests
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest \
+	  tests/unit tests/workflow tests/e2e tests/conda tests/cluster tests/faults
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
