@@ -34,10 +34,20 @@ from sklearn.decomposition import PCA
 from semisup.cli import positive_int, run_program
 from semisup.momentum import State, classical_momentum_step
 from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
-from semisup.small_digits import Digits, add_outputs, checked_seeds, draw_band, read_digits, split_digits
+from semisup.small_digits import (
+    Digits,
+    add_outputs,
+    checked_seeds,
+    draw_band,
+    read_digits,
+    split_digits,
+    warn_at_edge,
+)
 from semisup.sne import affinities, sne_cost, sne_gradient
 from semisup.tables import write_table
 
+IMAGES = 300
+STEPS = 500
 PERPLEXITY = 20.0
 MOMENTUM = 0.8
 RATES = (10.0, 30.0, 100.0, 300.0, 900.0)
@@ -113,6 +123,7 @@ def neighbor_maps(points: np.ndarray, rates: dict[str, Sequence[float]], steps: 
     for name, kernel in KERNELS.items():
         tried = [descend(joint, start, kernel, rate, steps) for rate in rates[name]]
         maps[name] = min(tried, key=lambda found: round(found.cost, 4) if math.isfinite(found.cost) else math.inf)
+        warn_at_edge(f"{name} kernel", maps[name].rate, rates[name])
     return maps
 
 
@@ -212,8 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, write both tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table", "distances")
-    parser.add_argument("--images", type=positive_int, default=300)
-    parser.add_argument("--steps", type=positive_int, default=500)
+    parser.add_argument("--images", type=positive_int, default=IMAGES)
+    parser.add_argument("--steps", type=positive_int, default=STEPS)
     options = parser.parse_args(arguments)
 
     found = all_maps(read_digits(), checked_seeds(options.seeds), options.images, options.steps)

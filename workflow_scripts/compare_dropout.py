@@ -27,11 +27,21 @@ from torch.nn.functional import cross_entropy, dropout
 
 from semisup.cli import positive_int, run_program
 from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
-from semisup.small_digits import Digits, add_outputs, centered, checked_seeds, draw_band, read_digits, split_digits
+from semisup.small_digits import (
+    Digits,
+    add_outputs,
+    centered,
+    checked_seeds,
+    draw_band,
+    read_digits,
+    split_digits,
+    warn_at_edge,
+)
 from semisup.tables import write_table
 
 TRAIN_IMAGES, CHOICE_IMAGES = 100, 400
 PIXELS, CLASSES = 64, 10
+WIDTH = 256  # units of each hidden layer
 BATCH = 25
 MOMENTUM = 0.9
 RATES = (0.003, 0.01, 0.03, 0.1)
@@ -158,7 +168,9 @@ def best_trainings(parts: dict[int, Parts], dropped: str, width: int, epochs: in
         tried[rate] = [train_network(part, dropped, seed, rate, width, epochs) for seed, part in parts.items()]
         mean = np.mean([training.choice_accuracy for training in tried[rate]])
         logging.info("dropout %s, rate %g: accuracy %.4f on the images for the choice", dropped, rate, mean)
-    return max(tried.values(), key=lambda trainings: np.mean([training.choice_accuracy for training in trainings]))
+    best = max(tried, key=lambda rate: np.mean([training.choice_accuracy for training in tried[rate]]))
+    warn_at_edge(f"dropout {dropped}", best, RATES)
+    return tried[best]
 
 
 def ensemble_rows(network: nn.Sequential, validation: Batch, seed: int) -> list[Ensemble]:
@@ -213,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, write both tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table", "ensemble")
-    parser.add_argument("--width", type=positive_int, default=256, help="units of each hidden layer")
+    parser.add_argument("--width", type=positive_int, default=WIDTH, help="units of each hidden layer")
     parser.add_argument("--epochs", type=positive_int, default=80)
     options = parser.parse_args(arguments)
 

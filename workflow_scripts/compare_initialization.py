@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 
 from semisup.cli import positive_int, run_program
+from semisup.derivations import glorot_bound, he_deviation, heuristic_bound
 from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
 from semisup.small_digits import add_outputs, centered, checked_seeds, draw_band, read_digits, split_digits
 from semisup.tables import write_table
 
 IMAGES = 200
+WIDTH = 256  # units of each layer
 Activation = Callable[[np.ndarray], np.ndarray]
 
 
@@ -39,19 +41,19 @@ class LayerVariance(NamedTuple):
 
 def heuristic_weights(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     """Return float64 (n_out, n_in), uniform in ±1/√n_in: variance 1/(3 n_in)."""
-    bound = 1 / np.sqrt(n_in)
+    bound = heuristic_bound(n_in)
     return rng.uniform(-bound, bound, (n_out, n_in))
 
 
 def glorot_weights(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     """Return float64 (n_out, n_in), uniform with variance 2/(n_in + n_out)."""
-    bound = np.sqrt(6 / (n_in + n_out))
+    bound = glorot_bound(n_in, n_out)
     return rng.uniform(-bound, bound, (n_out, n_in))
 
 
 def he_weights(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
     """Return float64 (n_out, n_in), normal with variance 2/n_in."""
-    return rng.normal(0, np.sqrt(2 / n_in), (n_out, n_in))
+    return rng.normal(0, he_deviation(n_in), (n_out, n_in))
 
 
 INITIALIZATIONS = {"heuristic": heuristic_weights, "Glorot": glorot_weights, "He": he_weights}
@@ -124,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table")
     parser.add_argument("--depth", type=positive_int, default=30, help="layers")
-    parser.add_argument("--width", type=positive_int, default=256, help="units of each layer")
+    parser.add_argument("--width", type=positive_int, default=WIDTH, help="units of each layer")
     options = parser.parse_args(arguments)
 
     rows = variance_rows(checked_seeds(options.seeds), options.depth, options.width)

@@ -16,7 +16,6 @@ The quadratics are deterministic, so their rows have no seed. Columns rate and m
 """
 
 import argparse
-import logging
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -30,9 +29,27 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from semisup.cli import positive_int, run_program
-from semisup.momentum import Gradient, State, classical_momentum_step, nesterov_step
+from semisup.momentum import (
+    Constants,
+    Gradient,
+    State,
+    best_classical_constants,
+    best_descent_constants,
+    best_nesterov_constants,
+    classical_momentum_step,
+    nesterov_step,
+)
 from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
-from semisup.small_digits import Digits, add_outputs, centered, checked_seeds, draw_band, read_digits, split_digits
+from semisup.small_digits import (
+    Digits,
+    add_outputs,
+    centered,
+    checked_seeds,
+    draw_band,
+    read_digits,
+    split_digits,
+    warn_at_edge,
+)
 from semisup.tables import write_table
 
 DESCENT, CLASSICAL, NESTEROV = "gradient descent", "classical momentum", "Nesterov momentum"
@@ -50,13 +67,6 @@ NETWORK_MOMENTUM = 0.9
 RATES = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
-
-
-class Constants(NamedTuple):
-    """Rate and momentum of a method."""
-
-    rate: float
-    momentum: float
 
 
 class LossAtStep(NamedTuple):
@@ -87,17 +97,11 @@ def losses(
 
 
 def best_constants(smallest: float, largest: float) -> dict[str, Constants]:
-    """Return what makes each method converge fastest on quadratics with eigenvalues from smallest to largest.
-
-    Distances to the minimum then shrink at every step, in the long run, by the factors (κ-1)/(κ+1), (√κ-1)/(√κ+1) and
-    1 - 2/√(3κ+1), κ = largest/smallest (Polyak 1964; Lessard, Recht and Packard 2016, table 1).
-    """
-    root = math.sqrt(largest / smallest)
-    triple = math.sqrt(3 * largest / smallest + 1)
+    """Return what makes each method converge fastest on quadratics with eigenvalues from smallest to largest."""
     return {
-        DESCENT: Constants(2 / (largest + smallest), 0.0),
-        CLASSICAL: Constants(4 / (math.sqrt(largest) + math.sqrt(smallest)) ** 2, ((root - 1) / (root + 1)) ** 2),
-        NESTEROV: Constants(4 / (3 * largest + smallest), (triple - 2) / (triple + 2)),
+        DESCENT: best_descent_constants(smallest, largest),
+        CLASSICAL: best_classical_constants(smallest, largest),
+        NESTEROV: best_nesterov_constants(smallest, largest),
     }
 
 
@@ -159,8 +163,7 @@ def network_rows(seeds: Sequence[int], steps: int, rates: Sequence[float]) -> li
             constants = Constants(rate, 0.0 if method == DESCENT else NETWORK_MOMENTUM)
             tried[constants] = [train_network(method, digits, seed, constants, steps) for seed in seeds]
         best = min(tried, key=lambda constants: np.mean([found[-1] for found in tried[constants]]))
-        if best.rate in (rates[0], rates[-1]) and len(rates) > 1:
-            logging.warning("%s: the rate %g is at the edge of the rates tried", method, best.rate)
+        warn_at_edge(method, best.rate, rates)
         for seed, found in zip(seeds, tried[best], strict=True):
             rows += [LossAtStep("network", method, seed, step, value, *best) for step, value in enumerate(found)]
     return rows

@@ -334,7 +334,7 @@ def test_every_reference_has_a_label_and_every_float_is_mentioned(rendered):
 
 def test_floats_are_numbered_in_the_order_of_mention(rendered):
     _, text = rendered
-    body = text.split(r"\appendix")[0]
+    body = text.split(r"\section{Reproducibility}")[0]
     for kind in ("fig", "tab"):
         numbers = {label: number for number, label in enumerate(re.findall(rf"\\label\{{({kind}:[^}}]*)\}}", text))}
         # What is said of a float of an earlier section is not its first mention.

@@ -19,7 +19,7 @@ from compare_crowding import KERNELS, PLANE, SPACE
 from compare_momentum import CLASSICAL, DESCENT, NESTEROV
 from fixtures_kmeans import command_line
 from semisup.cli import UserError
-from semisup.small_digits import centered, checked_seeds, read_digits, split_digits
+from semisup.small_digits import centered, checked_seeds, read_digits, split_digits, warn_at_edge
 from semisup.sne import affinities, sne_cost
 
 PROGRAMS = (compare_momentum, compare_dropout, compare_initialization, compare_crowding)
@@ -249,6 +249,13 @@ def test_the_network_of_one_vector_is_the_network_of_layers(digits):
     assert found.item() == pytest.approx(expected.item(), abs=1e-12)
 
 
+@pytest.mark.parametrize(("rate", "warned"), [(1, True), (3, True), (2, False)])
+def test_a_rate_at_the_edge_is_a_warning(rate, warned, caplog):
+    warn_at_edge("method", rate, (3, 1, 2))
+    warn_at_edge("method", rate, (rate,))  # nothing was chosen
+    assert caplog.messages == ([f"method: the rate {rate} is at the edge of the rates tried"] if warned else [])
+
+
 def test_each_method_has_the_rate_with_the_smallest_mean_of_the_last_losses(monkeypatch, caplog):
     last = {(DESCENT, 1): (5, 5), (DESCENT, 2): (1, 8), (DESCENT, 3): (9, 9)}
     last |= {(CLASSICAL, 1): (3, 3), (CLASSICAL, 2): (2, 3), (CLASSICAL, 3): (0, math.inf)}
@@ -298,7 +305,7 @@ def test_thinned_networks_of_nothing_dropped_are_the_network(digits):
     torch.testing.assert_close(found, compare_dropout.all_unit_scores(network, images))
 
 
-def test_the_rate_is_chosen_without_the_validation_images(monkeypatch, digits):
+def test_the_rate_is_chosen_without_the_validation_images(monkeypatch, caplog, digits):
     choice = {0.003: 0.7, 0.01: 0.9, 0.03: 0.9, 0.1: 0.1}
 
     def made_up(parts, dropped, seed, rate, width, epochs):
@@ -309,6 +316,10 @@ def test_the_rate_is_chosen_without_the_validation_images(monkeypatch, digits):
     parts = {seed: compare_dropout.read_parts(digits, seed) for seed in (0, 1)}
     found = compare_dropout.best_trainings(parts, "yes", 8, 5)
     assert [(row.seed, row.rate) for training in found for row in training.epochs] == [(0, 0.01), (1, 0.01)]
+    assert not [line for line in caplog.messages if "edge" in line]
+    choice[0.1] = 1.0
+    compare_dropout.best_trainings(parts, "yes", 8, 5)
+    assert "dropout yes: the rate 0.1 is at the edge of the rates tried" in caplog.messages
 
 
 def test_dropout_fits_slower_generalises_better_and_its_ensemble_grows_better(digits):
@@ -469,7 +480,7 @@ def test_curves_are_densities_and_means_of_groups(run, tmp_path):
             np.testing.assert_allclose(groups["value"], groups["distance"])
 
 
-def test_the_first_seed_chooses_the_rate_with_the_lowest_cost(monkeypatch):
+def test_the_first_seed_chooses_the_rate_with_the_lowest_cost(monkeypatch, caplog):
     costs = {"gaussian": {10: 1.00001, 30: 1.0, 100: math.inf}, "student": {10: 0.9, 30: 0.4, 100: 0.5}}
     tried = []
 
@@ -489,6 +500,8 @@ def test_the_first_seed_chooses_the_rate_with_the_lowest_cost(monkeypatch):
             "Student-t": 30,
         }
     assert tried[6:] == [("gaussian", 10), ("student", 30)]
+    edges = [line for line in caplog.messages if "edge" in line]
+    assert edges == ["Gaussian kernel: the rate 10 is at the edge of the rates tried"], "once, where it was chosen"
 
 
 @pytest.mark.parametrize("kernel", KERNELS.values())

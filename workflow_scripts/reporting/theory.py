@@ -17,8 +17,11 @@ from scipy import stats
 
 import compare_crowding
 import compare_dropout
+import compare_initialization
 import compare_momentum
+from semisup import derivations
 from semisup.cli import UserError
+from semisup.small_digits import read_digits
 from semisup.tables import read_table
 
 Values = dict[str, Any]
@@ -28,8 +31,22 @@ WITHOUT, WITH = compare_dropout.DROPPED
 GAUSSIAN, STUDENT = compare_crowding.KERNELS
 CHANGES = ("moderate_over_near", "class_separation", "neighbor_agreement")  # what the kernel may change
 WHOLE = 0  # in the table of ensembles: the one network with all units
-# By what factor a rectified layer of equally many inputs and outputs multiplies the variance: n v / 2.
-RECTIFIED_FACTORS = {"heuristic": 1 / 6, "Glorot": 1 / 2, "He": 1.0}
+
+
+# Sections of the derivations by how the keys of their checks begin.
+SECTIONS = {
+    "activations": ("sigmoid", "tanh", "relu", "chain_rule"),
+    "softmax": ("softmax", "cross_entropy", "output_weights", "weight", "bias", "certain"),
+    "batchnorm": ("batch_norm", "shift"),
+    "pooling": ("max_pool", "average_pool", "adaptive"),
+    "convolution": ("convolution",),
+    "topk": ("top_k",),
+    "crowding": ("sne", "tsne"),
+    "optimisation": ("descent", "momentum", "nesterov", "soft_threshold", "ista", "fista", "lipschitz"),
+    "dropout": ("dropout",),
+    "initialisation": ("heuristic", "glorot", "he_"),
+}
+WORDS = {"variance": r"\sigma^{2}", "mean": r"\mu", "epsilon": r"\varepsilon"}  # in a derivative
 
 
 # How values are written
@@ -58,9 +75,24 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def place(text: str) -> str:
-    """Return an equation's number or a point with the signs of mathematics: x = -1 in italics and with a minus."""
+    """Return a number, point or formula with the signs of mathematics: x = -1 in italics and with a minus."""
     text = re.sub(r"\b([A-Za-z])(?='? =)", r"$\1$", text.replace(")-(", ")--(")).replace(" = ", "~=~")
-    return re.sub(r"(?<![\w)])-(?=\d)", "$-$", text).replace("beta", r"$\beta$")
+    text = re.sub(r"\bx(\d)\b", r"$x_\1$", text)
+    text = re.sub(r"\bdE/d(variance|mean|epsilon)\b", lambda found: rf"$\partial E / \partial {WORDS[found[1]]}$", text)
+    text = re.sub(r"\bd(E|l|f)/d(x|X|W|b|y)\b", r"$\\partial \1 / \\partial \2$", text)
+    text = re.sub(r"\bW x\b|(?<=square of )x\b|(?<=example's )F\b", r"$\g<0>$", text)
+    text = re.sub(r"(?<![\w)])-(?=\d)", "$-$", text)
+    return re.sub(r"(?<!\w)(-?)beta( x\b)?", lambda found: rf"${found[1]}\beta{found[2] or ''}$", text)
+
+
+def section(key: str) -> str:
+    """Return the section of the derivations that a check belongs to. Raises UserError if none is known."""
+    for name, beginnings in SECTIONS.items():
+        if key.startswith(beginnings):
+            return name
+    raise UserError(
+        f"reporting/theory.py knows no section of the check {key!r} of derivations.csv: add one to SECTIONS"
+    )
 
 
 def matrix(rows: Sequence[Sequence[float]]) -> str:
@@ -88,6 +120,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "hundredths": lambda value: f"{value:.2f}",
     "matrix": matrix,
     "place": place,
+    "section": section,
 }
 
 
@@ -148,18 +181,28 @@ def number_if_any(value: float) -> str:
     return "" if pd.isna(value) else significant(value)
 
 
+def with_differences(ensemble: Values) -> Values:
+    """Return the example of dropout with what the report says of it: how far both means are from the one network."""
+    scaled = np.array(ensemble["scaled_weights"])
+    differences = {
+        f"{mean}_difference": float(np.abs(np.array(ensemble[f"{mean}_mean"]) - scaled).max())
+        for mean in ("geometric", "arithmetic")
+    }
+    return ensemble | differences | {"classes": len(scaled)}
+
+
 def derivation_values(folder: Path, points: int) -> Values:
     """Return the checks, the errors of the sources and the worked examples; points: random inputs of each check."""
     checks = read_table(folder / "derivations.csv")
     # A point such as "0" is text, and a cell without one is empty.
     errors = pd.read_csv(folder / "source_errors.csv", dtype={"point": str, "equation": str}, keep_default_na=True)
     rows = errors.assign(point=errors["point"].fillna("")).to_dict("records")
+    examples = json.loads((folder / "examples.json").read_text())
     return {
         "points": points,
         "checks": checks.to_dict("records"),
-        "failed": checks[checks["verdict"] != "pass"]["formula"].tolist(),
         "errors": [row | {name: number_if_any(row[name]) for name in ("printed", "right")} for row in rows],
-        "examples": json.loads((folder / "examples.json").read_text()),
+        "examples": examples | {"dropout_ensemble": with_differences(examples["dropout_ensemble"])},
     }
 
 
@@ -214,6 +257,8 @@ def momentum_values(folder: Path, confidence: float) -> Values:
         "momentum": same["constants"][CLASSICAL]["momentum"],
         "network": {
             "images": compare_momentum.TRAIN_IMAGES,
+            "sizes": [str(size) for size in compare_momentum.SIZES],
+            "tried": [f"{rate:g}" for rate in compare_momentum.RATES],
             "steps": int(last_step),
             "seeds": len(last),
             "momentum": constants["momentum"].max(),
@@ -227,6 +272,17 @@ def momentum_values(folder: Path, confidence: float) -> Values:
 
 
 # Initialisation
+
+
+def rectified_factor(name: str) -> float:
+    """Return by what factor a wide rectified layer of equally many inputs and outputs multiplies the variance."""
+    units = compare_initialization.WIDTH
+    variances = {
+        "heuristic": derivations.uniform_variance(derivations.heuristic_bound(units)),
+        "Glorot": derivations.uniform_variance(derivations.glorot_bound(units, units)),
+        "He": derivations.he_deviation(units) ** 2,
+    }
+    return derivations.layer_gain(units, variances[name], rectified=True)
 
 
 def kept_best(logs: pd.DataFrame, confidence: float) -> Values:
@@ -261,7 +317,7 @@ def initialization_values(folder: Path, confidence: float) -> Values:
             "activation": activation,
             "initialization": name,
             **{column: compared_ratios(part[column], confidence) for column in factors},
-            "predicted": RECTIFIED_FACTORS[name] ** (layers - 1) if activation == "rectifier" else None,
+            "predicted": rectified_factor(name) ** (layers - 1) if activation == "rectifier" else None,
         }
         for (activation, name), part in factors.groupby(level=keys[:2], sort=False)
     ]
@@ -270,7 +326,14 @@ def initialization_values(folder: Path, confidence: float) -> Values:
         activation: {column: kept_best(part[column], confidence) for column in factors}
         for activation, part in logs.groupby(level="activation", sort=False)
     }
-    return {"layers": layers, "seeds": table["seed"].nunique(), "rows": rows, "kept": kept}
+    return {
+        "images": compare_initialization.IMAGES,
+        "width": compare_initialization.WIDTH,
+        "layers": layers,
+        "seeds": table["seed"].nunique(),
+        "rows": rows,
+        "kept": kept,
+    }
 
 
 # Dropout
@@ -279,16 +342,16 @@ def initialization_values(folder: Path, confidence: float) -> Values:
 def dropout_values(folder: Path, confidence: float) -> Values:
     """Return what dropout changes after the last epoch, paired by seed, and how the ensemble of thinned networks does.
 
-    validation, gap: differences of the validation accuracy, and of training less validation accuracy, with dropout less
-    without; grown: of the ensemble of the most networks less one thinned network; scaled: of the network with all units
-    less that ensemble.
+    validation: difference of the validation accuracy, with dropout less without; loss: ratio of the training losses,
+    with dropout over without; grown: difference of the ensemble of the most networks less one thinned network; scaled:
+    of the network with all units less that ensemble.
     """
     table = read_table(folder / "dropout.csv")
-    last = table[table["epoch"] == table["epoch"].max()].assign(
-        gap=lambda rows: rows["train_accuracy"] - rows["validation_accuracy"]
+    last = table[table["epoch"] == table["epoch"].max()]
+    accuracy, loss = (
+        last.pivot_table(index="seed", columns="dropout", values=column)
+        for column in ("validation_accuracy", "train_loss")
     )
-    columns = ["train_accuracy", "validation_accuracy", "gap"]
-    by_seed = last.pivot_table(index="seed", columns="dropout", values=columns)
     pixels, units = compare_dropout.DROPPED[WITH]
     ensemble = read_table(folder / "dropout_ensemble.csv").pivot_table(
         index="seed", columns="networks", values="validation_accuracy"
@@ -296,18 +359,20 @@ def dropout_values(folder: Path, confidence: float) -> Values:
     fewest, *_, most = sorted(size for size in ensemble.columns if size != WHOLE)
     return {
         "images": compare_dropout.TRAIN_IMAGES,
+        "choice_images": compare_dropout.CHOICE_IMAGES,
+        "validation_images": len(read_digits().labels) - compare_dropout.TRAIN_IMAGES - compare_dropout.CHOICE_IMAGES,
+        "width": compare_dropout.WIDTH,
+        "tried": [f"{rate:g}" for rate in compare_dropout.RATES],
         "pixels": pixels,
         "units": units,
         "epochs": int(table["epoch"].max()),
-        "seeds": len(by_seed),
+        "seeds": len(accuracy),
         "means": {
-            name: {column: by_seed[column][value].mean() for column in columns}
+            name: {"validation_accuracy": accuracy[value].mean()}
             for name, value in (("without", WITHOUT), ("with", WITH))
         },
-        **{
-            name: compared(by_seed[column][WITH] - by_seed[column][WITHOUT], confidence)
-            for name, column in (("validation", "validation_accuracy"), ("gap", "gap"))
-        },
+        "validation": compared(accuracy[WITH] - accuracy[WITHOUT], confidence),
+        "loss": compared_ratios(loss[WITH] / loss[WITHOUT], confidence),
         "fewest": int(fewest),
         "most": int(most),
         "ensemble": {size: ensemble[size].mean() for size in (fewest, most, WHOLE)},
@@ -322,7 +387,8 @@ def dropout_values(folder: Path, confidence: float) -> Values:
 def crowding_values(folder: Path, confidence: float) -> Values:
     """Return the measures of each map, mean and standard deviation over the seeds, and what the kernel changes.
 
-    changes: of each measure of CHANGES the paired difference, Student-t less Gaussian kernel.
+    changes: of each measure of CHANGES the paired difference, Student-t less Gaussian kernel; kernels: mean distances
+    of near and of moderate pairs with each.
     """
     table = read_table(folder / "crowding.csv")
     measures = ["near", "moderate", "far", *CHANGES]
@@ -333,7 +399,15 @@ def crowding_values(folder: Path, confidence: float) -> Values:
             for name, part in groups.items()
         ],
         "changes": {name: compared(groups[STUDENT][name] - groups[GAUSSIAN][name], confidence) for name in CHANGES},
+        "kernels": {
+            name: {column: groups[kernel][column].mean() for column in ("near", "moderate")}
+            for name, kernel in (("gaussian", GAUSSIAN), ("student", STUDENT))
+        },
         "seeds": table["seed"].nunique(),
+        "images": compare_crowding.IMAGES,
+        "steps": compare_crowding.STEPS,
+        "momentum": compare_crowding.MOMENTUM,
+        "tried": [f"{rate:g}" for rate in compare_crowding.RATES],
         "neighbors": compare_crowding.NEIGHBORS,
         "perplexity": compare_crowding.PERPLEXITY,
     }

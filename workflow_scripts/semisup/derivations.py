@@ -85,9 +85,18 @@ def batch_norm_gradient(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor
 
     So it has no component along the ones nor along y. A shift of y by a learnable epsilon (F,) does not change it.
     """
-    y = batch_norm(x)
-    rest = upstream - upstream.mean(dim=0) - y * (upstream * y).mean(dim=0)
-    return rest / x.std(dim=0, correction=0)
+    return normalized_gradient(batch_norm(x), upstream, x.std(dim=0, correction=0))
+
+
+def stable_batch_norm_gradient(x: torch.Tensor, upstream: torch.Tensor, constant: float) -> torch.Tensor:
+    """Return dE/dx, (m, F), where y = (x - mean) / sqrt(variance + constant): the root is in the deviation's place."""
+    deviation = torch.sqrt(x.var(dim=0, correction=0) + constant)
+    return normalized_gradient((x - x.mean(dim=0)) / deviation, upstream, deviation)
+
+
+def normalized_gradient(y: torch.Tensor, upstream: torch.Tensor, divisor: torch.Tensor) -> torch.Tensor:
+    """Return (g - mean g - y mean(g y)) / divisor, (m, F), for outputs y and g = dE/dy (m, F), divisor (F,)."""
+    return (upstream - upstream.mean(dim=0) - y * (upstream * y).mean(dim=0)) / divisor
 
 
 def shifted_batch_norm(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -113,6 +122,12 @@ def softmax_jacobian(x: torch.Tensor, beta: float) -> torch.Tensor:
     """Return dy_i/dx_j = beta y_i (delta_ij - y_j), (K, K), for either sign of beta."""
     y = softmax(x, beta)
     return beta * (torch.diag(y) - torch.outer(y, y))
+
+
+def softmax_gradient(x: torch.Tensor, beta: float, upstream: torch.Tensor) -> torch.Tensor:
+    """Return dE/dx_j = beta y_j (g_j - sum_i g_i y_i), (K,), where g = dE/dy, for either sign of beta."""
+    y = softmax(x, beta)
+    return beta * y * (upstream - upstream @ y)
 
 
 def cross_entropy(scores: torch.Tensor, label: int) -> torch.Tensor:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch.nn import functional
 
-from semisup import derivations, metrics
+from semisup import derivations, metrics, source_errors
 from semisup.derivation_checks import (
     EXACT,
     ROUGH,
@@ -30,6 +31,7 @@ from semisup.derivation_checks import (
 TINY = 1e-300  # PyTorch's constant in the denominator of batch normalisation, which must be positive
 CLASSES = 4
 FEATURES = 5
+RANKED_IMAGES = 30  # of one top-k error
 
 Windows = tuple[list[slice], list[slice]]
 
@@ -143,6 +145,17 @@ def check_batch_norm_gradient(rng: torch.Generator, other_way: Callable[..., Ten
     return differences([found], other_way(lambda x: (upstream * normalized_batch(x)).sum(), x))
 
 
+def check_batch_norm_constant(rng: torch.Generator) -> float:
+    """Compare the derivative by x with a constant in the denominator with autograd's of PyTorch's layer."""
+    x, upstream = batch(rng)
+    constant = 10 ** uniform(rng, -3.0, 1.0)  # beside variances of about 4
+
+    def energy(x: torch.Tensor) -> torch.Tensor:
+        return (upstream * functional.batch_norm(x, None, None, training=True, eps=constant)).sum()
+
+    return differences([derivations.stable_batch_norm_gradient(x, upstream, constant)], autograd(energy, x))
+
+
 def check_shift(rng: torch.Generator) -> float:
     """Compare the shifted output with PyTorch's layer with a bias."""
     x, _ = batch(rng)
@@ -195,6 +208,16 @@ def check_softmax_jacobian(rng: torch.Generator, sign: int) -> float:
         return powers / powers.sum()
 
     return difference(derivations.softmax_jacobian(x, beta), torch.autograd.functional.jacobian(definition, x))
+
+
+def check_softmax_backward(rng: torch.Generator) -> float:
+    """Compare dE/dx with autograd's of PyTorch's softmax, for beta of either sign."""
+    x, upstream, beta = normal(rng, CLASSES), normal(rng, CLASSES), uniform(rng, 0.2, 3.0)
+    errors = []
+    for signed in (beta, -beta):
+        expected = autograd(lambda x, signed=signed: upstream @ torch.softmax(signed * x, dim=0), x)
+        errors.append(differences([derivations.softmax_gradient(x, signed, upstream)], expected))
+    return max(errors)
 
 
 class Regression(NamedTuple):
@@ -343,13 +366,19 @@ def pooling_error(
     )
 
 
+def pooling_images(rng: torch.Generator, height: int, width: int) -> Tensors:
+    """Return an image whose pixels all differ, and one of three values, where the largest of a window has equals."""
+    return normal(rng, height, width), torch.randint(0, 3, (height, width), generator=rng).double()
+
+
 def check_pool(rng: torch.Generator, kind: str) -> float:
     """Compare pooling with a kernel and a stride with loops and PyTorch; windows may overlap or leave gaps."""
     height, width, kernel, stride = (integer(rng, *limits) for limits in ((5, 9), (5, 9), (2, 4), (1, 5)))
     windows = tuple(derivations.strided_windows(side, kernel, stride) for side in (height, width))
     layer = {"max": functional.max_pool2d, "average": functional.avg_pool2d}[kind]
-    image, upstream = normal(rng, height, width), normal(rng, *map(len, windows))
-    return pooling_error(kind, image, windows, upstream, partial(layer, kernel_size=kernel, stride=stride))
+    images, upstream = pooling_images(rng, height, width), normal(rng, *map(len, windows))
+    library = partial(layer, kernel_size=kernel, stride=stride)
+    return max(pooling_error(kind, image, windows, upstream, library) for image in images)
 
 
 def check_adaptive_pool(rng: torch.Generator, kind: str) -> float:
@@ -357,8 +386,8 @@ def check_adaptive_pool(rng: torch.Generator, kind: str) -> float:
     sides, outputs = (integer(rng, 5, 9), integer(rng, 5, 9)), (integer(rng, 1, 5), integer(rng, 1, 5))
     windows = tuple(derivations.adaptive_windows(*pair) for pair in zip(sides, outputs, strict=True))
     layer = {"max": functional.adaptive_max_pool2d, "average": functional.adaptive_avg_pool2d}[kind]
-    image, upstream = normal(rng, *sides), normal(rng, *outputs)
-    return pooling_error(kind, image, windows, upstream, partial(layer, output_size=outputs))
+    images, upstream = pooling_images(rng, *sides), normal(rng, *outputs)
+    return max(pooling_error(kind, image, windows, upstream, partial(layer, output_size=outputs)) for image in images)
 
 
 def convolution_case(rng: torch.Generator) -> Tensors:
@@ -407,21 +436,39 @@ def check_convolution_kernel(rng: torch.Generator) -> float:
 # Top-k error
 
 
-def check_top_k(rng: torch.Generator) -> float:
-    """Compare the project's top-k error with a count over sorted lists; few different scores, so many are equal."""
-    images, k = 30, integer(rng, 1, CLASSES)
-    scores = torch.randint(0, 4, (images, CLASSES), generator=rng).double().numpy()
-    labels = torch.randint(0, CLASSES, (images,), generator=rng).numpy()
+def ranked_images(rng: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores float64 (N, K) of few different values, so that many are equal, and labels int64 (N,)."""
+    scores = torch.randint(0, 4, (RANKED_IMAGES, CLASSES), generator=rng).double().numpy()
+    return scores, torch.randint(0, CLASSES, (RANKED_IMAGES,), generator=rng).numpy()
+
+
+def missed_part(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Return the part of the images whose class is not among the first k of the sorted list of classes."""
     missed = 0
     for row, label in zip(scores.tolist(), labels.tolist(), strict=True):
         order = sorted(range(CLASSES), key=lambda number, row=row: (-row[number], number))
         missed += label not in order[:k]
-    return abs(metrics.top_k_error(metrics.true_label_ranks(scores, labels), k) - missed / images)
+    return missed / len(labels)
+
+
+def check_top_k(rng: torch.Generator) -> float:
+    """Compare the project's top-k error with a count over sorted lists."""
+    (scores, labels), k = ranked_images(rng), integer(rng, 1, CLASSES)
+    found = metrics.top_k_error(metrics.true_label_ranks(scores, labels), k)
+    return abs(found - missed_part(scores, labels, k))
+
+
+def check_top_k_next(rng: torch.Generator) -> float:
+    """Compare the mean of R > k, which a source takes for the top-k error, with the top-(k + 1) error."""
+    (scores, labels), k = ranked_images(rng), integer(rng, 1, CLASSES - 2)
+    found = source_errors.printed_top_k_error(metrics.true_label_ranks(scores, labels), k)
+    return abs(found - missed_part(scores, labels, k + 1))
 
 
 NUMERIC = "finite differences"
 LOOPS = "naive loop, autograd"
 BELOW, ABOVE, TIE = (partial(check_dag_gradient, order=order) for order in (-1, 1, 0))
+CONSTANT = check_batch_norm_constant
 CLOSED, CLOSED_NUMERIC = (partial(check_batch_norm_gradient, other_way=way) for way in (autograd, finite_differences))
 POSITIVE, NEGATIVE = (partial(check_softmax, sign=sign) for sign in (1, -1))
 POSITIVE_JACOBIAN, NEGATIVE_JACOBIAN = (partial(check_softmax_jacobian, sign=sign) for sign in (1, -1))
@@ -443,6 +490,7 @@ LAYER_CHECKS = (
     Check("batch_norm_in_parts", "batch normalisation: dE/dx in parts", "autograd", EXACT, check_batch_norm_in_parts),
     Check("batch_norm_closed", "batch normalisation: dE/dx in closed form", "autograd", EXACT, CLOSED),
     Check("batch_norm_numeric", "batch normalisation: dE/dx in closed form", NUMERIC, ROUGH, CLOSED_NUMERIC),
+    Check("batch_norm_constant", "batch normalisation with a constant: dE/dx", "autograd", EXACT, CONSTANT),
     Check("shift", "learnable shift: y", "PyTorch", EXACT, check_shift),
     Check("shift_input", "learnable shift: dE/dx", "autograd", EXACT, check_shift_input),
     Check("shift_epsilon", "learnable shift: dE/depsilon", "autograd", EXACT, check_shift_epsilon),
@@ -450,6 +498,7 @@ LAYER_CHECKS = (
     Check("softmax_jacobian", "softmax of beta x: Jacobian", "autograd", EXACT, POSITIVE_JACOBIAN),
     Check("softmax_negative", "softmax of -beta x: y", "PyTorch", EXACT, NEGATIVE),
     Check("softmax_negative_jacobian", "softmax of -beta x: Jacobian", "autograd", EXACT, NEGATIVE_JACOBIAN),
+    Check("softmax_backward", "softmax of beta x and -beta x: dE/dx", "autograd", EXACT, check_softmax_backward),
     Check("cross_entropy", "cross-entropy: derivative by the outputs", NUMERIC, ROUGH, check_cross_entropy),
     Check("output_weights", "softmax regression: all outputs by W", "autograd", EXACT, check_output_weights),
     Check("weight_chain", "softmax regression: dl/dW by the chain rule", "autograd", EXACT, check_weight_chain),
@@ -459,13 +508,14 @@ LAYER_CHECKS = (
     Check("certain_loss", "certain but wrong: loss", "limit, PyTorch", EXACT, check_certain_loss),
     Check("certain_gradient", "certain but wrong: dl/dW", "limit, autograd", EXACT, check_certain_gradient),
     Check("chain_rule", "example of the chain rule: df/dx, df/dy", NUMERIC, ROUGH, check_chain_rule),
-    Check("max_pool", "max pooling: y, dE/dX", LOOPS, EXACT, MAX_POOL),
+    Check("max_pool", "max pooling: y, dE/dX, with ties", LOOPS, EXACT, MAX_POOL),
     Check("average_pool", "average pooling: y, dE/dX", LOOPS, EXACT, AVERAGE_POOL),
-    Check("adaptive_max_pool", "adaptive max pooling: y, dE/dX", LOOPS, EXACT, ADAPTIVE_MAX),
+    Check("adaptive_max_pool", "adaptive max pooling: y, dE/dX, with ties", LOOPS, EXACT, ADAPTIVE_MAX),
     Check("adaptive_average_pool", "adaptive average pooling: y, dE/dX", LOOPS, EXACT, ADAPTIVE_AVERAGE),
     Check("convolution_side", "convolution: number of outputs", "PyTorch", EXACT, check_convolution_side),
     Check("convolution", "convolution: F", "naive loop, PyTorch", EXACT, check_convolution),
     Check("convolution_input", "convolution: dE/dX as a full convolution", "autograd", EXACT, check_convolution_input),
     Check("convolution_kernel", "convolution: dE/dW", "autograd", EXACT, check_convolution_kernel),
     Check("top_k", "top-k error, with ties", "naive count", EXACT, check_top_k),
+    Check("top_k_next", "mean of R > k as the top-(k + 1) error", "naive count", EXACT, check_top_k_next),
 )

@@ -5,6 +5,7 @@ Each check_... function, with its arguments other than the generator fixed, is o
 
 import itertools
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -35,7 +36,10 @@ FEATURES = 5
 UNITS = 8  # that dropout may drop: 256 thinned networks
 OPTIMIZER_STEPS = 20
 RATE_STEPS = 50  # of ISTA, whose objective is compared with the bound after each
+CURVATURES, OTHER_CONSTANTS = 5, 5  # of a quadratic; tried beside the best rate and momentum
 LIMIT_STEPS = 500  # of ISTA on a problem of five unknowns: far more than it needs
+
+Step = Callable[..., momentum.State]
 
 # Maps of points
 
@@ -81,6 +85,43 @@ def check_momentum(rng: torch.Generator, nesterov: bool) -> float:
         state = step(*state, lambda x: matrix @ x, rate, decay)
         found = momentum.look_ahead(*state, decay) if nesterov else state.parameters
         errors.append(difference(found, variables.detach()))
+    return float(np.max(errors))
+
+
+def shrinking(step: Step, constants: momentum.Constants, curvatures: torch.Tensor) -> float:
+    """Return by which factor a step shrinks the distance to a quadratic's minimum in the long run.
+
+    That is the spectral radius of the step, which maps place and velocity along a direction linearly.
+    """
+
+    def step_of(state: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
+        return torch.stack(step(state[0], state[1], lambda x: curvature * x, *constants))
+
+    start = torch.zeros(2, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian
+    maps = torch.stack([jacobian(partial(step_of, curvature=curvature), start) for curvature in curvatures])
+    return float(torch.linalg.eigvals(maps).abs().max())
+
+
+def check_factor(rng: torch.Generator, name: str) -> float:
+    """Compare the factor of the best constants with the spectral radius of a step; name: descent|classical|nesterov.
+
+    Also by how much other constants beat it, drawn around the best ones.
+    """
+    step, best_constants, closed_form = {
+        "descent": (momentum.classical_momentum_step, momentum.best_descent_constants, momentum.descent_factor),
+        "classical": (momentum.classical_momentum_step, momentum.best_classical_constants, momentum.classical_factor),
+        "nesterov": (momentum.nesterov_step, momentum.best_nesterov_constants, momentum.nesterov_factor),
+    }[name]
+    condition, smallest = 10 ** uniform(rng, 0.3, 3.0), 10 ** uniform(rng, -2.0, 2.0)
+    curvatures = smallest * torch.logspace(0, math.log10(condition), CURVATURES, dtype=torch.float64)
+    best, factor = best_constants(smallest, condition * smallest), closed_form(condition)
+    errors = [number_difference(shrinking(step, best, curvatures), factor)]
+    for _ in range(OTHER_CONSTANTS):
+        size = 10 ** uniform(rng, -3.0, -0.3)
+        rate = best.rate * (1 + uniform(rng, -size, size))
+        moved = 0.0 if name == "descent" else min(max(best.momentum + uniform(rng, -size, size), 0.0), 1.0)
+        errors.append(factor - shrinking(step, momentum.Constants(rate, moved), curvatures))
     return float(np.max(errors))
 
 
@@ -279,13 +320,38 @@ def check_soft_threshold(rng: torch.Generator) -> float:
     """Compare the proximal operator with a numerical minimiser."""
     value, threshold = 2 * normal(rng, 1), uniform(rng, 0.1, 2.0)
     place = float(value)
-    result = minimize_scalar(
-        lambda u: (u - place) ** 2 / 2 + threshold * abs(u),
-        bounds=(-abs(place) - 1, abs(place) + 1),
-        method="bounded",
-        options={"xatol": 1e-10},
-    )
-    return number_difference(float(proximal.soft_threshold(value, threshold)), float(result.x))
+    expected = numerical_minimum(lambda u: (u - place) ** 2 / 2 + threshold * abs(u), abs(place) + 1)
+    return number_difference(float(proximal.soft_threshold(value, threshold)), expected)
+
+
+def numerical_minimum(function: Callable[[float], float], reach: float) -> float:
+    """Return where a convex function has its minimum between -reach and reach."""
+    result = minimize_scalar(function, bounds=(-reach, reach), method="bounded", options={"xatol": 1e-10})
+    return float(result.x)
+
+
+def check_lipschitz(rng: torch.Generator) -> float:
+    """Compare L with the largest eigenvalue of A^T A."""
+    matrix = normal(rng, integer(rng, 3, 30), FEATURES)
+    return number_difference(proximal.lipschitz_constant(matrix), float(torch.linalg.eigvalsh(matrix.T @ matrix)[-1]))
+
+
+def check_ista_step(rng: torch.Generator) -> float:
+    """Compare a step with a numerical minimiser of f(x) + grad f(x) . (u - x) + L / 2 |u - x|^2 + penalty |u|_1.
+
+    It falls apart into a function of each entry of u.
+    """
+    problem = lasso_problem(rng, 30, FEATURES)
+    curvature = float(torch.linalg.eigvalsh(problem.matrix.T @ problem.matrix)[-1])
+    (slopes,) = autograd(lambda x: ((problem.matrix @ x - problem.target) ** 2).sum() / 2, problem.x)
+    expected = []
+    for place, slope in zip(problem.x.tolist(), slopes.tolist(), strict=True):
+
+        def bound(u: float, place: float = place, slope: float = slope) -> float:
+            return slope * (u - place) + curvature / 2 * (u - place) ** 2 + problem.penalty * abs(u)
+
+        expected.append(numerical_minimum(bound, abs(place) + abs(slope) / curvature + 1))
+    return difference(proximal.ista_step(*problem), torch.tensor(expected, dtype=torch.float64))
 
 
 def check_ista_decrease(rng: torch.Generator) -> float:
@@ -318,16 +384,45 @@ def check_ista_limit(rng: torch.Generator) -> float:
     return difference(proximal.ista(*problem, steps=LIMIT_STEPS)[-1], lasso_solution(problem))
 
 
+def flat_problem(rng: torch.Generator) -> LassoProblem:
+    """Draw a lasso with one steep direction, and a start that lies far off along the others, where descent is slow."""
+    directions, _ = torch.linalg.qr(normal(rng, FEATURES, FEATURES))
+    sizes = torch.tensor([1.0, *(uniform(rng, 0.08, 0.12) for _ in range(FEATURES - 1))], dtype=torch.float64)
+    matrix = sizes[:, None] * directions.T
+    target = matrix @ normal(rng, FEATURES)
+    penalty = 1e-4 * float((matrix.T @ target).abs().max())
+    return LassoProblem(matrix, target, penalty, 10 * directions[:, 1:] @ normal(rng, FEATURES - 1))
+
+
+def check_fista_rate(rng: torch.Generator) -> float:
+    """Return by how much F misses F* + 2 L |x0 - x*|^2 / (k + 1)^2 (Beck and Teboulle 2009, theorem 4.4)."""
+    problem = flat_problem(rng)
+    solution = lasso_solution(problem)
+    lowest = objective(problem, solution)
+    reach = 2 * proximal.lipschitz_constant(problem.matrix) * float(((problem.x - solution) ** 2).sum())
+    points = proximal.fista(*problem, steps=RATE_STEPS)
+    misses = [objective(problem, x) - lowest - reach / (k + 1) ** 2 for k, x in enumerate(points[1:], start=1)]
+    return float(np.max([0.0, *misses])) / max(1.0, lowest)
+
+
 GAUSSIAN, STUDENT = (partial(check_map_gradient, kernel=kernel) for kernel in sne.KERNELS)
 CLASSICAL, NESTEROV = (partial(check_momentum, nesterov=nesterov) for nesterov in (False, True))
+DESCENT_FACTOR, CLASSICAL_FACTOR, NESTEROV_FACTOR = (
+    partial(check_factor, name=name) for name in ("descent", "classical", "nesterov")
+)
 FORWARD, BACKWARD = (partial(check_glorot, forward=forward) for forward in (True, False))
 MASKS = "all masks"
+MINIMISER = "numerical minimiser"
+RADIUS = "spectral radius of a step"
 
 METHOD_CHECKS = (
     Check("sne", "symmetric SNE: gradient", "autograd", EXACT, GAUSSIAN),
     Check("tsne", "t-SNE: gradient", "autograd", EXACT, STUDENT),
     Check("momentum", "classical momentum: twenty steps", "PyTorch", EXACT, CLASSICAL),
     Check("nesterov", "Nesterov momentum: twenty steps", "PyTorch", EXACT, NESTEROV),
+    Check("descent_factor", "gradient descent on a quadratic: factor of a step", RADIUS, ROUGH, DESCENT_FACTOR),
+    Check("momentum_factor", "classical momentum on a quadratic: factor of a step", RADIUS, ROUGH, CLASSICAL_FACTOR),
+    Check("nesterov_factor", "Nesterov momentum on a quadratic: factor of a step", RADIUS, ROUGH, NESTEROV_FACTOR),
     Check("dropout_expectation", "inverted dropout: expectation", MASKS, EXACT, check_dropout_expectation),
     Check("dropout_scaling", "dropout: scaled weights as a mean", MASKS, EXACT, check_dropout_scaling),
     Check("dropout_geometric", "dropout: scaled weights as a geometric mean", MASKS, EXACT, check_dropout_geometric),
@@ -338,8 +433,11 @@ METHOD_CHECKS = (
     Check("he_forward", "He initialisation: gain of outputs", "quadrature", EXACT, check_he_forward),
     Check("he_backward", "He initialisation: gain of gradients", "quadrature", EXACT, check_he_backward),
     Check("he_library", "He initialisation: standard deviation", "PyTorch", EXACT, check_he_library),
-    Check("soft_threshold", "soft thresholding", "numerical minimiser", ROUGH, check_soft_threshold),
+    Check("soft_threshold", "soft thresholding", MINIMISER, ROUGH, check_soft_threshold),
+    Check("lipschitz_constant", "lasso: the constant L", "eigenvalues", EXACT, check_lipschitz),
+    Check("ista_step", "ISTA: a step minimises the bound plus h", MINIMISER, ROUGH, check_ista_step),
     Check("ista_decrease", "ISTA: decrease of the objective in a step", "bound", EXACT, check_ista_decrease),
     Check("ista_rate", "ISTA: objective after k steps", "bound", EXACT, check_ista_rate),
+    Check("fista_rate", "ISTA with Nesterov momentum: objective after k steps", "bound", EXACT, check_fista_rate),
     Check("ista_limit", "ISTA: limit", "scikit-learn", ROUGH, check_ista_limit),
 )

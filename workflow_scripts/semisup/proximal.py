@@ -1,8 +1,10 @@
-"""Proximal gradient descent for the lasso: minimise F(x) = |A x - b|^2 / 2 + penalty |x|_1 (ISTA).
+"""Proximal gradient descent for the lasso: minimise F(x) = |A x - b|^2 / 2 + penalty |x|_1 (ISTA, FISTA).
 
-Beck and Teboulle 2009, "A fast iterative shrinkage-thresholding algorithm", sections 1 to 3. All tensors are float64:
+Beck and Teboulle 2009, "A fast iterative shrinkage-thresholding algorithm", sections 1 to 4. All tensors are float64:
 A (M, N), b (M,), x (N,).
 """
+
+import math
 
 import torch
 
@@ -42,4 +44,20 @@ def ista(
     points = [start]
     for _ in range(steps):
         points.append(ista_step(matrix, target, penalty, points[-1]))
+    return points
+
+
+def fista(
+    matrix: torch.Tensor, target: torch.Tensor, penalty: float, start: torch.Tensor, steps: int
+) -> list[torch.Tensor]:
+    """Return `start` and the points after each of the steps of ISTA with Nesterov's momentum, (steps + 1) tensors (N,).
+
+    Beck and Teboulle 2009, equations 4.1 to 4.3: each step begins where the last two points lead.
+    """
+    points, ahead, weight = [start], start, 1.0
+    for _ in range(steps):
+        points.append(ista_step(matrix, target, penalty, ahead))
+        following = (1 + math.sqrt(1 + 4 * weight**2)) / 2
+        ahead = points[-1] + (weight - 1) / following * (points[-1] - points[-2])
+        weight = following
     return points

@@ -1,6 +1,7 @@
 """scikit-learn's digits (1,797 images of 8 × 8 pixels) and the seeds of the small experiments on them."""
 
 import argparse
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -69,6 +70,12 @@ def checked_seeds(seeds: Sequence[int]) -> list[int]:
     if twice:
         raise UserError(f"--seeds names {', '.join(map(str, twice))} twice: give different seeds")
     return list(seeds)
+
+
+def warn_at_edge(name: str, rate: float, rates: Sequence[float]) -> None:
+    """Log a warning if the rate chosen from several is the first or the last: a better one may lie beyond."""
+    if len(rates) > 1 and rate in (min(rates), max(rates)):
+        logging.warning("%s: the rate %g is at the edge of the rates tried", name, rate)
 
 
 def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, color: str, line: str = "-") -> None:

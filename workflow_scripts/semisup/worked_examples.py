@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from semisup import derivations, metrics, proximal
+from semisup import derivations, proximal
 from semisup.method_checks import (
     geometric_mean,
     lasso_problem,
@@ -13,13 +13,7 @@ from semisup.method_checks import (
     objective,
     thinned_layer,
 )
-from semisup.source_errors import (
-    example_arrays,
-    printed_top_k_error,
-    strictly_larger,
-    toy_arrays,
-    vector,
-)
+from semisup.source_errors import example_arrays, vector
 
 # What the theory homework prints for its convolution, section 5.
 PRINTED_OUTPUT = [[109, 92, 72], [108, 85, 74], [110, 74, 79]]
@@ -37,7 +31,6 @@ def worked_examples(seed: int) -> dict[str, Example]:
         "chain_rule": chain_rule(),
         "convolution": convolution(),
         "dag": dag(),
-        "top_k": top_k(),
         "lasso": lasso(seed),
         "dropout_ensemble": dropout_ensemble(seed),
     }
@@ -77,37 +70,18 @@ def whole_numbers(matrix: torch.Tensor) -> list[list[int]]:
 
 
 def dag() -> Example:
-    """Return y and dy/dx of min + max of sigmoids off and at the tie.
+    """Return the slopes dy/dx of min + max of sigmoids at a tie.
 
-    by_index: the derivatives at the tie if both modules send all to the first of equal inputs.
+    by_index: what they become if both modules send all to the first of equal inputs.
     """
-    one = vector(1.0)
-    points = {"": (-1.0, 2.0), "tie": (0.0, 0.0)}
-    values = {}
-    for name, (x1, x2) in points.items():
-        inputs = vector(x1), vector(x2)
-        by_x1, by_x2 = derivations.sigmoid_dag_gradient(*inputs, one)
-        y = derivations.sigmoid_dag(*inputs)
-        values[name] = {"x1": x1, "x2": x2, "y": y.item(), "dy_dx1": by_x1.item(), "dy_dx2": by_x2.item()}
-    tied = vector(*points["tie"]).requires_grad_()
+    inputs = vector(0.0), vector(0.0)
+    by_x1, by_x2 = derivations.sigmoid_dag_gradient(*inputs, vector(1.0))
+    tied = torch.cat(inputs).requires_grad_()
     outputs = torch.sigmoid(tied)
     (outputs.min(dim=0).values + outputs.max(dim=0).values).backward()
-    return {**values[""], "tie": {**values["tie"], "by_index": tied.grad.tolist()}}
-
-
-def top_k() -> Example:
-    """Return a toy of three images, one of which has a tie: its ranks, and top-one error as printed and right."""
-    scores, labels = toy_arrays()
-    larger, ranks, k = strictly_larger(scores, labels), metrics.true_label_ranks(scores, labels), 1
-    return {
-        "scores": scores.tolist(),
-        "labels": labels.tolist(),
-        "strictly_larger": larger.tolist(),
-        "ranks": ranks.tolist(),
-        "k": k,
-        "printed_error": printed_top_k_error(larger, k),
-        "right_error": metrics.top_k_error(ranks, k),
-    }
+    x1, x2 = (x.item() for x in inputs)
+    slopes = {"dy_dx1": by_x1.item(), "dy_dx2": by_x2.item(), "by_index": tied.grad.tolist()}
+    return {"tie": {"x1": x1, "x2": x2, **slopes}}
 
 
 def lasso(seed: int) -> Example:
@@ -120,15 +94,12 @@ def lasso(seed: int) -> Example:
     found, solution = proximal.ista(*problem, steps=ISTA_STEPS)[-1], lasso_solution(problem)
     reach = proximal.lipschitz_constant(problem.matrix) * float((solution**2).sum())
     return {
-        "observations": OBSERVATIONS,
         "unknowns": UNKNOWNS,
-        "penalty": problem.penalty,
         "steps": ISTA_STEPS,
         "objective": objective(problem, found),
         "reference_objective": objective(problem, solution),
         "bound": reach / (2 * ISTA_STEPS),
         "distance": float(torch.linalg.vector_norm(found - solution)),
-        "zeros": int((found == 0).sum()),
     }
 
 
