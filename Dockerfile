@@ -8,7 +8,8 @@ RUN apt-get update \
         latexmk texlive-latex-base texlive-latex-recommended lmodern \
     && rm -rf /var/lib/apt/lists/*
 
-RUN useradd --create-home --uid 1000 study && install -d -o study /study
+# Docker makes a new volume as its folder is here: one for the downloads has to be the user's own.
+RUN useradd --create-home --uid 1000 study && install -d -o study /study /study/resources
 USER 1000
 WORKDIR /study
 

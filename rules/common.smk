@@ -40,6 +40,14 @@ def memory(megabytes):
     return lambda wildcards, attempt: megabytes * attempt
 
 
+def run_time(hours=0, minutes=0):
+    """A resources function: so many minutes, twice as many for a second attempt, and so on.
+
+    For rules that begin anew; one with a checkpoint goes on from it, with the same time for each attempt.
+    """
+    return lambda wildcards, attempt: (60 * hours + minutes) * attempt
+
+
 def experiment_pattern(*methods, before=""):
     """Constraint for {experiment} in the rules of these methods; before: what stands between study and experiment."""
     return "|".join(planning.method_pattern(CONFIG, method, before) for method in methods)

@@ -13,7 +13,7 @@ rule download:
     conda:
         "../envs/data.yaml"
     resources:
-        runtime="8h",
+        runtime=run_time(hours=8),
     params:
         program=program("download"),
         urls=source_urls,
@@ -39,7 +39,7 @@ rule prepare_stl10:
         "../envs/data.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="1h",
+        runtime=run_time(hours=1),
     params:
         code=code_digest("prepare_stl10"),
         program=program("prepare_stl10"),
@@ -69,7 +69,7 @@ rule prepare_mnist:
         "../envs/data.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("prepare_mnist"),
         program=program("prepare_mnist"),
@@ -96,7 +96,7 @@ rule prepare_photos:
         "../envs/data.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("prepare_photos"),
         program=program("prepare_photos"),
@@ -120,7 +120,7 @@ rule prepare_mnist5k:
         "../envs/data.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("prepare_mnist5k"),
         program=program("prepare_mnist5k"),

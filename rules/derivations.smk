@@ -12,7 +12,7 @@ rule check_derivations:
         "../envs/train.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("check_derivations"),
         program=program("check_derivations"),
@@ -33,7 +33,7 @@ rule compare_momentum:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("compare_momentum"),
         program=program("compare_momentum"),
@@ -55,7 +55,7 @@ rule compare_dropout:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("compare_dropout"),
         program=program("compare_dropout"),
@@ -76,7 +76,7 @@ rule compare_initialization:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("compare_initialization"),
         program=program("compare_initialization"),
@@ -98,7 +98,7 @@ rule compare_crowding:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("compare_crowding"),
         program=program("compare_crowding"),

@@ -22,7 +22,7 @@ rule evaluate:
         "../envs/train.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("evaluate"),
         program=program("evaluate"),
@@ -53,7 +53,7 @@ rule predict:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime="2h",
+        runtime=run_time(hours=2),
     params:
         code=code_digest("predict"),
         program=program("predict"),

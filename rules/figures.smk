@@ -16,7 +16,7 @@ rule plot_patches:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_patches"),
         program=program("plot_patches"),
@@ -42,7 +42,7 @@ rule plot_centroids:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_centroids"),
         program=program("plot_centroids"),
@@ -67,7 +67,7 @@ rule plot_surrogates:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_surrogates"),
         program=program("plot_surrogates"),
@@ -89,7 +89,7 @@ rule plot_augmentations:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_augmentations"),
         program=program("plot_augmentations"),
@@ -113,7 +113,7 @@ rule plot_filters:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_filters"),
         program=program("plot_filters"),
@@ -136,7 +136,7 @@ rule plot_training:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_training"),
         program=program("plot_training"),
@@ -162,7 +162,7 @@ rule plot_rounds:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_rounds"),
         program=program("plot_rounds"),
@@ -186,7 +186,7 @@ rule plot_mistakes:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_mistakes"),
         program=program("plot_mistakes"),
@@ -209,7 +209,7 @@ rule plot_unlabeled:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_unlabeled"),
         program=program("plot_unlabeled"),
@@ -229,7 +229,7 @@ rule plot_confusion:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_confusion"),
         program=program("plot_confusion"),
@@ -253,7 +253,7 @@ rule plot_solver_iterations:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_solver_iterations"),
         program=program("plot_solver_iterations"),
@@ -280,7 +280,7 @@ rule embed_tsne:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("embed_tsne"),
         program=program("embed_tsne"),
@@ -306,7 +306,7 @@ rule plot_tsne:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_tsne"),
         program=program("plot_tsne"),
@@ -331,7 +331,7 @@ rule plot_layers:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_layers"),
         program=program("plot_layers"),

@@ -18,7 +18,7 @@ rule sample_patches:
         "../envs/train.yaml"
     resources:
         mem_mb=memory(2000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("sample_patches"),
         program=program("sample_patches"),
@@ -47,7 +47,7 @@ rule fit_whitening:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime="30m",
+        runtime=run_time(minutes=30),
     params:
         code=code_digest("fit_whitening"),
         program=program("fit_whitening"),
@@ -77,7 +77,7 @@ rule learn_centroids:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime="2h",
+        runtime=run_time(hours=2),
     params:
         code=code_digest("learn_centroids"),
         program=program("learn_centroids"),
@@ -108,7 +108,7 @@ rule extract_features:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime="4h",
+        runtime=run_time(hours=4),
     params:
         code=code_digest("extract_features"),
         program=program("extract_features"),
@@ -140,7 +140,7 @@ rule train_svm:
     threads: 8
     resources:
         mem_mb=memory(4000),
-        runtime="1h",
+        runtime=run_time(hours=1),
     params:
         code=code_digest("train_svm"),
         program=program("train_svm"),
@@ -171,7 +171,7 @@ rule solver_iterations:
         "../envs/train.yaml"
     resources:
         mem_mb=memory(4000),
-        runtime="1h",
+        runtime=run_time(hours=1),
     params:
         code=code_digest("solver_iterations"),
         program=program("solver_iterations"),

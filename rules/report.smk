@@ -16,7 +16,7 @@ rule plot_rulegraph:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_rulegraph"),
         program=program("plot_rulegraph"),
@@ -45,7 +45,7 @@ rule collect_provenance:
         "../envs/train.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("collect_provenance"),
         program=program("collect_provenance"),
@@ -79,7 +79,7 @@ rule render_report:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("render_report"),
         program=program("render_report"),
@@ -105,11 +105,12 @@ rule typeset_report:
         ),
     log:
         "results/logs/report/typeset_report.log",
+    localrule: True
     conda:
         "../envs/latex.yaml"
     resources:
         mem_mb=memory(1000),
-        runtime="10m",
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("typeset_report"),
         program=program("typeset_report"),

@@ -20,7 +20,7 @@ rule make_surrogates:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime="1h",
+        runtime=run_time(hours=1),
     params:
         code=code_digest("make_surrogates"),
         program=program("make_surrogates"),
@@ -82,7 +82,7 @@ rule extract_layers:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime="2h",
+        runtime=run_time(hours=2),
     params:
         code=code_digest("extract_layers"),
         program=program("extract_layers"),
@@ -114,7 +114,7 @@ rule train_probe:
     threads: 8
     resources:
         mem_mb=memory(4000),
-        runtime="1h",
+        runtime=run_time(hours=1),
     params:
         code=code_digest("train_probe"),
         program=program("train_probe"),

@@ -22,6 +22,7 @@ from fixtures_snakemake import ROOT, command_of, environment, read_jobs
 
 EPOCHS = 16
 LOOK_SECONDS = 30  # between two looks of Slurm at the time limits of jobs
+WAIT_SECONDS = 180  # for what takes seconds on a machine that has nothing else to do
 PROGRAM = ROOT / "workflow_scripts/train_cnn.py"
 CANCELLED, TIMED_OUT = "seed3", "seed5"  # what happens to the training of each seed
 # Small sizes, so that starting the jobs takes longer than what they do; the training is long enough to be hit.
@@ -113,6 +114,15 @@ def trainings(jobs, run):
     return sorted((job for job in jobs if job["Comment"] == comment), key=lambda job: int(job["JobId"]))
 
 
+def wait_until(condition, what):
+    """Return what the condition returns once that is true."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {WAIT_SECONDS} s\n{ask('squeue')}"
+        time.sleep(0.1)
+    return found
+
+
 def training_log(folder, run):
     return folder / f"results/logs/photos/supervised/{run}/train_cnn.log"
 
@@ -120,9 +130,12 @@ def training_log(folder, run):
 def wait_for_training(folder, run, process):
     """Return the running job that trains this run, once it has taken some steps."""
     log = training_log(folder, run)
-    while not (log.exists() and f"training: {EPOCHS} epochs" in log.read_text()):
+
+    def has_begun():
         assert process.poll() is None, (folder / "snakemake.log").read_text()
-        time.sleep(0.1)
+        return log.exists() and f"training: {EPOCHS} epochs" in log.read_text()
+
+    wait_until(has_begun, f"the training of {run} begins")
     time.sleep(1)
     (job,) = trainings(slurm_jobs(), run)
     assert job["JobState"] == "RUNNING", "the training is too short to be interrupted"
@@ -153,12 +166,18 @@ def end_time_of(job, training, log):
     shortly before Slurm looks.
     """
     os.kill(training, signal.SIGSTOP)
-    while not (looks := re.findall(r"\[(\S+)\] debug2: Testing job time limits", log.read_text())):
-        time.sleep(0.1)
-    since = (datetime.now() - datetime.fromisoformat(looks[-1])).total_seconds()
-    time.sleep((LOOK_SECONDS - 2 - since) % LOOK_SECONDS)
-    ask("scontrol", "update", f"JobId={job}", f"EndTime={datetime.now():%Y-%m-%dT%H:%M:%S}")
-    os.kill(training, signal.SIGCONT)
+    try:
+        looks = wait_until(lambda: looks_at_time_limits(log), "Slurm looks at time limits")
+        since = (datetime.now() - datetime.fromisoformat(looks[-1])).total_seconds()
+        time.sleep((LOOK_SECONDS - 2 - since) % LOOK_SECONDS)
+        ask("scontrol", "update", f"JobId={job}", f"EndTime={datetime.now():%Y-%m-%dT%H:%M:%S}")
+    finally:
+        os.kill(training, signal.SIGCONT)
+
+
+def looks_at_time_limits(log):
+    """When Slurm looked at the time limits of jobs, as its log says."""
+    return re.findall(r"\[(\S+)\] debug2: Testing job time limits", log.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +253,9 @@ def test_jobs_got_what_their_rules_ask_for(study, planned):
         assert job.get("TresPerJob", "") == ("gres:gpu:1" if gpu else ""), job
         assert job["NumCPUs"] == job["CPUs/Task"] == str(rule.threads), job
         assert megabytes(job["MinMemoryNode"]) == tries[job["Comment"]] * rule.resources["mem_mb"], job
+        # Only trainings came twice, as a test below sees, and theirs stays the same.
         assert minutes(job["TimeLimit"]) == rule.resources["runtime"] or job["JobState"] == "TIMEOUT", job
+        assert job["Requeue"] == "0", job
     assert {job.threads for job in planned.values()} == {1, 2}
     assert {job.resources.get("gpu", 0) for job in planned.values()} == {0, 1}
 

@@ -1,5 +1,8 @@
+import errno
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +14,7 @@ import torch
 
 from semisup import checkpoints
 from semisup.checkpoints import deferred_stop, load_checkpoint, locked_checkpoint, new_fingerprint, save_checkpoint
+from semisup.cli import UserError
 
 LIBRARY = Path(checkpoints.__file__).parents[1]
 CPU = torch.device("cpu")
@@ -175,7 +179,16 @@ def test_checkpoint_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatc
 
     monkeypatch.setattr(os, "fsync", note)
     save(tmp_path)
-    assert synced == [[f".checkpoint.pt.{os.getpid()}.tmp", "lock"]]
+    host = socket.gethostname().replace(".", "_")
+    assert synced == [[f".checkpoint.pt.{host}.{os.getpid()}.tmp", "lock"]]
+
+
+def test_whoever_has_the_lock_deletes_what_others_left(tmp_path):
+    """Of other hosts too: a job that goes on after a lost node may run on another one."""
+    for host in (socket.gethostname(), "another-node"):
+        (tmp_path / f".checkpoint.pt.{host}.999999999.tmp").touch()
+    assert load(tmp_path) is None
+    assert files(tmp_path) == ["lock"]
 
 
 # The lock
@@ -201,6 +214,32 @@ def test_second_process_waits_until_the_first(end, tmp_path, caplog):
     assert holder.returncode == (0 if end == "ends" else -signal.SIGKILL)
     assert f"another process is at work in {tmp_path}: waiting for it to end" in caplog.text
     assert load(tmp_path) is not None
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("held", [False, True], ids=["at once", "while it waits"])
+def test_file_system_without_locks(number, held, tmp_path, monkeypatch):
+    """As Lustre without the mount option `flock` is, or NFS without its lock service."""
+
+    def refuse(_, operation):
+        if held and operation & fcntl.LOCK_NB:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError) as caught, locked_checkpoint(tmp_path, {}, 0.0):
+        pytest.fail("it went on without a lock")
+    assert str(caught.value) == (
+        f"{tmp_path}: this file system cannot lock ({os.strerror(number)}): mount it with flock, or use another folder "
+        "with --directory"
+    )
+
+
+def test_errors_of_the_block_are_not_blamed_on_the_lock(tmp_path):
+    error = OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    with pytest.raises(OSError, match="locks") as caught, locked_checkpoint(tmp_path, {}, 0.0):
+        raise error
+    assert caught.value is error
 
 
 def test_lock_ends_with_the_block(tmp_path, caplog):

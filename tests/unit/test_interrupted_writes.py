@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from semisup.cli import UserError
 from semisup.files import atomic_path
 from semisup.hdf5 import new_hdf5
 
+HOST = socket.gethostname().replace(".", "_")
+DEAD = 999999999  # a number that no process has
 LIBRARY = Path(files.__file__).parents[1]
 # Writes half of a file, says so, and waits to be killed.
 WRITER = f"""
@@ -43,7 +46,7 @@ def test_what_a_killed_process_left_is_deleted_by_the_next(tmp_path):
     with start_writer(target) as process:
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    assert names(tmp_path) == [f".a [table].csv.{process.pid}.tmp"]
+    assert names(tmp_path) == [f".a [table].csv.{HOST}.{process.pid}.tmp"]
     with atomic_path(target) as path:
         path.write_text("whole")
     assert names(tmp_path) == ["a [table].csv"]
@@ -54,18 +57,74 @@ def test_what_another_process_is_writing_stays(tmp_path):
     with start_writer(target) as process:
         with atomic_path(target) as path:
             path.write_text("whole")
-        assert names(tmp_path) == [f".table.csv.{process.pid}.tmp", "table.csv"]
+        assert names(tmp_path) == [f".table.csv.{HOST}.{process.pid}.tmp", "table.csv"]
         process.stdin.close()
     assert process.returncode == 0
     assert target.read_text() == "half"
 
 
-@pytest.mark.parametrize("name", [".other.csv.999999999.tmp", ".table.csv.part.tmp", ".table.csv.tmp"])
+OTHER_FILES = [
+    f".other.csv.{HOST}.{DEAD}.tmp",
+    f".table.csv.{HOST}.other.{DEAD}.tmp",  # of table.csv.HOST.other, on no host at all
+    f".table.csv.{HOST}.part.tmp",
+    f".table.csv.{HOST}.tmp",
+    f".table.csv.{DEAD}.tmp",
+    ".table.csv.tmp",
+]
+
+
+def write_table(folder):
+    with atomic_path(folder / "table.csv") as path:
+        path.write_text("whole")
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
 def test_other_files_stay(tmp_path, name):
     (tmp_path / name).touch()
-    with atomic_path(tmp_path / "table.csv") as path:
-        path.write_text("whole")
+    write_table(tmp_path)
     assert names(tmp_path) == sorted([name, "table.csv"])
+
+
+def test_what_another_host_is_writing_stays(tmp_path):
+    """Whatever number its process has: here it may be another's, or nobody's."""
+    others = [f".table.csv.{host}.{DEAD}.tmp" for host in (f"{HOST}2", f"2{HOST}", "node-7")]
+    ours = f".table.csv.{HOST}.{DEAD}.tmp"
+    for name in (*others, ours):
+        (tmp_path / name).touch()
+    write_table(tmp_path)
+    assert names(tmp_path) == sorted([*others, "table.csv"])
+
+
+NAMES = ["table.csv", "table.csv.b", "x" * 250, "x" * 255, "ü" * 127]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_hosts_never_share_a_path(tmp_path, monkeypatch, name):
+    """Their processes may have the same number. Neither host's dots make its path that of a longer name."""
+    paths = {}
+    for host in ("a", "b", "a.b", "b.a", "h" * 64, "h" * 63 + "i"):
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        with atomic_path(tmp_path / name) as path:
+            path.write_text("whole")
+            assert path.parent == tmp_path
+            paths[host] = path.name
+    assert len(set(paths.values())) == len(paths)
+    monkeypatch.setattr(socket, "gethostname", lambda: "a")
+    for other in set(NAMES) - {name}:
+        with atomic_path(tmp_path / other) as path:
+            path.write_text("whole")
+            assert path.name not in paths.values()
+
+
+@pytest.mark.parametrize("name", ["x" * 240, "x" * 255, "ü" * 127])
+def test_what_a_killed_process_left_of_a_long_name_is_deleted(tmp_path, name):
+    target = tmp_path / name
+    with start_writer(target) as process:
+        process.kill()
+    assert len(names(tmp_path)) == 1
+    with atomic_path(target) as path:
+        path.write_text("whole")
+    assert names(tmp_path) == [name]
 
 
 def full_disk(number=errno.ENOSPC):

@@ -33,6 +33,7 @@ MAY_USE_NETWORK = {"semisup/fetch.py"}
 MAY_FETCH = {"download.py"}
 # Modules whose loading runs whatever the data says.
 PICKLES = {"cloudpickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
+LOADS_CODE = {"torch.jit.load", "torch.export.load", "torch.package.PackageImporter"}
 RUNS_TEXT = {"eval", "exec", "compile", "__import__", "execfile"}
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
 SHELLS |= {"asyncio.create_subprocess_shell"}
@@ -54,11 +55,31 @@ def imported(tree):
     return names
 
 
+def full_names(tree):
+    """Return what each name that an import binds stands for: of `import numpy as np`, {"np": "numpy"}."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.asname: alias.name for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
 def calls(tree):
-    """Yield (the dotted name that is called, the call)."""
+    """Yield (the full dotted name that is called, whatever it was imported as; the call)."""
+    names = full_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+            first, dot, rest = ast.unparse(node.func).partition(".")
+            yield names.get(first, first) + dot + rest, node
+
+
+def addresses(call):
+    """Return the addresses on the network that are written out in the arguments of a call."""
+    given = [*call.args, *(given.value for given in call.keywords)]
+    texts = [node.value for argument in given for node in ast.walk(argument) if isinstance(node, ast.Constant)]
+    return [text for text in texts if isinstance(text, str) and re.match(r"(https?|ftp)://", text, re.IGNORECASE)]
 
 
 def keyword(call, name):
@@ -80,8 +101,10 @@ def mistakes(text, name="program.py"):
         last = called.rsplit(".", 1)[-1]
         if called == "torch.load" and keyword(call, "weights_only") != "True":
             found.append("torch.load without weights_only=True")
-        if called in ("np.load", "numpy.load") and keyword(call, "allow_pickle") != "False":
-            found.append("np.load without allow_pickle=False")
+        if called == "numpy.load" and keyword(call, "allow_pickle") != "False":
+            found.append("numpy.load without allow_pickle=False")
+        if called in LOADS_CODE:
+            found.append(f"{called} runs what it loads")
         if called.startswith(("pickle.", "_pickle.")) or last == "read_pickle" or last == "Unpickler":
             found.append(called)
         if called in RUNS_TEXT or (called.startswith("builtins.") and last in RUNS_TEXT):
@@ -94,8 +117,10 @@ def mistakes(text, name="program.py"):
             command = call.args[0] if call.args else None
             if isinstance(command, ast.Constant | ast.JoinedStr | ast.BinOp):
                 found.append(f"{called} with a text for a command")
-        if name not in MAY_USE_NETWORK and (last in DOWNLOADS or last.startswith("fetch_")):
-            found.append(f"{called} downloads")
+        if name not in MAY_USE_NETWORK:
+            if last in DOWNLOADS or last.startswith("fetch_") or called.startswith("torch.hub."):
+                found.append(f"{called} downloads")
+            found += [f"{called} of {address}" for address in addresses(call)]
         if keyword(call, "download") not in (None, "False") or keyword(call, "pretrained") == "True":
             found.append(f"{called} downloads")
     found += [f"imports {module}" for module in modules if re.match(r"pickle\.(load|loads|Unpickler|\*)$", module)]
@@ -148,6 +173,19 @@ def test_program_does_nothing_of_the_kind(path):
         "from sklearn.datasets import fetch_openml\nfetch_openml('mnist_784')",
         "from torchvision.datasets import STL10\nSTL10('data', download=True)",
         "import torch\ntorch.hub.load_state_dict_from_url(url)",
+        "import torch\ntorch.hub.load(repository, name)",
+        # under other names
+        "from torch import load\nload(path)",
+        "import torch as t\nt.load(path)",
+        "from numpy import load\nload(path, allow_pickle=True)",
+        "import pandas as pd\npd.read_csv('https://example.org/table.csv')",
+        "import torch\ntorch.jit.load(path)",
+        "from torch import load as read\nread(path)",
+        "from torch import jit\njit.load(path)",
+        "from yaml import load\nload(text)",
+        "from builtins import eval as evaluate\nevaluate(text)",
+        "from subprocess import run\nrun(f'git {name}')",
+        "import pandas as pd\npd.read_csv(filepath_or_buffer=f'http://{host}/table.csv')",
     ],
 )
 def test_it_would_be_found(text):
@@ -166,6 +204,11 @@ def test_it_would_be_found(text):
         "network.eval()",
         "import subprocess\nsubprocess.run([*command, name], check=True)",
         "from torch import nn\nmodel.load_state_dict(state)",
+        "from torch import load\nload(path, weights_only=True)",
+        "import numpy as n\nn.load(path, allow_pickle=False)",
+        "from re import compile\ncompile('a')",
+        "from json import load\nload(file)",
+        "import logging\nlogging.info('an address begins with https://')",
     ],
 )
 def test_harmless_code_is_left_alone(text):

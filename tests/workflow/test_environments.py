@@ -264,6 +264,17 @@ def test_container_runs_the_demonstration_as_a_common_user():
     assert steps[-1] == ("CMD", '["make", "report"]')
 
 
+def test_volumes_of_the_guide_belong_to_the_user_of_the_container():
+    """A new volume takes over the owner of the image's folder; one that is not there would be root's."""
+    (owned,) = re.findall(
+        r"install -d -o study (.*)", "\n".join(rest for word, rest in instructions() if word == "RUN")
+    )
+    folders = re.findall(r"--volume \w+:(\S+)", (ROOT / "docs/environments.md").read_text())
+    assert sorted(folders) == ["/study/resources", "/study/results"]
+    assert {"/study", "/study/resources"} <= set(owned.split())
+    assert (ROOT / "results/.gitkeep").exists()  # so `COPY --chown` makes this folder
+
+
 def test_container_leaves_out_what_git_ignores():
     ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
     left_out = (ROOT / ".dockerignore").read_text().splitlines()

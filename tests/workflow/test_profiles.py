@@ -143,24 +143,61 @@ def test_one_switch_for_the_cpu(profile, plan):
     assert gpus_of(plan(profile, "--resources", "gpu=0")) == ({0}, {"0"})
 
 
-def test_memory_grows_with_the_attempt(plan):
-    first, third = plan("slurm"), plan("slurm", "--attempt", 3)
-    asked = {(job.rule, *job.wildcards.values()): job.resources["mem_mb"] for job in first if job.command}
-    again = {(job.rule, *job.wildcards.values()): job.resources["mem_mb"] for job in third if job.command}
-    assert again == {key: 3 * memory for key, memory in asked.items()}
+def commands(jobs):
+    """The jobs that run a program, by rule and wildcards."""
+    return {(job.rule, *job.wildcards.values()): job for job in jobs if job.command}
+
+
+def test_memory_and_time_grow_with_the_attempt(plan):
+    """But for the time of a training, which goes on from its checkpoint: another job would only reach a limit again."""
+    first, third = commands(plan("slurm")), commands(plan("slurm", "--attempt", 3))
+    assert first.keys() == third.keys()
+    grown = {}
+    for key, job in first.items():
+        again = third[key].resources
+        assert again["mem_mb"] == 3 * job.resources["mem_mb"], key
+        grown[job.rule] = again["runtime"] / job.resources["runtime"]
+    assert grown == {job.rule: 1 if "--checkpoint " in job.command else 3 for job in first.values()}
+    assert set(grown.values()) == {1, 3}
     assert settings_of("slurm")["retries"] >= 2
+
+
+def test_partitions_and_guide_name_the_largest_request(plan):
+    """That of a last attempt, which has to fit the limits of some partition."""
+    jobs = commands(plan("slurm", "--cores", 8, "--attempt", settings_of("slurm")["retries"] + 1)).values()
+    with_gpu = [job for job in jobs if job.resources.get("gpu")]
+    others = [job for job in jobs if not job.resources.get("gpu")]
+    for text in (ROOT / "profiles/slurm/partitions.yaml", ROOT / "docs/clusters.md"):
+        words = " ".join(text.read_text().replace("\n# ", " ").split())
+        assert f"{largest(with_gpu)} with a GPU, {largest(others)} without, {most(jobs)} threads" in words, text
+
+
+def largest(jobs):
+    memory, minutes = (max(job.resources[name] for job in jobs) for name in ("mem_mb", "runtime"))
+    return f"{memory} MB and {minutes} minutes"
+
+
+def most(jobs):
+    return max(job.threads for job in jobs)
 
 
 def test_every_job_has_a_time_limit(jobs):
     assert all(job.resources["runtime"] > 0 for job in jobs if job.command)
 
 
-def test_downloads_alone_run_on_the_login_node():
-    """Which has the network; anything else would be work on a machine that all share."""
+def test_downloading_and_typesetting_alone_run_on_the_login_node():
+    """Which has the network and LaTeX; anything else would be work on a machine that all share."""
     local = [name for file in RULE_FILES for name in rules_with("localrule: True", file)]
-    assert local == ["download"]
+    assert local == ["download", "typeset_report"]
     written = "".join(file.read_text() for file in [ROOT / "Snakefile", *RULE_FILES])
     assert "localrules:" not in written
+
+
+def test_slurm_itself_starts_no_job_again():
+    """Snakemake does: a job of a lost node would run twice, at the same outputs."""
+    settings = settings_of("slurm")
+    assert settings["slurm-no-requeue"] is True
+    assert "slurm-requeue" not in settings
 
 
 @pytest.mark.parametrize(("gpu", "partition"), [(None, "cpu"), (0, "cpu"), (1, "gpu")])

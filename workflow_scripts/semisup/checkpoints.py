@@ -19,11 +19,12 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
 
+from semisup.cli import UserError
 from semisup.files import atomic_path
 
 DIGITS = 16  # of a checksum, enough to tell two apart
@@ -58,19 +59,30 @@ def locked_checkpoint(folder: str | Path, fingerprint: dict[str, str], seconds: 
     """Yield the folder's checkpoint, which no other process can have at the same time.
 
     Waits while another process holds it, for instance one that went on when Snakemake was killed. The kernel frees the
-    lock when a process ends, however it ends.
+    lock when a process ends, however it ends. Raises UserError where the file system cannot lock.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logging.info("another process is at work in %s: waiting for it to end", folder)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for unfinished in folder.glob(".checkpoint.pt.*.tmp"):  # of a process that was killed while it wrote
+            _wait_for_lock(lock, folder)
+        except OSError as error:
+            raise UserError(
+                f"{folder}: this file system cannot lock ({error.strerror}): mount it with flock, or use another folder"
+                " with --directory"
+            ) from error
+        # Of processes that were killed while they wrote, on this host or another: none of them has the lock.
+        for unfinished in folder.glob(".checkpoint.pt.*.tmp"):
             unfinished.unlink()
         yield Checkpoint(folder, fingerprint, seconds)
+
+
+def _wait_for_lock(lock: IO, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        logging.info("another process is at work in %s: waiting for it to end", folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def save_checkpoint(checkpoint: Checkpoint, state: State) -> None:

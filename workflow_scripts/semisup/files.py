@@ -4,6 +4,8 @@ import errno
 import glob
 import hashlib
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +13,21 @@ from pathlib import Path
 from semisup.cli import UserError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+LONGEST_NAME = 255  # bytes, on Linux
+LARGEST_PROCESS = 2**22  # the largest process number of Linux
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, delete it on any error.
 
-    What killed processes have left of it before is deleted too.
+    What killed processes of this host have left of it before is deleted too.
     Where the disk is full, raises OSError that names `path`, whatever error a library has made of it.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     _delete_abandoned(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f"{_prefix(target)}{os.getpid()}.tmp")
     try:
         yield temporary
         temporary.replace(target)
@@ -37,10 +41,26 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _prefix(target: Path) -> str:
+    """Return what the names of the temporary files of `target` begin with: its name, and that of this host.
+
+    Processes of different nodes and containers have the same numbers, but see the same folders.
+    """
+    host = re.sub(r"[^\w-]", "_", socket.gethostname())  # no dots: a longer name of a file has them too
+    prefix = f".{target.name}.{host}."
+    if len(os.fsencode(f"{prefix}{LARGEST_PROCESS}.tmp")) > LONGEST_NAME:
+        prefix = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}.{host}."
+    return prefix
+
+
 def _delete_abandoned(target: Path) -> None:
-    """Delete the temporary files of `target` whose process is no more, as nothing else ever would."""
-    for temporary in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
-        number = temporary.suffixes[-2].removeprefix(".")
+    """Delete the temporary files of `target` whose process is no more, as nothing else ever would.
+
+    Those of other hosts stay, since nobody here knows what runs there.
+    """
+    prefix = _prefix(target)
+    for temporary in target.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        number = temporary.name.removeprefix(prefix).removesuffix(".tmp")
         if number.isdecimal() and not _is_running(int(number)):
             temporary.unlink(missing_ok=True)
 
