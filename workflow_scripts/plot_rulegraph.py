@@ -14,6 +14,8 @@ from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
 
 Edges = list[tuple[str, str]]
 
+WIDEST = 5  # names that fit side by side
+
 
 def rule_edges(snakefile: str, config: dict) -> Edges:
     """Ask Snakemake for the rule graph of the default target; return its edges, from producer to consumer."""
@@ -35,18 +37,27 @@ def parse_dot(text: str) -> Edges:
 
 
 def layers(edges: Edges) -> dict[str, int]:
-    """Return each node's layer: the length of the longest path that leads to it."""
+    """Return each node's layer: the length of the longest path that leads to it.
+
+    What nothing leads to stands just above what needs it first, or the uppermost layer would hold too many.
+    """
     depth = dict.fromkeys((node for edge in edges for node in edge), 0)
     for _ in depth:
         for start, end in edges:
             depth[end] = max(depth[end], depth[start] + 1)
-    return depth
+    first = {start: min(depth[end] for node, end in edges if node == start) - 1 for start, _ in edges}
+    made = {end for _, end in edges}
+    return {node: depth[node] if node in made else first[node] for node in depth}
 
 
 def places(edges: Edges) -> dict[str, tuple[float, float]]:
-    """Return (x, y) of each node: layers from top to bottom, nodes below what leads to them."""
+    """Return (x, y) of each node: layers from top to bottom, nodes below what leads to them.
+
+    In a layer of many nodes every other one is a little lower, so that names do not overlap.
+    """
     depth = layers(edges)
     x: dict[str, float] = {}
+    y: dict[str, float] = {}
     for layer in range(max(depth.values()) + 1):
         nodes = [node for node in depth if depth[node] == layer]
         wish = {}
@@ -55,7 +66,8 @@ def places(edges: Edges) -> dict[str, tuple[float, float]]:
             wish[node] = sum(above) / len(above) if above else 0.5
         for position, node in enumerate(sorted(nodes, key=lambda node: (wish[node], node))):
             x[node] = (position + 0.5) / len(nodes)
-    return {node: (x[node], -float(depth[node])) for node in depth}
+            y[node] = -layer - (0.2 * (-1) ** position if len(nodes) > WIDEST else 0.0)
+    return {node: (x[node], y[node]) for node in depth}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,6 +16,7 @@ import plot_filters
 import plot_layers
 import plot_mistakes
 import plot_rounds
+import plot_rulegraph
 import plot_surrogates
 import plot_training
 import plot_tsne
@@ -713,3 +714,20 @@ def test_maps_of_all_layers(draw, tmp_path, images, agreements):
         assert axes.yaxis_inverted(), "as in the map of pictures"
     assert len(figure.legends) == 1
     assert [text.get_text() for text in figure.legends[0].get_texts()] == CLASS_NAMES
+
+
+@pytest.mark.parametrize("sources", [1, 5, 6, 10])
+def test_rules_lead_downwards_and_their_names_have_room(sources):
+    first = [(f"source{number}", "report") for number in range(sources)]
+    edges = [("data", "train"), ("train", "evaluate"), ("evaluate", "report"), ("data", "report"), *first]
+    places = plot_rulegraph.places(edges)
+    assert all(places[start][1] > places[end][1] for start, end in edges)
+    for number in range(sources):
+        assert abs(places[f"source{number}"][1] - places["evaluate"][1]) < 0.5, "just above what needs it"
+    side_by_side = [
+        abs(x - other_x)
+        for name, (x, y) in places.items()
+        for other, (other_x, other_y) in places.items()
+        if name < other and y == other_y
+    ]
+    assert min(side_by_side, default=1.0) > 0.16
