@@ -29,8 +29,9 @@ def typeset(tex: Path, pdf: Path) -> None:
         )
         if finished.returncode:
             raise UserError(f"LaTeX could not typeset {tex}: see the lines above that begin with '!'")
+        typeset_pdf = (Path(scratch) / f"{tex.stem}.pdf").read_bytes()  # a failed copy would name the scratch file
         with atomic_path(pdf) as path:
-            shutil.copyfile(Path(scratch) / f"{tex.stem}.pdf", path)
+            path.write_bytes(typeset_pdf)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,10 +73,14 @@ def redirected(job, changes, output_folder):
     return [{**written, **changes}.get(word, word) for word in job.arguments]
 
 
-def run_job(job, demo, arguments, scratch):
-    """Run the program of a job in the folder of the demonstration; return its exit code and what it said."""
+def run_job(job, demo, arguments, scratch, around=None):
+    """Run the program of a job in the folder of the demonstration; return its exit code and what it said.
+
+    around: what calls `main(arguments)` in its stead, given both.
+    """
     module = importlib.import_module(job.program)  # before the fork, so once for all tests
-    return run_forked(scratch, _run_in, demo, module.main, arguments)
+    main = partial(around, module.main) if around else module.main
+    return run_forked(scratch, _run_in, demo, main, arguments)
 
 
 def _run_in(folder, main, arguments):

@@ -1,34 +1,26 @@
 """Every program on a disk that is full: it says so in a line, leaves nothing half, and works when there is room."""
 
 import errno
-import hashlib
 import os
-import random
+import shutil
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from apart import DATA_SETS, TASKS
 from demo import left_in, redirected, run_job
 from programs import error_line, fill, run_forked, small_disk
 from results import APART, digest
 
-import download
-import prepare_mnist5k
-import prepare_stl10
-from fixtures_kmeans import command_line
-from fixtures_stl10 import make_stl10_archive
 from semisup.checkpoints import load_checkpoint, locked_checkpoint, save_checkpoint
 from semisup.dataset import Split, write_dataset
 from semisup.hdf5 import new_hdf5, open_hdf5
 from workflow.clones import ROOT
 
-# prepare_stl10, prepare_mnist, prepare_mnist5k and download are not in the demonstration; see below.
-PROGRAMS = sorted(
-    path.stem
-    for path in (ROOT / "workflow_scripts").glob("*.py")
-    if path.stem not in ("download", "prepare_stl10", "prepare_mnist", "prepare_mnist5k", "typeset_report")
-)
+PROGRAMS = sorted(path.stem for path in (ROOT / "workflow_scripts").glob("*.py") if path.stem not in TASKS)
 PLACED = {"train_svm": "features.h5"}  # a file of links, whose paths depend on where it lies
 DISK = 96 * 2**20  # bytes; the data set and the features of the tiny demonstration, and more
 
@@ -41,8 +33,6 @@ def disk(tmp_path):
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program_on_a_full_disk(program, demo, jobs, disk, tmp_path, fault):
-    if program not in jobs:
-        pytest.skip(f"{program} is not among the programs of the tiny demonstration")
     job = jobs[program]
     arguments = redirected(job, {}, disk)
     filler = fill(disk, free=0)
@@ -58,6 +48,58 @@ def test_program_on_a_full_disk(program, demo, jobs, disk, tmp_path, fault):
             assert (disk / path).stat().st_size > 0
             if path.parts[1] not in APART and path.name != PLACED.get(program):
                 assert digest(disk, path.relative_to("results")) == digest(demo, path.relative_to("results"))
+
+
+def fills_up(disk, replacements, main, arguments):
+    """Run a program; when so many of its files are under their names, another process takes what is left of the disk.
+
+    Only for a process of its own, as it changes Path.replace.
+    """
+    replace, done = Path.replace, []
+
+    def replace_and_fill(path, target):
+        done.append(replace(path, target))
+        if len(done) == replacements:
+            fill(disk, free=0)
+        return done[-1]
+
+    Path.replace = replace_and_fill
+    main(arguments)
+
+
+def names_unfinished(line, paths):
+    """Tell whether the line of an error names one of these files; of an HDF5 file its folder is enough."""
+    folders = [path.parent for path in paths if path.suffix == ".h5"]
+    return any(f"{path}: " in line for path in [*paths, *folders]) or any(f"{folder} has" in line for folder in folders)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_disk_that_fills_up_between_two_files(program, demo, jobs, disk, tmp_path, fault):
+    """For each file but the last one: it is there and whole, the next one is not, and the next run makes all."""
+    job = jobs[program]
+    if len(job.outputs) == 1:
+        pytest.skip(f"{program} writes one file")
+    compared = [Path(path) for path in job.outputs if Path(path).name != PLACED.get(program)]
+    expected = {path: digest(demo, path.relative_to("results")) for path in compared}
+    for number in range(1, len(job.outputs)):
+        folder = disk / f"after{number}"
+        arguments = redirected(job, {}, folder)
+        checkpoints = [Path(word) / "checkpoint.pt" for word in arguments if word.startswith(f"{folder}/results/check")]
+        with fault("disk that fills up between two files"):
+            line = error_line(*run_job(job, demo, arguments, tmp_path, partial(fills_up, disk, number)))
+            missing = [folder / path for path in job.outputs if not (folder / path).exists()]
+            assert missing != []
+            assert names_unfinished(line, missing + checkpoints), (line, missing)
+            assert "make room there" in line
+            assert list(folder.rglob(".*.tmp")) == []
+            whole = [path for path in compared if (folder / path).exists()]
+            assert len(missing) < len(job.outputs) or checkpoints
+            assert [str(path) for path in whole if digest(folder, path.relative_to("results")) != expected[path]] == []
+            (disk / "filler").unlink()
+            code, said = run_job(job, demo, arguments, tmp_path)
+            assert code == 0, said
+            assert {path: digest(folder, path.relative_to("results")) for path in compared} == expected
+        shutil.rmtree(folder)
 
 
 def data_set_until_full(folder, disk):
@@ -111,51 +153,89 @@ def test_checkpoint_before_a_full_disk_stays(free, disk, tmp_path, fault):
 
 def test_download_onto_a_full_disk(disk, tmp_path, fault):
     """What was received stays, and the next run goes on from there."""
-    content = random.Random(0).randbytes(10**6)
-    (tmp_path / "source").write_bytes(content)
+    task = TASKS["download"](tmp_path, disk)
+    content = (tmp_path / "source").read_bytes()
     fill(disk, free=409_600)
-    options = {"url": (tmp_path / "source").as_uri(), "md5": hashlib.md5(content).hexdigest()}
-    arguments = command_line(**options, partial=disk / "part", output=disk / "file")
     with fault("full disk under a download") as counts:
-        line = error_line(*run_forked(tmp_path, download.main, arguments))
-        assert line == f"error: {disk}/part: {os.strerror(errno.ENOSPC)}"
-        part = (disk / "part").read_bytes()
+        line = error_line(*run_forked(tmp_path, task.main, task.arguments))
+        assert line == f"error: {disk}/results/part: {os.strerror(errno.ENOSPC)}"
+        part = (disk / "results/part").read_bytes()
         assert len(part) == 409_600
         assert content.startswith(part)
         (disk / "filler").unlink()
-        code, said = run_forked(tmp_path, download.main, arguments)
+        code, said = run_forked(tmp_path, task.main, task.arguments)
         assert code == 0, said
-        assert (disk / "file").read_bytes() == content
+        assert (disk / "results/file").read_bytes() == content
         counts["bytes lost"] += 409_600 - len(part)
 
 
-def prepare_stl10_arguments(source, disk):
-    archive, checksums = make_stl10_archive(source)
-    members = [f"{name}={md5}" for name, md5 in checksums.items()]
-    sizes = {"train_images": 40, "validation_images": 10}
-    files = {"images": disk / "images.h5", "test_labels": disk / "test_labels.h5"}
-    return command_line(archive=archive, member_md5=members, **sizes, **files)
-
-
-def prepare_mnist5k_arguments(source, disk):
-    sizes = {"train_images": 100, "validation_images": 100, "unlabeled_images": 100, "test_images": 100}
-    return command_line(**sizes, images=disk / "images.h5", test_labels=disk / "test_labels.h5")
-
-
-@pytest.mark.parametrize(
-    ("program", "arguments"),
-    [(prepare_stl10, prepare_stl10_arguments), (prepare_mnist5k, prepare_mnist5k_arguments)],
-    ids=["prepare_stl10", "prepare_mnist5k"],
-)
-def test_data_set_on_a_full_disk(program, arguments, disk, tmp_path, fault):
-    options = arguments(tmp_path, disk)
-    filler = fill(disk, free=16_000_000)
+@pytest.mark.parametrize("program", DATA_SETS)
+@pytest.mark.parametrize("free", [0, 16_000_000])
+def test_data_set_on_a_full_disk(program, free, disk, tmp_path, fault):
+    task = TASKS[program](tmp_path, disk)
+    filler = fill(disk, free)
     with fault("full disk"):
-        line = error_line(*run_forked(tmp_path, program.main, options))
+        line = error_line(*run_forked(tmp_path, task.main, task.arguments))
         assert str(disk) in line
         assert "make room there" in line
         assert left_in(disk) == [filler]
         filler.unlink()
-        assert run_forked(tmp_path, program.main, options)[0] == 0
-        with open_hdf5(disk / "images.h5") as file:
+        code, said = run_forked(tmp_path, task.main, task.arguments)
+        assert code == 0, said
+        with open_hdf5(task.outputs[0]) as file:
             assert len(file["train/images"]) > 0
+
+
+@pytest.fixture
+def typesetting(disk, tmp_path):
+    """The programs of LaTeX must be there: the test is of no use without."""
+    if not shutil.which("latexmk") or not shutil.which("pdflatex"):
+        pytest.skip("latexmk and pdflatex are not installed")
+    return TASKS["typeset_report"]
+
+
+def last_line(code, said):
+    """Return the last line that typeset_report has said, below all that LaTeX says."""
+    assert code == 1, (code, said)
+    assert "Traceback" not in said, said
+    return said.splitlines()[-1]
+
+
+def test_report_onto_a_full_disk(typesetting, disk, tmp_path, fault):
+    task = typesetting(tmp_path, disk)
+    filler = fill(disk, free=0)
+    with fault("full disk"):
+        line = last_line(*run_forked(tmp_path, task.main, task.arguments))
+        assert line == f"error: {task.outputs[0]}: No space left on device: make room there"
+        assert left_in(disk) == [filler]
+        filler.unlink()
+        code, said = run_forked(tmp_path, task.main, task.arguments)
+        assert code == 0, said
+        assert task.outputs[0].read_bytes().startswith(b"%PDF")
+
+
+def with_scratch(folder, main, arguments):
+    """Run a program whose temporary files go to `folder`."""
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None  # which remembers the folder of the tests
+    main(arguments)
+
+
+@pytest.mark.parametrize("free", [4096, 16384])
+def test_report_with_a_full_scratch_disk(free, typesetting, disk, tmp_path, fault):
+    """LaTeX itself meets the full disk; where nothing at all is free, Python takes another folder for scratch."""
+    task = typesetting(tmp_path, tmp_path)
+    filler = fill(disk, free)
+    with fault("full disk under LaTeX"):
+        code, said = run_forked(tmp_path, with_scratch, disk, task.main, task.arguments)
+        line = last_line(code, said)
+        assert line.startswith(f"error: LaTeX could not typeset {tmp_path}/report.tex: "), said
+        assert "begin with '!'" in line
+        assert [above for above in said.splitlines() if above.startswith("!")] != [], said
+        assert left_in(disk) == [filler]
+        assert left_in(tmp_path / "results") == []
+        filler.unlink()
+        code, said = run_forked(tmp_path, with_scratch, disk, task.main, task.arguments)
+        assert code == 0, said
+        assert task.outputs[0].read_bytes().startswith(b"%PDF")
+        assert left_in(disk) == []

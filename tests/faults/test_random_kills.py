@@ -69,12 +69,16 @@ def command(folder, *arguments):
     return [*snakemake, *settings, *arguments, "--", *TARGETS]
 
 
-def start(folder):
-    """Start Snakemake in a process group of its own, as a shell does."""
+def start(folder, log="snakemake.log", words=None):
+    """Start Snakemake, or the command `words`, in a process group of its own, as a shell does."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
-    with (folder / "snakemake.log").open("w") as log:
+    with (folder / log).open("w") as file:
         return subprocess.Popen(
-            command(folder), env=os.environ | {"PATH": path}, stdout=log, stderr=log, start_new_session=True
+            words or command(folder),
+            env=os.environ | {"PATH": path},
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
         )
 
 
@@ -174,3 +178,29 @@ def test_second_run_in_the_same_folder(undisturbed, tmp_path, fault):
         assert "Traceback" not in said
         assert first.wait(timeout=600) == 0, (tmp_path / "snakemake.log").read_text()
         assert digests(tmp_path) == undisturbed
+
+
+def test_two_runs_started_at_once(undisturbed, tmp_path, fault):
+    """Each is refused or does its work, one of them at least, and the results are what they are of one run.
+
+    Both may end well: Snakemake looks for a lock and sets its own in two steps, and one may come when the other is
+    done. So nothing is said here of how many are refused, only that two that work side by side do no harm.
+    """
+    words = command(tmp_path)  # once: it writes the configuration, which the first one may be reading
+    logs = ("first.log", "second.log")
+    for again in ("results", *TARGETS):
+        made = tmp_path / again
+        if made.is_dir():
+            shutil.rmtree(made)
+        else:
+            made.unlink(missing_ok=True)
+        with fault("two runs started at once"):
+            processes = [start(tmp_path, log, words) for log in logs]
+            codes = [process.wait(timeout=600) for process in processes]
+            said = [(tmp_path / log).read_text() for log in logs]
+            assert 0 in codes, said
+            for code, text in zip(codes, said, strict=True):
+                assert code == 0 or "LockException" in text, text
+                assert "Traceback" not in text
+            assert digests(tmp_path) == undisturbed
+            assert list((tmp_path / "results").rglob(".*.tmp")) == []

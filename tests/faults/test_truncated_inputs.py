@@ -29,3 +29,31 @@ def test_truncated_input(program, demo, jobs, tmp_path, fault):
                 assert str(damaged) in line, line
                 assert "damaged" in line
                 assert left_in(tmp_path / "out") == []
+
+
+def test_truncated_file_behind_a_link(demo, jobs, tmp_path, fault):
+    """The rounds read the chosen features through a file of links: whoever deletes only that one mends nothing."""
+    job = jobs["train_kmeans_rounds"]
+    linking = [path for path in job.inputs if path.endswith("/features.h5") and path in job.arguments]
+    linked = [path for path in job.inputs if path.endswith("/features.h5") and path not in job.arguments]
+    assert linking, job.inputs
+    assert linked, job.inputs
+    for path in [*linking, *linked]:  # the links are relative, so their copies lead to copies
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes((demo / path).read_bytes())
+    arguments = redirected(job, {path: str(tmp_path / path) for path in linking}, tmp_path / "out")
+    for path in linked:
+        content = (tmp_path / path).read_bytes()
+        for share in SHARES:
+            (tmp_path / path).write_bytes(content[: int(share * len(content))])
+            with fault("truncated input behind a link"):
+                line = error_line(*run_job(job, demo, arguments, tmp_path))
+                assert str(tmp_path / path) in line, line
+                assert "damaged" in line
+                assert left_in(tmp_path / "out") == []
+        (tmp_path / path).unlink()
+        with fault("missing input behind a link"):
+            line = error_line(*run_job(job, demo, arguments, tmp_path))
+            assert str(tmp_path / path) in line, line
+            assert left_in(tmp_path / "out") == []
+        (tmp_path / path).write_bytes(content)

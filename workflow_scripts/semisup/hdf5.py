@@ -1,10 +1,11 @@
 """HDF5 files: opened with one-line errors, written whole or not at all."""
 
 import os
+import re
 import shutil
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import h5py
@@ -32,10 +33,29 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
         if isinstance(error, OSError) and error.errno:
             raise UserError(f"{path}: {os.strerror(error.errno)}: check the path") from error
         if isinstance(error, KeyError):
+            linked = _unreadable_link(path)
+            if linked is not None:
+                raise UserError(
+                    f"{linked}, which {path} refers to, is damaged or missing: delete it and run again"
+                ) from error
             raise UserError(
                 f"{path} lacks what is needed ({error.args[0]}): give the right file, or delete it and run again"
             ) from error
         raise UserError(f"{path} is damaged or not an HDF5 file: delete it and run again") from error
+
+
+def _unreadable_link(path: str | Path) -> Path | None:
+    """Return the first file that this one has an external link to and that cannot be opened; None if there is none."""
+    with h5py.File(path, "r", locking=False) as file:
+        links = [file.get(name, getlink=True) for name in file]
+    for link in links:
+        if isinstance(link, h5py.ExternalLink):
+            linked = Path(path).parent / link.filename
+            try:
+                h5py.File(linked, "r", locking=False).close()
+            except OSError:
+                return linked
+    return None
 
 
 def read_rows(data: h5py.Dataset | np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -63,6 +83,14 @@ def _discard(file: h5py.File) -> None:
     os.close(memory)
 
 
+def _error_number(error: BaseException) -> int | None:
+    """Return the system's number of an error. HDF5 has it in the text of a RuntimeError where it fails to flush."""
+    if isinstance(error, RuntimeError):
+        found = re.search(r"\berrno = (\d+)", str(error))
+        return int(found[1]) if found else None
+    return error.errno if isinstance(error, OSError) else None
+
+
 def _raised_by_h5py(error: Exception) -> bool:
     """Tell whether h5py itself raised the error; a block may fail for reasons that have nothing to do with its file."""
     return "h5py" in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parts
@@ -85,12 +113,16 @@ def new_hdf5(path: str | Path) -> Iterator[h5py.File]:
     """
     with atomic_path(path) as temporary:
         require_space(temporary.parent, 0)
-        with h5py.File(temporary, "w") as file:
-            try:
-                yield file
-                file.flush()
-            except BaseException as error:
-                _discard(file)
-                if isinstance(error, OSError) and error.errno in DISK_FULL:
-                    raise UserError(f"{temporary.parent}: {os.strerror(error.errno)}: make room there") from error
-                raise
+        file = h5py.File(temporary, "w")
+        try:
+            yield file
+            file.flush()
+        except BaseException as error:
+            _discard(file)
+            with suppress(RuntimeError):  # HDF5 may fail once more at what it could not write before
+                file.close()
+            number = _error_number(error)
+            if number in DISK_FULL:
+                raise UserError(f"{temporary.parent}: {os.strerror(number)}: make room there") from error
+            raise
+        file.close()

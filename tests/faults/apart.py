@@ -1,0 +1,90 @@
+"""The programs that are not among the jobs of the demonstration, and what to run each of them on."""
+
+import gzip
+import hashlib
+import random
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import download
+import prepare_mnist
+import prepare_mnist5k
+import prepare_stl10
+import typeset_report
+from fixtures_kmeans import command_line
+from fixtures_stl10 import make_stl10_archive
+from semisup import mnist
+
+SIZES = {"train_images": 100, "validation_images": 100, "unlabeled_images": 100, "test_images": 100}
+
+
+class Task(NamedTuple):
+    """A program, its arguments and the files that it writes."""
+
+    main: Callable
+    arguments: list[str]
+    outputs: list[Path]
+
+
+def download_task(source, folder):
+    """The source is a file of this machine."""
+    content = random.Random(0).randbytes(10**6)
+    (source / "source").write_bytes(content)
+    options = {"url": (source / "source").as_uri(), "md5": hashlib.md5(content).hexdigest()}
+    options |= {"partial": folder / "results/part", "output": folder / "results/file"}
+    return Task(download.main, command_line(**options), [options["output"]])
+
+
+def data_set_task(program, folder, **options):
+    outputs = {"images": folder / "results/images.h5", "test_labels": folder / "results/test_labels.h5"}
+    return Task(program.main, command_line(**options, **outputs), list(outputs.values()))
+
+
+def prepare_stl10_task(source, folder):
+    archive, checksums = make_stl10_archive(source)
+    members = [f"{name}={md5}" for name, md5 in checksums.items()]
+    sizes = {"train_images": 40, "validation_images": 10}
+    return data_set_task(prepare_stl10, folder, archive=archive, member_md5=members, **sizes)
+
+
+def prepare_mnist_task(source, folder):
+    rng = np.random.default_rng(0)
+    options, members = {}, []
+    for part, count in {"train": 400, "test": 100}.items():
+        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
+        contents = {
+            "images": struct.pack(">4i", 2051, *images.shape) + images.tobytes(),
+            "labels": struct.pack(">2i", 2049, count) + labels.tobytes(),
+        }
+        for kind, content in contents.items():
+            name = getattr(mnist, f"{part}_{kind}".upper())
+            options[f"{part}_{kind}_file"] = source / f"{name}.gz"
+            options[f"{part}_{kind}_file"].write_bytes(gzip.compress(content, 1, mtime=0))
+            members.append(f"{name}={hashlib.md5(content).hexdigest()}")
+    return data_set_task(prepare_mnist, folder, **options, member_md5=members, **SIZES)
+
+
+def prepare_mnist5k_task(source, folder):
+    return data_set_task(prepare_mnist5k, folder, **SIZES)
+
+
+def typeset_report_task(source, folder):
+    tex, pdf = source / "report.tex", folder / "results/report.pdf"
+    tex.write_text("\\documentclass{article}\\begin{document}A report.\\end{document}\n")
+    return Task(typeset_report.main, command_line(tex=tex, pdf=pdf), [pdf])
+
+
+# By program: (a folder for its sources, that of its results) -> its task.
+TASKS = {
+    "download": download_task,
+    "prepare_mnist": prepare_mnist_task,
+    "prepare_mnist5k": prepare_mnist5k_task,
+    "prepare_stl10": prepare_stl10_task,
+    "typeset_report": typeset_report_task,
+}
+DATA_SETS = sorted(name for name in TASKS if name.startswith("prepare_"))
