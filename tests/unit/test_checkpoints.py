@@ -1,8 +1,8 @@
 import errno
 import fcntl
 import os
+import platform
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -179,13 +179,13 @@ def test_checkpoint_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatc
 
     monkeypatch.setattr(os, "fsync", note)
     save(tmp_path)
-    host = socket.gethostname().replace(".", "_")
+    host = platform.node().replace(".", "_")
     assert synced == [[f".checkpoint.pt.{host}.{os.getpid()}.tmp", "lock"]]
 
 
 def test_whoever_has_the_lock_deletes_what_others_left(tmp_path):
     """Of other hosts too: a job that goes on after a lost node may run on another one."""
-    for host in (socket.gethostname(), "another-node"):
+    for host in (platform.node(), "another-node"):
         (tmp_path / f".checkpoint.pt.{host}.999999999.tmp").touch()
     assert load(tmp_path) is None
     assert files(tmp_path) == ["lock"]

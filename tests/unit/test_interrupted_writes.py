@@ -2,8 +2,8 @@
 
 import errno
 import os
+import platform
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ from semisup.cli import UserError
 from semisup.files import atomic_path
 from semisup.hdf5 import new_hdf5
 
-HOST = socket.gethostname().replace(".", "_")
+HOST = platform.node().replace(".", "_")
 DEAD = 999999999  # a number that no process has
 LIBRARY = Path(files.__file__).parents[1]
 # Writes half of a file, says so, and waits to be killed.
@@ -103,13 +103,13 @@ def test_two_hosts_never_share_a_path(tmp_path, monkeypatch, name):
     """Their processes may have the same number. Neither host's dots make its path that of a longer name."""
     paths = {}
     for host in ("a", "b", "a.b", "b.a", "h" * 64, "h" * 63 + "i"):
-        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        monkeypatch.setattr(platform, "node", lambda host=host: host)
         with atomic_path(tmp_path / name) as path:
             path.write_text("whole")
             assert path.parent == tmp_path
             paths[host] = path.name
     assert len(set(paths.values())) == len(paths)
-    monkeypatch.setattr(socket, "gethostname", lambda: "a")
+    monkeypatch.setattr(platform, "node", lambda: "a")
     for other in set(NAMES) - {name}:
         with atomic_path(tmp_path / other) as path:
             path.write_text("whole")

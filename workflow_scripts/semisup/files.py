@@ -4,8 +4,8 @@ import errno
 import glob
 import hashlib
 import os
+import platform
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +46,7 @@ def _prefix(target: Path) -> str:
 
     Processes of different nodes and containers have the same numbers, but see the same folders.
     """
-    host = re.sub(r"[^\w-]", "_", socket.gethostname())  # no dots: a longer name of a file has them too
+    host = re.sub(r"[^\w-]", "_", platform.node())  # no dots: a longer name of a file has them too
     prefix = f".{target.name}.{host}."
     if len(os.fsencode(f"{prefix}{LARGEST_PROCESS}.tmp")) > LONGEST_NAME:
         prefix = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}.{host}."
