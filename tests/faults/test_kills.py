@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from clones import ROOT
+
+from workflow.clones import ROOT
 
 TARGET = "results/photos/supervised/seed0/model.h5"
 CHECKPOINT = "results/checkpoints/photos/supervised/seed0/train_cnn"
