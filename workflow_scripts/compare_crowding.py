@@ -33,12 +33,11 @@ from sklearn.decomposition import PCA
 
 from semisup.cli import positive_int, run_program
 from semisup.momentum import State, classical_momentum_step
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
 from semisup.small_digits import (
     Digits,
     add_outputs,
     checked_seeds,
-    draw_band,
     read_digits,
     split_digits,
     warn_at_edge,
@@ -214,8 +213,7 @@ def draw_figure(maps: dict[str, Map], labels: np.ndarray, table: pd.DataFrame, p
     density.set(xlabel="distance / mean distance", ylabel="density of pairs", xlim=(0, 2.5))
     draw_curves(by_distance, table, "by_distance")
     by_distance.set(xlabel="distance in the space of pixels / mean", ylabel="distance in the map / mean")
-    handles, names = density.get_legend_handles_labels()
-    bottom.legend(handles, names, loc="outside lower center", ncols=len(names))
+    legend_below(bottom, density)
     save_figure(figure, pdf, png)
 
 

@@ -26,13 +26,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy, dropout
 
 from semisup.cli import positive_int, run_program
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
 from semisup.small_digits import (
     Digits,
     add_outputs,
     centered,
     checked_seeds,
-    draw_band,
     read_digits,
     split_digits,
     warn_at_edge,
@@ -215,9 +214,7 @@ def draw_figure(epochs: pd.DataFrame, ensembles: pd.DataFrame, pdf: str, png: st
     draw_epochs(validation, epochs[epochs["epoch"] > 0], "validation_accuracy", 100)
     validation.set_ylabel("validation accuracy (%)")
     draw_ensemble(ensemble, ensembles)
-    parts = [axes.get_legend_handles_labels() for axes in (loss, ensemble)]
-    handles, labels = (first + second for first, second in zip(*parts, strict=True))
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(figure, loss, ensemble)
     save_figure(figure, pdf, png)
 
 

@@ -19,8 +19,8 @@ import pandas as pd
 
 from semisup.cli import positive_int, run_program
 from semisup.derivations import glorot_bound, he_deviation, heuristic_bound
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
-from semisup.small_digits import add_outputs, centered, checked_seeds, draw_band, read_digits, split_digits
+from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
+from semisup.small_digits import add_outputs, centered, checked_seeds, read_digits, split_digits
 from semisup.tables import write_table
 
 IMAGES = 200
@@ -116,8 +116,7 @@ def draw_figure(table: pd.DataFrame, pdf: str, png: str) -> None:
             axes.set(title=activation, ylabel=label)
     for axes in panels[-1]:
         axes.set_xlabel("layer")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(figure, panels[0, 0])
     save_figure(figure, pdf, png)
 
 

@@ -39,13 +39,12 @@ from semisup.momentum import (
     classical_momentum_step,
     nesterov_step,
 )
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
 from semisup.small_digits import (
     Digits,
     add_outputs,
     centered,
     checked_seeds,
-    draw_band,
     read_digits,
     split_digits,
     warn_at_edge,
@@ -193,8 +192,7 @@ def draw_figure(table: pd.DataFrame, pdf: str, png: str) -> None:
         draw_problem(axes, table[table["problem"] == problem], title)
     panels[0].set_ylabel("loss")
     panels[2].set_ylabel("training loss (nats)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(figure, panels[0])
     save_figure(figure, pdf, png)
 
 

@@ -1,12 +1,13 @@
 """What the end-to-end tests share: the workflow on the tiny configuration as a command, and what is installed."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fixtures_snakemake import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "tests" / "e2e" / "config.tiny.yaml"
@@ -21,9 +22,8 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the workflow on the tiny configuration, its results under `folder`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     settings = ["--cores", "2", "--workflow-profile", str(ROOT / "profiles" / "demo"), "--configfile", str(CONFIG)]
-    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     return subprocess.run(
-        [*command, *settings, *arguments], env=environment, capture_output=True, text=True, check=False
+        [*command, *settings, *arguments], env=environment(), capture_output=True, text=True, check=False
     )
 
 

@@ -15,7 +15,6 @@ from programs import run_forked
 from workflow.clones import ROOT, run_python
 
 TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
-TINY |= {"theory": {"points": 2, "seeds": [0, 1]}}  # all parts, as small as they can be
 REPORT = "results/report/report.tex"  # everything but the PDF: predictions and provenance are among its sources
 
 

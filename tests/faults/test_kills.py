@@ -3,15 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import h5py
 import numpy as np
 import pytest
-import yaml
 
-from workflow.clones import ROOT
+from fixtures_snakemake import command_of, environment
 
 TARGET = "results/photos/supervised/seed0/model.h5"
 CHECKPOINT = "results/checkpoints/photos/supervised/seed0/train_cnn"
@@ -33,20 +31,15 @@ CONFIG = {
 
 def command(folder, *arguments):
     """Snakemake on the configuration above, one core."""
-    file = folder / "config.json"
-    file.write_text(yaml.safe_dump(CONFIG))
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    settings = ["--cores", "1", "--workflow-profile", str(ROOT / "profiles/demo"), "--configfile", str(file)]
-    return [*snakemake, *settings, *arguments, "--", TARGET]
+    return command_of(folder, "demo", CONFIG, "--cores", 1, *arguments, "--", TARGET)
 
 
 def start(folder):
     """Start Snakemake in a process group of its own, as a shell does."""
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
     with (folder / "snakemake.log").open("a") as log:
         return subprocess.Popen(
             command(folder),
-            env=os.environ | {"PATH": path},
+            env=environment(),
             stdout=log,
             stderr=log,
             start_new_session=True,

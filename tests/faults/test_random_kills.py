@@ -6,14 +6,12 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
-import yaml
 from results import digests, result_files
 
-from workflow.clones import ROOT
+from fixtures_snakemake import command_of, environment
 
 KILLS = 25
 LONGEST = 12.0  # seconds until a kill: Snakemake plans for some four of them, and a job takes as long
@@ -62,20 +60,15 @@ TARGETS += ("results/photos/figures/training.pdf",)
 
 
 def command(folder, *arguments):
-    file = folder / "config.json"
-    file.write_text(yaml.safe_dump(CONFIG))
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    settings = ["--cores", "2", "--workflow-profile", str(ROOT / "profiles/demo"), "--configfile", str(file)]
-    return [*snakemake, *settings, *arguments, "--", *TARGETS]
+    return command_of(folder, "demo", CONFIG, "--cores", 2, *arguments, "--", *TARGETS)
 
 
 def start(folder, log="snakemake.log", words=None):
     """Start Snakemake, or the command `words`, in a process group of its own, as a shell does."""
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])  # noqa: PTH120
     with (folder / log).open("w") as file:
         return subprocess.Popen(
             words or command(folder),
-            env=os.environ | {"PATH": path},
+            env=environment(),
             stdout=file,
             stderr=file,
             start_new_session=True,

@@ -1,12 +1,13 @@
 """What the tests of the workflow share: copies of the workflow, and Snakemake as a command."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+
+from fixtures_snakemake import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 CLONED = ("Snakefile", "config.yaml", "config.demo.yaml", "config.schema.yaml", "rules", "workflow_scripts", "profiles")
@@ -15,11 +16,10 @@ CLONED += ("envs", "report")
 
 def run_python(*arguments, **options):
     """Run this Python, its folder first on PATH, and return the finished process with its output as text."""
-    environment = options.pop("environment", {})
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    changes = options.pop("environment", {})
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env=os.environ | {"PATH": path} | environment,
+        env=environment() | changes,
         capture_output=True,
         text=True,
         timeout=1200,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
 
 from semisup.files import atomic_path
 
@@ -73,3 +74,16 @@ def show_image(figure: Figure, position: tuple[int, int, int], image: np.ndarray
     axes.set_axis_off()
     if title:
         axes.set_title(title)
+
+
+def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, color: str, line: str = "-") -> None:
+    """Draw the median of values (seeds, len(x)) over the seeds as a line and their range as a band."""
+    axes.plot(x, np.median(values, axis=0), line, color=color, label=label, linewidth=1.2)
+    axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
+
+
+def legend_below(figure: FigureBase, *axes: Axes) -> None:
+    """Put one legend below all panels, in a row: what these axes have labels for, in their order."""
+    shown = [pair for part in axes for pair in zip(*part.get_legend_handles_labels(), strict=True)]
+    handles, labels = zip(*shown, strict=True)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from sklearn.datasets import load_digits
 
 from semisup.cli import UserError, seed_number
@@ -76,9 +75,3 @@ def warn_at_edge(name: str, rate: float, rates: Sequence[float]) -> None:
     """Log a warning if the rate chosen from several is the first or the last: a better one may lie beyond."""
     if len(rates) > 1 and rate in (min(rates), max(rates)):
         logging.warning("%s: the rate %g is at the edge of the rates tried", name, rate)
-
-
-def draw_band(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, color: str, line: str = "-") -> None:
-    """Draw the median of values (seeds, len(x)) over the seeds as a line and their range as a band."""
-    axes.plot(x, np.median(values, axis=0), line, color=color, label=label, linewidth=1.2)
-    axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
