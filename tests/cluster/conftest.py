@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures_machine import lacking
+
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue", "scancel", "sinfo", "srun", "setpriv")
 
 
@@ -24,7 +26,7 @@ def running_cluster(folder):
         if process.stdout.readline() != "ready\n":
             said = process.communicate(timeout=60)[1]
             if "belongs to a cluster already" in said:
-                pytest.skip(said.strip())
+                lacking(said.strip())
             pytest.fail(said)
         yield process
     finally:
@@ -36,7 +38,7 @@ def start_cluster():
     """`running_cluster`, where Slurm is installed and may be started."""
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing:
-        pytest.skip(f"{', '.join(missing)} not found: `make slurm` installs Slurm (Debian and Ubuntu, as root)")
+        lacking(f"{', '.join(missing)} not found: `make slurm` installs Slurm (Debian and Ubuntu, as root)")
     if os.geteuid() != 0:
-        pytest.skip("a Slurm is started by root alone")
+        lacking("a Slurm is started by root alone")
     return running_cluster

@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fixtures_machine import needs_latex
 from fixtures_snakemake import ROOT, command_of, environment, read_jobs
 
+pytestmark = needs_latex
 EPOCHS = 16
 LOOK_SECONDS = 30  # between two looks of Slurm at the time limits of jobs
 WAIT_SECONDS = 180  # for what takes seconds on a machine that has nothing else to do
@@ -60,6 +62,7 @@ CONFIG = {
 }
 TARGETS = ("results/report/report.tex", "evaluated")
 DOWNLOADED = "t10k-labels-idx1-ubyte.gz"
+LOCAL = (f"resources/mnist/{DOWNLOADED}", "results/report/report.pdf")
 # Fewer threads than the rules ask for, as the test machine may have two processors.
 THREADS = dict.fromkeys(("fit_whitening", "learn_centroids", "extract_features", "train_svm", "extract_layers"), 1)
 THREADS |= {"train_cnn": 1, "predict": 2}
@@ -185,8 +188,7 @@ def study(cluster, tmp_path_factory):
     """The study run through profiles/slurm: one training is cancelled, the other one's time is made to end now."""
     folder = tmp_path_factory.mktemp("study")
     config = CONFIG | {"data": CONFIG["data"] | mirror(tmp_path_factory.mktemp("mirror"))["data"]}
-    targets = [*TARGETS, f"resources/mnist/{DOWNLOADED}"]
-    command = command_of(folder, "slurm", config, *set_threads(), *IN_THIS_CLUSTER, "--", *targets)
+    command = command_of(folder, "slurm", config, *set_threads(), *IN_THIS_CLUSTER, "--", *TARGETS, *LOCAL)
     visible = {}
     with (folder / "snakemake.log").open("w") as log:
         process = subprocess.Popen(command, env=environment(), stdout=log, stderr=log)
@@ -238,9 +240,9 @@ def test_every_job_went_through_slurm_and_no_other(study, planned):
     assert (study.folder / "results/photos/comparison.csv").exists()
 
 
-def test_the_download_ran_where_snakemake_runs(study):
-    """Nodes often have no network. That it was no job of Slurm, the test above has seen."""
-    assert (study.folder / f"resources/mnist/{DOWNLOADED}").exists()
+def test_what_nodes_often_lack_ran_where_snakemake_runs(study):
+    """A network, LaTeX. That these were no jobs of Slurm, the test above has seen."""
+    assert all((study.folder / path).exists() for path in LOCAL)
 
 
 def test_jobs_got_what_their_rules_ask_for(study, planned):

@@ -1,21 +1,14 @@
-"""What the end-to-end tests share: the workflow on the tiny configuration as a command, and what is installed."""
+"""What the end-to-end tests share: the workflow on the tiny configuration as a command."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
+from fixtures_machine import HAS_LATEX
 from fixtures_snakemake import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "tests" / "e2e" / "config.tiny.yaml"
-HAS_LATEX = all(map(shutil.which, ("latexmk", "pdflatex")))
-needs_latex = pytest.mark.skipif(
-    not HAS_LATEX,
-    reason="LaTeX is not installed: apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern",
-)
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

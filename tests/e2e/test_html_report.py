@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_run import HAS_LATEX, snakemake, whole_report
+from demo_run import snakemake, whole_report
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+
+from fixtures_machine import HAS_LATEX, lacking
 
 # A browser without a window that asks nothing, keeps nothing and calls nobody.
 CHROMIUM_OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,900", "--no-first-run"]
@@ -38,7 +40,7 @@ def browser(tmp_path):
     """Chromium, driven by Debian's chromedriver of the same version; nothing is downloaded."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
-        pytest.skip("Chromium is not installed: apt-get install chromium chromium-driver")
+        lacking("Chromium is not installed: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for option in (*CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path}"):

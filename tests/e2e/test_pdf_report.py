@@ -1,19 +1,17 @@
 """The typeset report: nothing that LaTeX complains of, fonts that every reader has, and what its first page admits."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from demo_run import ROOT, needs_latex
+from demo_run import ROOT
+
+from fixtures_machine import needs, needs_latex
 
 OVERFULL = 2.0  # points that a line may stick out
-needs_poppler = pytest.mark.skipif(
-    not shutil.which("pdffonts"), reason="poppler-utils is not installed: apt-get install poppler-utils"
-)
+needs_poppler = needs("pdffonts", remedy="apt-get install poppler-utils")
 # Everything that `complaints` has to find.
 FAULTY = r"""
 \documentclass{article}

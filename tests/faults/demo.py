@@ -30,14 +30,19 @@ class Job(NamedTuple):
     outputs: list[str]
 
 
-def run_demo(folder):
-    """Run the tiny demonstration in the clone at `folder`, as `make report` does the large one; return the folder.
+def demo_command(folder, *arguments):
+    """The arguments of Python that run the tiny demonstration in the clone at `folder`, as `make report` does.
 
     Every job has one thread, as in the tests that run it again: the last bits depend on the number.
     """
     (folder / "config.tiny.json").write_text(json.dumps(TINY))
     profile = ("--workflow-profile", "profiles/demo", "--configfile", "config.tiny.json")
-    process = run_python("-m", "snakemake", "--cores", "2", "--max-threads", "1", *profile, "--", REPORT, cwd=folder)
+    return ["-m", "snakemake", "--cores", "2", "--max-threads", "1", *profile, *arguments]
+
+
+def run_demo(folder):
+    """Run the tiny demonstration in the clone at `folder`; return the folder."""
+    process = run_python(*demo_command(folder, "--", REPORT), cwd=folder)
     assert process.returncode == 0, process.stdout + process.stderr
     return folder
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from fixtures_machine import lacking
 from semisup.cli import run_program
 
 
@@ -48,9 +49,9 @@ def mounted(folder, *command):
     try:
         done = subprocess.run(["mount", *map(str, command), str(folder)], capture_output=True, text=True)
     except FileNotFoundError:
-        pytest.skip("there is no mount command here")
+        lacking("there is no mount command here")
     if done.returncode:
-        pytest.skip(f"mounting is not allowed here ({done.stderr.strip()}): run the tests as root")
+        lacking(f"mounting is not allowed here ({done.stderr.strip()}): run the tests as root")
     try:
         yield folder
     finally:

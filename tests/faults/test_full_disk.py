@@ -15,6 +15,7 @@ from demo import left_in, redirected, run_job
 from programs import error_line, fill, run_forked, small_disk
 from results import APART, digest
 
+from fixtures_machine import needs_latex
 from semisup.checkpoints import load_checkpoint, locked_checkpoint, save_checkpoint
 from semisup.dataset import Split, write_dataset
 from semisup.hdf5 import new_hdf5, open_hdf5
@@ -186,14 +187,6 @@ def test_data_set_on_a_full_disk(program, free, disk, tmp_path, fault):
             assert len(file["train/images"]) > 0
 
 
-@pytest.fixture
-def typesetting(disk, tmp_path):
-    """The programs of LaTeX must be there: the test is of no use without."""
-    if not shutil.which("latexmk") or not shutil.which("pdflatex"):
-        pytest.skip("latexmk and pdflatex are not installed")
-    return TASKS["typeset_report"]
-
-
 def last_line(code, said):
     """Return the last line that typeset_report has said, below all that LaTeX says."""
     assert code == 1, (code, said)
@@ -201,8 +194,9 @@ def last_line(code, said):
     return said.splitlines()[-1]
 
 
-def test_report_onto_a_full_disk(typesetting, disk, tmp_path, fault):
-    task = typesetting(tmp_path, disk)
+@needs_latex
+def test_report_onto_a_full_disk(disk, tmp_path, fault):
+    task = TASKS["typeset_report"](tmp_path, disk)
     filler = fill(disk, free=0)
     with fault("full disk"):
         line = last_line(*run_forked(tmp_path, task.main, task.arguments))
@@ -221,10 +215,11 @@ def with_scratch(folder, main, arguments):
     main(arguments)
 
 
+@needs_latex
 @pytest.mark.parametrize("free", [4096, 16384])
-def test_report_with_a_full_scratch_disk(free, typesetting, disk, tmp_path, fault):
+def test_report_with_a_full_scratch_disk(free, disk, tmp_path, fault):
     """LaTeX itself meets the full disk; where nothing at all is free, Python takes another folder for scratch."""
-    task = typesetting(tmp_path, tmp_path)
+    task = TASKS["typeset_report"](tmp_path, tmp_path)
     filler = fill(disk, free)
     with fault("full disk under LaTeX"):
         code, said = run_forked(tmp_path, with_scratch, disk, task.main, task.arguments)

@@ -1,4 +1,4 @@
-"""The workflow killed at random moments, everything of it at once, and started again until it is done."""
+"""The demonstration killed at random moments, everything of it at once, and started again until it is done."""
 
 import base64
 import os
@@ -6,79 +6,31 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
+import torch
+from demo import REPORT, demo_command
 from results import digests, result_files
 
-from fixtures_snakemake import command_of, environment
+from fixtures_snakemake import environment
+from workflow.clones import clone
 
 KILLS = 25
-LONGEST = 12.0  # seconds until a kill: Snakemake plans for some four of them, and a job takes as long
+LONGEST = 20.0  # seconds until a kill: Snakemake plans for some five of them, and most jobs take as long
 PLAIN_UNLOCKS = 3  # for the others only the file that `snakemake --unlock` deletes is deleted, to save its start
-STUDY = {
-    "dataset": "photos",
-    "seeds": [0],
-    "baseline": "kmeans",
-    "experiments": {
-        "kmeans": {
-            "method": "kmeans",
-            "image_size": 32,
-            "patch_size": 6,
-            "stride": 6,
-            "patch_images": 40,
-            "patches_per_image": 5,
-            "centroids": 20,
-            "iterations": 2,
-            "whitening_epsilon": [0.1],
-            "svm_c": [0.001],
-            "svm_iterations": [50],
-            "folds": True,
-        },
-        "supervised": {"method": "cnn", "epochs": 4, "batch_size": 20, "ema_decay": 0.9},
-        "surrogate": {
-            "method": "surrogate",
-            "seed_patches": 20,
-            "samples_per_class": 10,
-            "epochs": 2,
-            "batch_size": 20,
-            "svm_c": [0.001],
-        },
-        "rounds": {"method": "kmeans_rounds", "base": "kmeans", "rounds": 2, "candidates": 20, "accepted": 10},
-    },
-}
-SIZES = {"train_images": 100, "validation_images": 50, "unlabeled_images": 100, "test_images": 50}
-CONFIG = {
-    "data": {"photos": {**SIZES, "folds": 2, "fold_images": 50}},
-    "evaluation": {"bootstrap_samples": 100},
-    "figures": {"perplexity": 3.0, "neighbors": 2},
-    "theory": {"parts": []},
-    "studies": {"stl10": None, "mnist": None, "photos": STUDY},
-}
-TARGETS = ("results/photos/comparison.csv", "results/photos/kmeans/seed0/predictions.csv")
-TARGETS += ("results/photos/figures/training.pdf",)
+PART = ("results/photos/coates/seed3/predictions.csv", "results/photos/supervised/seed3/history.csv")
 
 
-def command(folder, *arguments):
-    return command_of(folder, "demo", CONFIG, "--cores", 2, *arguments, "--", *TARGETS)
+def command(folder, *targets):
+    return [sys.executable, *demo_command(folder, "--", *targets)]
 
 
-def start(folder, log="snakemake.log", words=None):
-    """Start Snakemake, or the command `words`, in a process group of its own, as a shell does."""
+def start(folder, words, log="snakemake.log"):
+    """Start Snakemake in a process group of its own, as a shell does."""
     with (folder / log).open("w") as file:
-        return subprocess.Popen(
-            words or command(folder),
-            env=environment(),
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-
-
-def finish(folder):
-    """Run to the end."""
-    code = start(folder).wait(timeout=600)
-    assert code == 0, (folder / "snakemake.log").read_text()
+        return subprocess.Popen(words, cwd=folder, env=environment(), stdout=file, stderr=file, start_new_session=True)
 
 
 def kill_group(process):
@@ -96,7 +48,7 @@ def kill_group(process):
 
 def unlock(folder, plainly):
     if plainly:
-        subprocess.run(command(folder, "--unlock"), check=True, capture_output=True)
+        subprocess.run([*command(folder), "--unlock"], cwd=folder, env=environment(), check=True, capture_output=True)
     else:
         shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
 
@@ -112,56 +64,77 @@ def finished(folder):
     return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
+def same_as_undisturbed(folder, undisturbed):
+    """Tell whether every result in the folder is one of the undisturbed run, byte for byte."""
+    return digests(folder).items() <= undisturbed.items()
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The checksums of the results of a run that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    finish(folder)
-    return digests(folder)
+def undisturbed(demo):
+    """The checksums of the results of a run that nothing disturbed, by path."""
+    return digests(demo)
 
 
-def test_killed_at_random_moments(undisturbed, tmp_path, fault):
+@pytest.fixture
+def eager(tmp_path):
+    """A clone whose trainings write a checkpoint after every step, or a kill would seldom meet one."""
+    folder = clone(tmp_path / "eager")
+    path = folder / "workflow_scripts/semisup/training_options.py"
+    often = path.read_text().replace("\nCHECKPOINT_SECONDS = 60.0\n", "\nCHECKPOINT_SECONDS = 0.0\n")
+    assert often != path.read_text()
+    path.write_text(often)
+    return folder
+
+
+def test_killed_at_random_moments(undisturbed, eager, fault):
     """At each kill every result is whole or not there; at the end all are what they are without a kill."""
     rng = random.Random(0)
+    words = command(eager, REPORT)
     kills, done, most = 0, {}, 0
     while kills < KILLS:
-        process = start(tmp_path)
+        process = start(eager, words)
         try:
-            assert process.wait(timeout=rng.uniform(0.3, LONGEST)) == 0, (tmp_path / "snakemake.log").read_text()
+            assert process.wait(timeout=rng.uniform(0.3, LONGEST)) == 0, (eager / "snakemake.log").read_text()
         except subprocess.TimeoutExpired:
             with fault("SIGKILL of the workflow at a random moment") as counts:
                 kill_group(process)
                 kills += 1
-                found = digests(tmp_path)
-                assert {path: undisturbed[path] for path in found} == found
-                now = finished(tmp_path)
+                assert same_as_undisturbed(eager, undisturbed)
+                for checkpoint in (eager / "results/checkpoints").rglob("checkpoint.pt"):
+                    torch.load(checkpoint, weights_only=True)
+                now = finished(eager)
                 lost = {path: size for path, (size, _) in done.items() if now.get(path) != done[path]}
                 counts["bytes lost"] += sum(lost.values())
                 assert lost == {}, "what was done before a kill is not made again"
                 done, most = now, max(most, len(now))
-                unlock(tmp_path, plainly=kills <= PLAIN_UNLOCKS)
+                unlock(eager, plainly=kills <= PLAIN_UNLOCKS)
         else:  # done before its time: once more from the beginning
-            assert digests(tmp_path) == undisturbed
-            shutil.rmtree(tmp_path / "results")
+            assert digests(eager) == undisturbed
+            shutil.rmtree(eager / "results")
             done = {}
-    finish(tmp_path)
-    assert done.items() <= finished(tmp_path).items()
+    assert start(eager, words).wait(timeout=600) == 0, (eager / "snakemake.log").read_text()
+    assert done.items() <= finished(eager).items()
     assert most > 5, "the kills came too early for any job to end"
-    assert digests(tmp_path) == undisturbed
-    assert list((tmp_path / "results").rglob(".*.tmp")) == []
+    assert digests(eager) == undisturbed
+    assert list((eager / "results").rglob(".*.tmp")) == []
+    assert list((eager / "results").rglob("set-aside-*")) == []
+    logs = [path.read_text() for path in (eager / "results/logs").rglob("train_*.log")]
+    assert any("resumed after" in log for log in logs), "no kill came in the middle of a training"
 
 
 def test_second_run_in_the_same_folder(undisturbed, tmp_path, fault):
     """It is refused in words, and the first one goes on as if it were alone."""
-    first = start(tmp_path)
-    log = tmp_path / "results/logs/photos/prepare_photos.log"
+    folder = clone(tmp_path / "clone")
+    words = command(folder, *PART)
+    first = start(folder, words)
+    log = folder / "results/logs/photos/prepare_photos.log"
     deadline = time.monotonic() + 120
     while not log.exists():
-        assert first.poll() is None, (tmp_path / "snakemake.log").read_text()
+        assert first.poll() is None, (folder / "snakemake.log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     with fault("second run in the folder of a first"):
-        second = subprocess.run(command(tmp_path), capture_output=True, text=True, check=False)
+        second = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
         assert first.poll() is None, "the first one ended before the second one was refused"
         said = second.stdout + second.stderr
         assert second.returncode != 0
@@ -169,8 +142,9 @@ def test_second_run_in_the_same_folder(undisturbed, tmp_path, fault):
         assert "no other Snakemake process is trying to create the same files" in said
         assert "--unlock" in said
         assert "Traceback" not in said
-        assert first.wait(timeout=600) == 0, (tmp_path / "snakemake.log").read_text()
-        assert digests(tmp_path) == undisturbed
+        assert first.wait(timeout=600) == 0, (folder / "snakemake.log").read_text()
+        assert all((folder / path).exists() for path in PART)
+        assert same_as_undisturbed(folder, undisturbed)
 
 
 def test_two_runs_started_at_once(undisturbed, tmp_path, fault):
@@ -179,21 +153,23 @@ def test_two_runs_started_at_once(undisturbed, tmp_path, fault):
     Both may end well: Snakemake looks for a lock and sets its own in two steps, and one may come when the other is
     done. So nothing is said here of how many are refused, only that two that work side by side do no harm.
     """
-    words = command(tmp_path)  # once: it writes the configuration, which the first one may be reading
+    folder = clone(tmp_path / "clone")
+    words = command(folder, *PART)  # once: it writes the configuration, which the first one may be reading
     logs = ("first.log", "second.log")
-    for again in ("results", *TARGETS):
-        made = tmp_path / again
+    for again in ("results", *PART):
+        made = folder / again
         if made.is_dir():
             shutil.rmtree(made)
         else:
             made.unlink(missing_ok=True)
         with fault("two runs started at once"):
-            processes = [start(tmp_path, log, words) for log in logs]
+            processes = [start(folder, words, log) for log in logs]
             codes = [process.wait(timeout=600) for process in processes]
-            said = [(tmp_path / log).read_text() for log in logs]
+            said = [(folder / log).read_text() for log in logs]
             assert 0 in codes, said
             for code, text in zip(codes, said, strict=True):
                 assert code == 0 or "LockException" in text, text
                 assert "Traceback" not in text
-            assert digests(tmp_path) == undisturbed
-            assert list((tmp_path / "results").rglob(".*.tmp")) == []
+            assert all((folder / path).exists() for path in PART)
+            assert same_as_undisturbed(folder, undisturbed)
+            assert list((folder / "results").rglob(".*.tmp")) == []

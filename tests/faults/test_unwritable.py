@@ -1,6 +1,5 @@
 """Results that cannot be written at all: a read-only disk, and a file where a folder should be."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +9,14 @@ from demo import left_in, redirected, run_job
 from programs import error_line, mounted, run_forked
 from test_full_disk import PROGRAMS
 
-ALL = sorted([*PROGRAMS, *TASKS])
+from fixtures_machine import needs_latex
+
+ALL = [*sorted({*PROGRAMS, *TASKS} - {"typeset_report"}), pytest.param("typeset_report", marks=needs_latex)]
 
 
 @pytest.fixture
 def task(program, request, tmp_path):
     """A function of the folder for the results: (function without arguments that runs the program, its outputs)."""
-    if program == "typeset_report" and not shutil.which("latexmk"):
-        pytest.skip("latexmk is not installed")
 
     def of_demo(folder):
         job, demo = request.getfixturevalue("jobs")[program], request.getfixturevalue("demo")

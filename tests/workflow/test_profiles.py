@@ -33,7 +33,7 @@ def plan(tmp_path_factory):
     def jobs(profile, *arguments):
         folder = tmp_path_factory.mktemp(profile)
         cores = [] if profile == "slurm" else ["--cores", 8]
-        options = ["-n", "-p", "--quiet", "host", *cores, *arguments]  # profiles/demo is quieter than that
+        options = ["-n", "-p", *cores, *arguments]
         command = command_of(folder, profile, DEMO, *options, "--", "all", "evaluated")
         process = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
         assert process.returncode == 0, process.stdout + process.stderr
@@ -78,6 +78,24 @@ def test_every_profile_repeats_what_is_safe(profile):
     assert settings["rerun-incomplete"] is True
     assert settings["keep-going"] is True
     assert settings["show-failed-logs"] is True
+
+
+FAILING = """
+rule failing:
+    log:
+        "failing.log",
+    shell:
+        "echo 'error: the reason' > {log}; exit 1"
+"""
+
+
+@pytest.mark.parametrize("name", sorted(set(PROFILES) - {"slurm"}))
+def test_the_log_of_a_failed_job_is_printed(name, tmp_path):
+    (tmp_path / "Snakefile").write_text(FAILING)
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(ROOT / "profiles" / name), "--cores", "1"]
+    process = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert "\nerror: the reason\n" in process.stdout + process.stderr
 
 
 SLEEPERS = """
