@@ -31,9 +31,9 @@ def rule_edges(snakefile: str, config: dict) -> Edges:
 
 
 def parse_dot(text: str) -> Edges:
-    """Return the edges of a graph in dot format, by the labels of its nodes."""
+    """Return the edges of a graph in dot format, by the labels of its nodes, sorted: Snakemake's order is random."""
     labels = dict(re.findall(r'(\d+)\s*\[\s*label\s*=\s*"([^"\\]+)', text))
-    return [(labels[start], labels[end]) for start, end in re.findall(r"(\d+)\s*->\s*(\d+)", text)]
+    return sorted((labels[start], labels[end]) for start, end in re.findall(r"(\d+)\s*->\s*(\d+)", text))
 
 
 def layers(edges: Edges) -> dict[str, int]:

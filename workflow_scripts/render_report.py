@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import string
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -1031,7 +1030,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with atomic_path(options.tex) as path:
         path.write_text(text)
     with atomic_path(options.bibliography) as path:
-        shutil.copyfile(bibliography, path)
+        path.write_bytes(bibliography.read_bytes())  # a failed copy would name its source
 
 
 if __name__ == "__main__":

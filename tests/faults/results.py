@@ -3,18 +3,25 @@
 import csv
 import hashlib
 import io
+from pathlib import Path
 
 from fixtures_training import TIMED
 
-# Of the folders under results/: Snakemake's own notes, and what says on purpose when and where a run was made.
-APART = {"logs", "benchmarks", "checkpoints", "report"}
+# What is under results/ beside results: notes of single runs, and what says on purpose when and how fast one was made.
+FOLDERS_APART = {"logs", "benchmarks", "checkpoints"}
+FILES_APART = {Path("report") / name for name in ("report.tex", "report.pdf", "timings.csv", "provenance.json")}
+
+
+def is_result(path):
+    """Tell whether the file at `path`, relative to results/, must be the same in every run."""
+    return not (path.name.startswith(".") or path.parts[0] in FOLDERS_APART or path in FILES_APART)
 
 
 def result_files(folder):
     """Return the paths of all results, relative to `folder`/results, without hidden files (which are unfinished)."""
     root = folder / "results"
-    paths = [path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    return sorted(path for path in paths if path.parts[0] not in APART)
+    paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(filter(is_result, paths))
 
 
 def digest(folder, path):

@@ -13,7 +13,7 @@ import torch
 from apart import DATA_SETS, TASKS
 from demo import left_in, redirected, run_job
 from programs import error_line, fill, run_forked, small_disk
-from results import APART, digest
+from results import digest, is_result
 
 from fixtures_machine import needs_latex
 from semisup.checkpoints import load_checkpoint, locked_checkpoint, save_checkpoint
@@ -47,7 +47,7 @@ def test_program_on_a_full_disk(program, demo, jobs, disk, tmp_path, fault):
         assert code == 0, said
         for path in map(Path, job.outputs):
             assert (disk / path).stat().st_size > 0
-            if path.parts[1] not in APART and path.name != PLACED.get(program):
+            if is_result(path.relative_to("results")) and path.name != PLACED.get(program):
                 assert digest(disk, path.relative_to("results")) == digest(demo, path.relative_to("results"))
 
 
@@ -68,10 +68,16 @@ def fills_up(disk, replacements, main, arguments):
     main(arguments)
 
 
-def names_unfinished(line, paths):
-    """Tell whether the line of an error names one of these files; of an HDF5 file its folder is enough."""
+def names_unfinished(line, paths, checkpoints):
+    """Tell whether the line of an error names one of these files, or a checkpoint in one of these folders.
+
+    Of an HDF5 file its folder is enough.
+    """
     folders = [path.parent for path in paths if path.suffix == ".h5"]
-    return any(f"{path}: " in line for path in [*paths, *folders]) or any(f"{folder} has" in line for folder in folders)
+    words = [f"{path}: " for path in [*paths, *folders]] + [f"{folder} has" for folder in folders]
+    return any(word in line for word in words) or any(
+        line.startswith(f"error: {folder}/") and "checkpoint.pt: " in line for folder in checkpoints
+    )
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -85,12 +91,12 @@ def test_disk_that_fills_up_between_two_files(program, demo, jobs, disk, tmp_pat
     for number in range(1, len(job.outputs)):
         folder = disk / f"after{number}"
         arguments = redirected(job, {}, folder)
-        checkpoints = [Path(word) / "checkpoint.pt" for word in arguments if word.startswith(f"{folder}/results/check")]
+        checkpoints = [word for word in arguments if word.startswith(f"{folder}/results/checkpoints/")]
         with fault("disk that fills up between two files"):
             line = error_line(*run_job(job, demo, arguments, tmp_path, partial(fills_up, disk, number)))
             missing = [folder / path for path in job.outputs if not (folder / path).exists()]
             assert missing != []
-            assert names_unfinished(line, missing + checkpoints), (line, missing)
+            assert names_unfinished(line, missing, checkpoints), (line, missing)
             assert "make room there" in line
             assert list(folder.rglob(".*.tmp")) == []
             whole = [path for path in compared if (folder / path).exists()]

@@ -716,6 +716,14 @@ def test_maps_of_all_layers(draw, tmp_path, images, agreements):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == CLASS_NAMES
 
 
+def test_rule_graph_is_the_same_in_every_order():
+    """Snakemake numbers and orders rules anew at each start."""
+    first = 'digraph {\n0[label = "all"];\n1[label = "train"];\n2[label = "data"];\n1 -> 0\n2 -> 1\n2 -> 0\n}'
+    second = 'digraph {\n0[label = "data"];\n2[label = "train"];\n1[label = "all"];\n0 -> 1\n0 -> 2\n2 -> 1\n}'
+    expected = [("data", "all"), ("data", "train"), ("train", "all")]
+    assert plot_rulegraph.parse_dot(first) == plot_rulegraph.parse_dot(second) == expected
+
+
 @pytest.mark.parametrize("sources", [1, 5, 6, 10])
 def test_rules_lead_downwards_and_their_names_have_room(sources):
     first = [(f"source{number}", "report") for number in range(sources)]
