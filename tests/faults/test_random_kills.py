@@ -23,8 +23,8 @@ PLAIN_UNLOCKS = 3  # for the others only the file that `snakemake --unlock` dele
 PART = ("results/photos/coates/seed3/predictions.csv", "results/photos/supervised/seed3/history.csv")
 
 
-def command(folder, *targets):
-    return [sys.executable, *demo_command(folder, "--", *targets)]
+def command(folder, *arguments):
+    return [sys.executable, *demo_command(folder, *arguments)]
 
 
 def start(folder, words, log="snakemake.log"):
@@ -48,7 +48,7 @@ def kill_group(process):
 
 def unlock(folder, plainly):
     if plainly:
-        subprocess.run([*command(folder), "--unlock"], cwd=folder, env=environment(), check=True, capture_output=True)
+        subprocess.run(command(folder, "--unlock"), cwd=folder, env=environment(), check=True, capture_output=True)
     else:
         shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)
 
@@ -89,7 +89,7 @@ def eager(tmp_path):
 def test_killed_at_random_moments(undisturbed, eager, fault):
     """At each kill every result is whole or not there; at the end all are what they are without a kill."""
     rng = random.Random(0)
-    words = command(eager, REPORT)
+    words = command(eager, "--", REPORT)
     kills, done, most = 0, {}, 0
     while kills < KILLS:
         process = start(eager, words)
@@ -125,7 +125,7 @@ def test_killed_at_random_moments(undisturbed, eager, fault):
 def test_second_run_in_the_same_folder(undisturbed, tmp_path, fault):
     """It is refused in words, and the first one goes on as if it were alone."""
     folder = clone(tmp_path / "clone")
-    words = command(folder, *PART)
+    words = command(folder, "--", *PART)
     first = start(folder, words)
     log = folder / "results/logs/photos/prepare_photos.log"
     deadline = time.monotonic() + 120
@@ -154,7 +154,7 @@ def test_two_runs_started_at_once(undisturbed, tmp_path, fault):
     done. So nothing is said here of how many are refused, only that two that work side by side do no harm.
     """
     folder = clone(tmp_path / "clone")
-    words = command(folder, *PART)  # once: it writes the configuration, which the first one may be reading
+    words = command(folder, "--", *PART)  # once: it writes the configuration, which the first one may be reading
     logs = ("first.log", "second.log")
     for again in ("results", *PART):
         made = folder / again
