@@ -44,39 +44,28 @@ $(VENV)/ready: requirements.txt constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	touch $@
 
-# LaTeX: installed where that needs no question; else the workflow says what to install and makes everything but the PDF.
+# What pip cannot install, and without which less is made or tested.
+LATEX := latexmk texlive-latex-base texlive-latex-recommended lmodern
+BROWSER := chromium chromium-driver poppler-utils
+SLURM := slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
+
 latex:
-	@command -v latexmk >/dev/null && command -v pdflatex >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing LaTeX with apt-get"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      latexmk texlive-latex-base texlive-latex-recommended lmodern >/dev/null \
-	      || echo "LaTeX could not be installed; everything but the PDF will be made"; \
-	  else \
-	    echo "LaTeX is not installed. To get the PDF too: sudo apt-get install latexmk texlive-latex-base" \
-	      "texlive-latex-recommended lmodern"; \
-	  fi; }
+	$(call from_debian,latexmk pdflatex,$(LATEX),everything but the PDF is made)
 
-# What the tests look at the finished report with. Without it those tests are skipped, and say what to install.
 browser:
-	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && command -v pdffonts >/dev/null || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing Chromium and poppler-utils with apt-get"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      chromium chromium-driver poppler-utils >/dev/null \
-	      || echo "Chromium could not be installed; the tests that need it are skipped"; \
-	  else \
-	    echo "To test the finished report too: sudo apt-get install chromium chromium-driver poppler-utils"; \
-	  fi; }
+	$(call from_debian,chromium chromedriver pdffonts,$(BROWSER),the tests of the finished report are skipped)
 
-# A cluster for tests/cluster, which starts and stops it. Without it those tests are skipped, and say what to install.
 slurm:
-	@command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v sbatch >/dev/null || { \
+	$(call from_debian,slurmctld slurmd sbatch,$(SLURM),the tests of profiles/slurm are skipped)
+
+# $(call from_debian,PROGRAMS,PACKAGES,WITHOUT THEM): install where that needs no question, else say what to install.
+define from_debian
+	@type $(1) >/dev/null 2>&1 || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing SLURM with apt-get"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins >/dev/null \
-	      || echo "SLURM could not be installed; the tests that need it are skipped"; \
+	    echo "Installing $(2) with apt-get"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) \
+	      >/dev/null || echo "They could not be installed: $(3)"; \
 	  else \
-	    echo "To test profiles/slurm too: sudo apt-get install slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins"; \
+	    echo "Not installed, so $(3). To change that: sudo apt-get install $(2)"; \
 	  fi; }
+endef

@@ -24,4 +24,4 @@ def needs(*programs: str, remedy: str) -> pytest.MarkDecorator:
 
 LATEX = ("latexmk", "pdflatex")
 HAS_LATEX = all(map(shutil.which, LATEX))
-needs_latex = needs(*LATEX, remedy="apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern")
+needs_latex = needs(*LATEX, remedy="make latex")

@@ -38,7 +38,7 @@ def start_cluster():
     """`running_cluster`, where Slurm is installed and may be started."""
     missing = [name for name in NEEDED if not shutil.which(name)]
     if missing:
-        lacking(f"{', '.join(missing)} not found: `make slurm` installs Slurm (Debian and Ubuntu, as root)")
+        lacking(f"{', '.join(missing)} not found: make slurm")
     if os.geteuid() != 0:
         lacking("a Slurm is started by root alone")
     return running_cluster

@@ -40,7 +40,7 @@ def browser(tmp_path):
     """Chromium, driven by Debian's chromedriver of the same version; nothing is downloaded."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
-        lacking("Chromium is not installed: apt-get install chromium chromium-driver")
+        lacking("Chromium is not installed: make browser")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for option in (*CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path}"):

@@ -11,7 +11,7 @@ from demo_run import ROOT
 from fixtures_machine import needs, needs_latex
 
 OVERFULL = 2.0  # points that a line may stick out
-needs_poppler = needs("pdffonts", remedy="apt-get install poppler-utils")
+needs_poppler = needs("pdffonts", remedy="make browser")
 # Everything that `complaints` has to find.
 FAULTY = r"""
 \documentclass{article}
