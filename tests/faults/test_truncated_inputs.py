@@ -1,5 +1,8 @@
 """Every program with each of its HDF5 and npz files cut short: one line that names the file, and no results."""
 
+import os
+import shutil
+
 import pytest
 from demo import left_in, redirected, run_job
 from programs import error_line
@@ -57,3 +60,20 @@ def test_truncated_file_behind_a_link(demo, jobs, tmp_path, fault):
             assert str(tmp_path / path) in line, line
             assert left_in(tmp_path / "out") == []
         (tmp_path / path).write_bytes(content)
+
+
+def test_truncated_data_set_that_the_report_finds_by_itself(demo, jobs, tmp_path, fault):
+    """It is given the folder of all results."""
+    job = jobs["render_report"]
+    shutil.copytree(demo / "results", tmp_path / "results", copy_function=os.link)
+    damaged = tmp_path / "results/photos/data/images.h5"
+    content = damaged.read_bytes()
+    for share in SHARES:
+        damaged.unlink()  # the link, not the file
+        damaged.write_bytes(content[: int(share * len(content))])
+        with fault("truncated input"):
+            arguments = redirected(job, {"results": str(tmp_path / "results")}, tmp_path / "out")
+            line = error_line(*run_job(job, demo, arguments, tmp_path))
+            assert str(damaged) in line, line
+            assert "damaged" in line
+            assert left_in(tmp_path / "out") == []
