@@ -17,7 +17,8 @@ from results import digests, result_files
 from fixtures_snakemake import environment
 from workflow.clones import clone
 
-KILLS = 25
+AIMED = 3  # kills that wait for a checkpoint after their random moment, or few would meet a training
+KILLS = 25 + AIMED
 LONGEST = 20.0  # seconds until a kill: Snakemake plans for some five of them, and most jobs take as long
 PLAIN_UNLOCKS = 3  # for the others only the file that `snakemake --unlock` deletes is deleted, to save its start
 PART = ("results/photos/coates/seed3/predictions.csv", "results/photos/supervised/seed3/history.csv")
@@ -44,6 +45,14 @@ def kill_group(process):
             time.sleep(0.02)
     except ProcessLookupError:
         pass
+
+
+def wait_for_checkpoint(folder, since):
+    """Return when a training has written a checkpoint later than at this time, in seconds since the epoch."""
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_mtime > since for path in (folder / "results/checkpoints").rglob("checkpoint.pt")):
+        assert time.monotonic() < deadline, "no training took a step"
+        time.sleep(0.05)
 
 
 def unlock(folder, plainly):
@@ -77,7 +86,7 @@ def undisturbed(demo):
 
 @pytest.fixture
 def eager(tmp_path):
-    """A clone whose trainings write a checkpoint after every step, or a kill would seldom meet one."""
+    """A clone whose trainings write a checkpoint after every step, not once a minute, as they last seconds."""
     folder = clone(tmp_path / "eager")
     path = folder / "workflow_scripts/semisup/training_options.py"
     often = path.read_text().replace("\nCHECKPOINT_SECONDS = 60.0\n", "\nCHECKPOINT_SECONDS = 0.0\n")
@@ -92,11 +101,14 @@ def test_killed_at_random_moments(undisturbed, eager, fault):
     words = command(eager, "--", REPORT)
     kills, done, most = 0, {}, 0
     while kills < KILLS:
+        began = time.time()
         process = start(eager, words)
         try:
             assert process.wait(timeout=rng.uniform(0.3, LONGEST)) == 0, (eager / "snakemake.log").read_text()
         except subprocess.TimeoutExpired:
             with fault("SIGKILL of the workflow at a random moment") as counts:
+                if kills < AIMED:
+                    wait_for_checkpoint(eager, began)
                 kill_group(process)
                 kills += 1
                 assert same_as_undisturbed(eager, undisturbed)
