@@ -5,6 +5,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake
 CORES ?= all
 .DEFAULT_GOAL := help
 
+.NOTPARALLEL: # two apt-get get in each other's way
 .PHONY: help report test test-all lint bench clean latex browser slurm
 
 help:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-IN_CI = bool(os.environ.get("CI"))
+IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def lacking(what: str) -> NoReturn:

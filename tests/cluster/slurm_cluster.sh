@@ -39,7 +39,10 @@ launch() {
 
 no_jobs() { [ -z "$(squeue --noheader)" ]; }
 node_is_idle() { [ "$(sinfo --noheader --partition cpu --format %t)" = idle ]; }
-is_gone() { [[ $(ps --no-headers --format stat --pid "$1") =~ ^(Z.*)?$ ]]; }
+is_gone() { # or only waited for: state Z, behind the name in brackets
+  local stat
+  ! { read -r stat <"/proc/$1/stat"; } 2>/dev/null || [[ ${stat##*)} == " Z"* ]]
+}
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 end() {

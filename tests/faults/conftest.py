@@ -5,12 +5,15 @@ import os
 # The arrays of these tests are small: handing them to several threads costs more time than it saves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
+import subprocess
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from demo import read_jobs, run_demo
 
+from fixtures_snakemake import environment
 from workflow.clones import clone
 
 TALLY = pytest.StashKey[dict[str, Counter]]()
@@ -41,11 +44,46 @@ def pytest_terminal_summary(terminalreporter, config):
     """Print how many faults of each kind were injected and survived."""
     kinds = config.stash[TALLY]
     if kinds:
-        terminalreporter.section("faults")
+        terminalreporter.section("faults of tests/faults")
     for kind, counts in [*sorted(kinds.items()), ("in all", sum(kinds.values(), Counter()))] if kinds else []:
         terminalreporter.write_line(
             f"{kind}: {counts['injected']} injected, {counts['survived']} survived, {counts['bytes lost']} bytes lost"
         )
+
+
+@pytest.fixture
+def start():
+    """A function that starts a command in a folder, in a process group of its own, as a shell does.
+
+    What it says goes to the end of a log. What is left of the groups is killed at the end of the test.
+    """
+    leaders = []
+
+    def started(words, folder, log="snakemake.log"):
+        with (folder / log).open("a") as file:
+            leaders.append(
+                subprocess.Popen(
+                    words,
+                    cwd=folder,
+                    env=environment(),
+                    stdout=file,
+                    stderr=file,
+                    start_new_session=True,
+                    preexec_fn=_heed_ctrl_c,
+                )
+            )
+        return leaders[-1]
+
+    yield started
+    for leader in leaders:
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, signal.SIGKILL)
+        leader.wait(timeout=60)
+
+
+def _heed_ctrl_c():
+    """A shell's background jobs ignore SIGINT, and so would all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

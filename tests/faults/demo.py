@@ -40,9 +40,9 @@ def demo_command(folder, *arguments):
     return ["-m", "snakemake", "--cores", "2", "--max-threads", "1", *profile, *arguments]
 
 
-def run_demo(folder):
-    """Run the tiny demonstration in the clone at `folder`; return the folder."""
-    process = run_python(*demo_command(folder, "--", REPORT), cwd=folder)
+def run_demo(folder, *before):
+    """Run the tiny demonstration in the clone at `folder`; return the folder. before: words before the command."""
+    process = run_python(*demo_command(folder, "--", REPORT), before=before, cwd=folder)
     assert process.returncode == 0, process.stdout + process.stderr
     return folder
 

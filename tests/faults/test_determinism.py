@@ -1,18 +1,23 @@
 """The whole demonstration twice, in two clones at different places: the same numbers to the last byte."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from demo import REPORT, TINY, run_demo
 from results import digests
 
+from fixtures_machine import lacking
 from workflow.clones import clone
 
 
 @pytest.fixture(scope="module")
 def second(demo, tmp_path_factory):
-    """Another clone, at a longer path with spaces, in which the same was run."""
-    return run_demo(clone(tmp_path_factory.mktemp("clones") / "the second one" / "with a longer path"))
+    """Another clone, at a longer path with spaces, in which the same was run, and that without any network."""
+    alone = ["unshare", "--net"]
+    if subprocess.run([*alone, "true"], capture_output=True).returncode:
+        lacking("a process without a network cannot be started here: run the tests as root")
+    return run_demo(clone(tmp_path_factory.mktemp("clones") / "the second one" / "with a longer path"), *alone)
 
 
 def test_two_clones_give_the_same_bytes(demo, second):

@@ -12,6 +12,7 @@ import pytest
 from fixtures_snakemake import command_of, environment
 
 TARGET = "results/photos/supervised/seed0/model.h5"
+LOG = "results/logs/photos/supervised/seed0/train_cnn.log"
 CHECKPOINT = "results/checkpoints/photos/supervised/seed0/train_cnn"
 CONFIG = {
     "data": {"photos": {"train_images": 100, "validation_images": 50, "unlabeled_images": 50, "test_images": 50}},
@@ -34,42 +35,33 @@ def command(folder, *arguments):
     return command_of(folder, "demo", CONFIG, "--cores", 1, *arguments, "--", TARGET)
 
 
-def start(folder):
-    """Start Snakemake in a process group of its own, as a shell does."""
-    with (folder / "snakemake.log").open("a") as log:
-        return subprocess.Popen(
-            command(folder),
-            env=environment(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=heed_ctrl_c,
-        )
-
-
-def heed_ctrl_c():
-    """A shell's background jobs ignore SIGINT, and so would all that they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def finish(folder):
+def finish(start, folder):
     """Run the command to its end; return what Snakemake and the training have said."""
-    process = start(folder)
+    return said_by(start(command(folder), folder), folder)
+
+
+def said_by(process, folder):
+    """Wait for Snakemake to end well; return what it and the training have said."""
     code = process.wait(timeout=300)
     log = (folder / "snakemake.log").read_text()
     assert code == 0, log
-    return log + (folder / "results/logs/photos/supervised/seed0/train_cnn.log").read_text()
+    return log + (folder / LOG).read_text()
 
 
 def wait_for_training(folder, process):
     """Return when the training has begun, and has had time for a step or two."""
-    log = folder / "results/logs/photos/supervised/seed0/train_cnn.log"
+    wait_for_words("training: 8 epochs", folder, process)
+    time.sleep(0.5)
+
+
+def wait_for_words(words, folder, process):
+    """Return when the training has said these words; the process is that of Snakemake."""
+    log = folder / LOG
     deadline = time.monotonic() + 120
-    while not (log.exists() and "training: 8 epochs" in log.read_text()):
+    while not (log.exists() and words in log.read_text()):
         assert process.poll() is None, (folder / "snakemake.log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.5)
 
 
 def weights(folder):
@@ -80,7 +72,7 @@ def weights(folder):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    finish(folder)
+    subprocess.run(command(folder), env=environment(), check=True, capture_output=True)
     return weights(folder)
 
 
@@ -92,49 +84,55 @@ def assert_equal(folder, expected):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_signal_to_the_terminal_group(tmp_path, uninterrupted, number):
+def test_signal_to_the_terminal_group(start, tmp_path, uninterrupted, number, fault):
     """Ctrl-C, or what a scheduler sends when time is up: the training saves itself, and goes on the next time."""
-    process = start(tmp_path)
+    process = start(command(tmp_path), tmp_path)
     wait_for_training(tmp_path, process)
-    os.killpg(process.pid, number)
-    assert process.wait(timeout=60) != 0, (tmp_path / "snakemake.log").read_text()
-    assert not (tmp_path / TARGET).exists()
-    assert (tmp_path / CHECKPOINT / "checkpoint.pt").exists()
-    assert "resumed after" in finish(tmp_path)
-    assert_equal(tmp_path, uninterrupted)
+    with fault("signal to the workflow in mid-training"):
+        os.killpg(process.pid, number)
+        assert process.wait(timeout=60) != 0, (tmp_path / "snakemake.log").read_text()
+        assert not (tmp_path / TARGET).exists()
+        assert (tmp_path / CHECKPOINT / "checkpoint.pt").exists()
+        assert "resumed after" in finish(start, tmp_path)
+        assert_equal(tmp_path, uninterrupted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_signal_to_snakemake_alone(tmp_path, uninterrupted, number):
+def test_signal_to_snakemake_alone(start, tmp_path, uninterrupted, number, fault):
     """It waits for the training. After SIGINT it throws the outputs away; the finished checkpoint brings them back."""
-    process = start(tmp_path)
+    process = start(command(tmp_path), tmp_path)
     wait_for_training(tmp_path, process)
-    process.send_signal(number)
-    process.wait(timeout=120)
-    said = finish(tmp_path)
-    assert ("has ended before" in said) == (number == signal.SIGINT)
-    assert_equal(tmp_path, uninterrupted)
+    with fault("signal to the workflow in mid-training"):
+        process.send_signal(number)
+        process.wait(timeout=120)
+        said = finish(start, tmp_path)
+        assert ("has ended before" in said) == (number == signal.SIGINT)
+        assert_equal(tmp_path, uninterrupted)
 
 
-def test_sigkill_of_the_whole_group(tmp_path, uninterrupted):
-    """So early that there is no checkpoint yet; test_train_cnn.py kills a training that has one."""
-    process = start(tmp_path)
+def test_sigkill_of_the_whole_group(start, tmp_path, uninterrupted, fault):
+    """So early that there is no checkpoint yet; test_random_kills.py kills trainings that have one."""
+    process = start(command(tmp_path), tmp_path)
     wait_for_training(tmp_path, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=60)
-    subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)
-    finish(tmp_path)
-    assert_equal(tmp_path, uninterrupted)
+    with fault("SIGKILL in mid-training"):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=60)
+        subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)
+        finish(start, tmp_path)
+        assert_equal(tmp_path, uninterrupted)
 
 
-def test_sigkill_of_snakemake_alone(tmp_path, uninterrupted):
+def test_sigkill_of_snakemake_alone(start, tmp_path, uninterrupted, fault):
     """The training goes on as an orphan; the next one waits for it and takes what it has made."""
-    process = start(tmp_path)
+    process = start(command(tmp_path), tmp_path)
     wait_for_training(tmp_path, process)
-    process.kill()
-    process.wait(timeout=60)
-    subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)
-    said = finish(tmp_path)
-    assert "waiting for it to end" in said
-    assert "has ended before" in said
-    assert_equal(tmp_path, uninterrupted)
+    with fault("SIGKILL in mid-training"):
+        process.kill()
+        process.wait(timeout=60)
+        os.killpg(process.pid, signal.SIGSTOP)  # or it might end before the next one begins
+        subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)
+        successor = start(command(tmp_path), tmp_path)
+        wait_for_words("waiting for it to end", tmp_path, successor)
+        os.killpg(process.pid, signal.SIGCONT)
+        assert "has ended before" in said_by(successor, tmp_path)
+        assert_equal(tmp_path, uninterrupted)

@@ -52,6 +52,17 @@ def test_what_a_killed_process_left_is_deleted_by_the_next(tmp_path):
     assert names(tmp_path) == ["a [table].csv"]
 
 
+def test_what_a_killed_process_left_is_deleted_even_if_nobody_has_noticed_its_end(tmp_path):
+    """As of orphans in a container whose first process does not care for them."""
+    process = start_writer(tmp_path / "table.csv")
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and still listed among the processes
+    os.kill(process.pid, 0)
+    write_table(tmp_path)
+    assert names(tmp_path) == ["table.csv"]
+    process.communicate()
+
+
 def test_what_another_process_is_writing_stays(tmp_path):
     target = tmp_path / "table.csv"
     with start_writer(target) as process:

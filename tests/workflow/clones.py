@@ -15,10 +15,13 @@ CLONED += ("envs", "report")
 
 
 def run_python(*arguments, **options):
-    """Run this Python, its folder first on PATH, and return the finished process with its output as text."""
-    changes = options.pop("environment", {})
+    """Run this Python, its folder first on PATH, and return the finished process with its output as text.
+
+    before: words before the command.
+    """
+    changes, before = options.pop("environment", {}), options.pop("before", ())
     return subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [*before, sys.executable, *map(str, arguments)],
         env=environment() | changes,
         capture_output=True,
         text=True,

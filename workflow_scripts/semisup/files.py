@@ -72,7 +72,16 @@ def _is_running(process: int) -> bool:
         return False
     except PermissionError:  # somebody else's
         return True
-    return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    """Tell whether the process has ended and only its parent has not asked for it, as of orphans in some containers."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:  # gone by now, or no Linux
+        return False
+    return text.rpartition(")")[2].split()[0] == "Z"  # what stands before is its name
 
 
 def full_disk_number(error: BaseException | None) -> int | None:
