@@ -198,7 +198,7 @@ def study(cluster, tmp_path_factory):
             job = wait_for_training(folder, TIMED_OUT, process)
             visible[TIMED_OUT] = visible_devices(training_process(job))
             end_time_of(job, training_process(job), cluster / "slurmctld.log")
-            process.wait(timeout=300)
+            process.wait(timeout=1200)
         finally:
             process.kill()
             process.wait()
@@ -213,7 +213,7 @@ def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     models = [f"results/photos/supervised/{run}/model.h5" for run in (CANCELLED, TIMED_OUT)]
     command = command_of(folder, "demo", CONFIG, "--cores", 2, *set_threads(), "--", *models)
-    subprocess.run(command, env=environment(), capture_output=True, check=True, timeout=300)
+    subprocess.run(command, env=environment(), capture_output=True, check=True, timeout=1200)
     return folder
 
 
