@@ -25,7 +25,7 @@ def pytest_configure(config):
 
 @pytest.fixture
 def fault(request):
-    """A context for the injection of one fault and all checks after it; it yields a counter for bytes that were lost.
+    """A context for the injection of one fault and all checks after it; it yields a counter, for "bytes lost" too.
 
     A byte is lost that had been written under its own name, or received, and that the next run has to make again.
     """
@@ -41,14 +41,17 @@ def fault(request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Print how many faults of each kind were injected and survived."""
+    """Print how many faults of each kind were injected and survived, and the bytes lost where they are counted."""
     kinds = config.stash[TALLY]
-    if kinds:
-        terminalreporter.section("faults of tests/faults")
-    for kind, counts in [*sorted(kinds.items()), ("in all", sum(kinds.values(), Counter()))] if kinds else []:
-        terminalreporter.write_line(
-            f"{kind}: {counts['injected']} injected, {counts['survived']} survived, {counts['bytes lost']} bytes lost"
-        )
+    if not kinds:
+        return
+    in_all = Counter()
+    for counts in kinds.values():
+        in_all.update(counts)
+    terminalreporter.section("faults of tests/faults")
+    for kind, counts in [*sorted(kinds.items()), ("in all", in_all)]:
+        lost = f", {counts['bytes lost']} bytes lost" if "bytes lost" in counts else ""
+        terminalreporter.write_line(f"{kind}: {counts['injected']} injected, {counts['survived']} survived{lost}")
 
 
 @pytest.fixture
