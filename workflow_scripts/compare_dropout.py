@@ -162,12 +162,12 @@ def train_network(parts: Parts, dropped: str, seed: int, rate: float, width: int
 
 def best_trainings(parts: dict[int, Parts], dropped: str, width: int, epochs: int) -> list[Training]:
     """Return a training for each seed, all with the rate that is best on the images for the choice."""
-    tried = {}
+    tried, means = {}, {}
     for rate in RATES:
         tried[rate] = [train_network(part, dropped, seed, rate, width, epochs) for seed, part in parts.items()]
-        mean = np.mean([training.choice_accuracy for training in tried[rate]])
-        logging.info("dropout %s, rate %g: accuracy %.4f on the images for the choice", dropped, rate, mean)
-    best = max(tried, key=lambda rate: np.mean([training.choice_accuracy for training in tried[rate]]))
+        means[rate] = np.mean([training.choice_accuracy for training in tried[rate]])
+        logging.info("dropout %s, rate %g: accuracy %.4f on the images for the choice", dropped, rate, means[rate])
+    best = max(means, key=means.get)
     warn_at_edge(f"dropout {dropped}", best, RATES)
     return tried[best]
 

@@ -16,7 +16,7 @@ from reporting import theory
 from semisup import copies
 from semisup.cli import run_program
 from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
-from semisup.files import atomic_path
+from semisup.files import atomic_path, copy_file
 from semisup.fixmatch import THRESHOLD_DECAY
 from semisup.layers import PERCENTILE
 from semisup.networks import Shape, new_network
@@ -1029,8 +1029,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = template_environment(template.parent).get_template(template.name).render(values)
     with atomic_path(options.tex) as path:
         path.write_text(text)
-    with atomic_path(options.bibliography) as path:
-        path.write_bytes(bibliography.read_bytes())  # a failed copy would name its source
+    copy_file(bibliography, options.bibliography)
 
 
 if __name__ == "__main__":

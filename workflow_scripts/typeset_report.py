@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semisup.cli import UserError, run_program
-from semisup.files import atomic_path
+from semisup.files import copy_file
 
 INSTALL = "run apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern"
 
@@ -29,9 +29,7 @@ def typeset(tex: Path, pdf: Path) -> None:
         )
         if finished.returncode:
             raise UserError(f"LaTeX could not typeset {tex}: see the lines above that begin with '!'")
-        typeset_pdf = (Path(scratch) / f"{tex.stem}.pdf").read_bytes()  # a failed copy would name the scratch file
-        with atomic_path(pdf) as path:
-            path.write_bytes(typeset_pdf)
+        copy_file(Path(scratch) / f"{tex.stem}.pdf", pdf)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

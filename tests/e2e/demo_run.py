@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 from fixtures_machine import HAS_LATEX
-from fixtures_snakemake import environment
+from fixtures_snakemake import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "tests" / "e2e" / "config.tiny.yaml"
 
 

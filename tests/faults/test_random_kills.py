@@ -54,8 +54,8 @@ def still_runs(process, seconds, checkpoints=None):
 
 def takes_steps(checkpoints, since):
     """Tell whether a training that has not ended wrote a checkpoint after this time, in seconds since the epoch."""
-    for path in checkpoints.rglob("checkpoint.pt"):
-        with suppress(FileNotFoundError):  # those of single rounds go when the round ends
+    with suppress(FileNotFoundError):  # folders of single rounds go when the round ends
+        for path in checkpoints.rglob("checkpoint.pt"):
             if path.stat().st_mtime > since and "finished" not in torch.load(path, weights_only=True)["state"]:
                 return True
     return False

@@ -3,13 +3,11 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import yaml
 
-from fixtures_snakemake import environment
+from fixtures_snakemake import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 CLONED = ("Snakefile", "config.yaml", "config.demo.yaml", "config.schema.yaml", "rules", "workflow_scripts", "profiles")
 CLONED += ("envs", "report")
 

@@ -84,6 +84,13 @@ def _is_zombie(process: int) -> bool:
     return text.rpartition(")")[2].split()[0] == "Z"  # what stands before is its name
 
 
+def copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy a small file, whole or not at all. An error in writing names the copy, where shutil names the source."""
+    content = Path(source).read_bytes()
+    with atomic_path(target) as path:
+        path.write_bytes(content)
+
+
 def full_disk_number(error: BaseException | None) -> int | None:
     """Return the number of the full disk's error that this one is, or was raised in the wake of; None if it was not."""
     while error is not None and not isinstance(error, UserError):
