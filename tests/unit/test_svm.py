@@ -7,6 +7,7 @@ from semisup.svm import (
     fit_scaling,
     fit_svm,
     linear_model,
+    lower_bound,
     one_vs_rest_targets,
     standardize,
     stochastic_svm,
@@ -148,6 +149,33 @@ def test_class_without_images():
     dual, history = fit_svm(gram_of(x), labels, 5, 0.1)
     np.testing.assert_allclose(svm_scores(x, linear_model(x, dual))[:, 4], -1, atol=1e-5)
     assert len(history) < 200
+
+
+@pytest.mark.parametrize("tolerance", [1e-1, 1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_tolerance_bounds_the_distance_to_the_minimum(images, features, tolerance):
+    x, labels = toy_problem(images, features)
+    gram = gram_of(x)
+    for c in (0.001, 0.1, 1.0):
+        best = fit_svm(gram, labels, 4, c, tolerance=1e-10, max_iterations=20_000)[1][-1].objective
+        _, history = fit_svm(gram, labels, 4, c, tolerance=tolerance)
+        allowed = tolerance * max(best, 4 * tolerance * c * images)  # of four classes
+        assert -1e-9 * best <= history[-1].objective - best <= allowed
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_lower_bound_is_below_every_objective(images, features):
+    """Of any scores, and so of any model: weak duality."""
+    x, labels = toy_problem(images, features)
+    gram, targets, rng = gram_of(x), one_vs_rest_targets(labels, 4), np.random.default_rng(0)
+    for c in (0.01, 1.0):
+        best, history = fit_svm(gram, labels, 4, c, tolerance=1e-10, max_iterations=20_000)
+        exact = gram @ best.coefficients + best.intercept
+        for spread in (0.0, 0.1, 1.0, 10.0):
+            bound = lower_bound(gram, exact + spread * rng.normal(size=exact.shape), targets, c)
+            assert np.all(np.isfinite(bound))
+            assert bound.sum() <= history[-1].objective * (1 + 1e-9)
+        assert lower_bound(gram, exact, targets, c).sum() == pytest.approx(history[-1].objective, rel=1e-8)
 
 
 def test_stochastic_steps_come_nearer():
