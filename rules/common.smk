@@ -173,9 +173,10 @@ RECIPE_OPTIONS = (
     "patience",
     "precision",
 )
-NETWORK_OPTIONS = ("network", "dropout", "average_flips", "copies")
+NETWORK_OPTIONS = ("image_size", "network", "dropout", "average_flips", "copies")
 AUGMENTATION_OPTIONS = ("shift", "flip", "color", "hue", "cutout")
 SURROGATE_OPTIONS = (
+    "image_size",
     "seed_patches",
     "samples_per_class",
     "surrogate_size",

@@ -28,7 +28,7 @@ rule train_pseudo_label_rounds:
     params:
         code=code_digest("train_pseudo_label_rounds"),
         program=program("train_pseudo_label_rounds"),
-        options=options_of(*ROUNDS_OPTIONS, "restart", "held_out", *RECIPE_OPTIONS, *AUGMENTATION_OPTIONS),
+        options=options_of("image_size", *ROUNDS_OPTIONS, "restart", "held_out", *RECIPE_OPTIONS, *AUGMENTATION_OPTIONS),
         checkpoint=checkpoint_folder("train_pseudo_label_rounds"),
         seed=training_seed,
     shell:

@@ -5,15 +5,18 @@ import json
 import os
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import torch
 
 from semisup.cli import run_program
 from semisup.files import atomic_path
+from semisup.hdf5 import open_hdf5
+from semisup.machine import processor_name
 from semisup.tables import write_table
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "h5py", "pandas")
@@ -34,15 +37,6 @@ def git(repository: str, *arguments: str) -> str | None:
     return finished.stdout.strip()
 
 
-def processor_name() -> str:
-    """Return the processor's name as Linux gives it, else what Python knows."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def collect(repository: str) -> dict:
     """Return commit, versions and machine; values that cannot be known are null."""
     changes = git(repository, "status", "--porcelain", "--untracked-files=no")
@@ -55,8 +49,19 @@ def collect(repository: str) -> dict:
         "processor": processor_name(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
     }
+
+
+def learned_on(paths: Sequence[str]) -> list[dict[str, Any]]:
+    """Return where these networks and centroids were learned, the most usual first.
+
+    processor (or GPU), products: number format; threads, None on a GPU; files: how many were learned so.
+    """
+    machines: Counter[str] = Counter()
+    for path in paths:
+        with open_hdf5(path) as file:
+            machines[file.attrs["computed_on"]] += 1
+    return [json.loads(machine) | {"files": count} for machine, count in machines.most_common()]
 
 
 def read_benchmarks(folder: Path, studies: Sequence[str]) -> pd.DataFrame:
@@ -66,8 +71,7 @@ def read_benchmarks(folder: Path, studies: Sequence[str]) -> pd.DataFrame:
         study = path.relative_to(folder).parts[0]
         if study in studies:
             record = json.loads(path.read_text().splitlines()[-1])
-            rule = "embed_tsne" if path.stem.startswith("embed_tsne") else path.stem
-            rows.append({"study": study, "rule": rule, "s": record["s"], "max_rss": record.get("max_rss")})
+            rows.append({"study": study, "rule": path.stem, "s": record["s"], "max_rss": record.get("max_rss")})
     return pd.DataFrame(rows, columns=["study", "rule", "s", "max_rss"])
 
 
@@ -86,14 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repository", required=True, help="folder of the workflow")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmarks")
     parser.add_argument("--studies", nargs="+", required=True)
+    parser.add_argument("--learned", nargs="+", required=True, help="networks and centroids (HDF5), for their machines")
     parser.add_argument("--provenance", required=True, help="file to write (JSON)")
     parser.add_argument("--timings", required=True, help="table to write (CSV)")
     options = parser.parse_args(arguments)
 
     timings = summarize(read_benchmarks(options.benchmarks, options.studies))
     write_table(options.timings, timings, ["study", "rule", "jobs", "seconds", "longest_seconds", "peak_mb"])
+    collected = collect(options.repository) | {"learned_on": learned_on(options.learned)}
     with atomic_path(options.provenance) as path:
-        path.write_text(json.dumps(collect(options.repository), indent=2) + "\n")
+        path.write_text(json.dumps(collected, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compute the features of every layer of a network, max-pooled over quadrants, for a data set's images."""
+"""Compute the features of every layer of a network, max-pooled over quadrants, for the images that a probe needs."""
 
 import argparse
 import logging
@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program
-from semisup.dataset import image_blocks, image_count, image_shape
+from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program, size_or_native
+from semisup.dataset import image_blocks, image_count, image_shape, resolved_size
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 from semisup.layers import layer_features
 from semisup.networks import read_network
+from semisup.patches import scale_all
 
 BLOCK = 128  # images
+SPLITS = ("train", "validation", "test")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--network-file", required=True, help="file that holds a network (HDF5)")
     parser.add_argument("--layers", required=True, help="file to write (HDF5)")
-    parser.add_argument("--splits", nargs="+", required=True, help="of the data set")
+    parser.add_argument(
+        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
+    )
     parser.add_argument("--precision", choices=["auto", "float32"], default="auto")
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
@@ -39,13 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{options.network_file} takes images of {network.shape.channels} channels, and {options.images} holds "
             f"{channels}: give a network that was trained on this data set"
         )
+    size = resolved_size(options.images, options.image_size)
     names = [name for name, _ in network.layers.named_children()]
     with leased_device(options.gpu) as device, new_hdf5(options.layers) as output:
         output.attrs["layers"] = names
+        output.attrs["image_size"] = size
         network.to(device)
-        for split in options.splits:
+        for split in SPLITS:
             count = image_count(options.images, split)
-            blocks = progress(image_blocks(options.images, split, BLOCK), -(-count // BLOCK), "blocks", split)
+            scaled = (scale_all(block, size) for block in image_blocks(options.images, split, BLOCK))
+            blocks = progress(scaled, -(-count // BLOCK), "blocks", split)
             written = 0
             for features in layer_features(blocks, network, options.precision):
                 for name, values in features.items():

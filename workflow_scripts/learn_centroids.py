@@ -19,7 +19,7 @@ from semisup.cli import (
     run_program,
     seed_number,
 )
-from semisup.device import leased_device, product_dtype
+from semisup.device import computed_on, leased_device, product_dtype
 from semisup.features import Dictionary, write_dictionary
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         centroids, history = lloyd(points, first, options.iterations, options.tolerance, rng, dtype)
         usage = torch.bincount(nearest_centroids(points, centroids, dtype), minlength=options.centroids)
     with new_hdf5(options.centroids_file) as file:
+        file.attrs["computed_on"] = computed_on(device, options.precision)
         write_dictionary(file, dictionary._replace(centroids=centroids))
         file.create_dataset("usage", data=usage.cpu().numpy())
     write_table(options.history, history)

@@ -21,10 +21,12 @@ from semisup.cli import (
     progress,
     run_program,
     seed_number,
+    size_or_native,
 )
 from semisup.dataset import image_count, image_shape
 from semisup.device import leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
+from semisup.patches import scale_images
 from semisup.surrogates import (
     SEED_SAMPLINGS,
     TRANSFORMATIONS,
@@ -53,6 +55,7 @@ def check_options(options: argparse.Namespace) -> None:
         if low > high:
             raise UserError(f"{name} from {low:g} to {high:g} is empty: give the lower limit first")
     channels, *sides = image_shape(options.images)
+    sides = [options.image_size or side for side in sides]
     check_channels(options.transformations, channels)
     if options.surrogate_size > min(sides):
         raise UserError(
@@ -66,6 +69,12 @@ def check_options(options: argparse.Namespace) -> None:
         )
 
 
+def read_images(images: h5py.Dataset, rows: np.ndarray, size: int | None) -> torch.Tensor:
+    """Return these images, uint8 (n, C, H, W), scaled to a side of `size` pixels unless that is None."""
+    block = torch.from_numpy(read_rows(images, rows))
+    return block if size is None else scale_images(block, size)
+
+
 def draw_seeds(images: h5py.Dataset, options: argparse.Namespace, rng: np.random.Generator) -> tuple[Seeds, np.ndarray]:
     """Draw different images, in the order of their rows, and a patch of each; return both, the latter (S, C, s, s)."""
     rows = np.sort(rng.choice(len(images), options.seed_patches, replace=False))
@@ -74,7 +83,7 @@ def draw_seeds(images: h5py.Dataset, options: argparse.Namespace, rng: np.random
     patches = np.empty((len(rows), images.shape[1], options.surrogate_size, options.surrogate_size), np.uint8)
     for start in range(0, len(rows), SEED_BLOCK):
         part = slice(start, start + SEED_BLOCK)
-        block = torch.from_numpy(read_rows(images, rows[part]))
+        block = read_images(images, rows[part], options.image_size)
         top[part], left[part] = draw_corners(block, options.surrogate_size, options.seed_sampling, uniforms[part])
         patches[part] = cut_patches(block, top[part], left[part], options.surrogate_size).numpy()
     return Seeds(rows, top, left), patches
@@ -96,6 +105,7 @@ def write_recipe(
 def write_patches(
     patches: h5py.Dataset,
     images: h5py.Dataset,
+    image_size: int | None,
     seeds: Seeds,
     parameters: Parameters,
     transformations: Sequence[str],
@@ -111,7 +121,7 @@ def write_patches(
         part = slice(start, min(start + step, classes))
         made = slice(part.start * per_class, part.stop * per_class)
         patches[made] = transform_patches(
-            torch.from_numpy(read_rows(images, seeds.image[part])).to(device),
+            read_images(images, seeds.image[part], image_size).to(device),
             seeds.top[part],
             seeds.left[part],
             patches.shape[-1],
@@ -126,6 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--surrogates", required=True, help="file to write (HDF5)")
+    parser.add_argument(
+        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
+    )
     parser.add_argument("--seed-patches", type=positive_int, required=True, help="surrogate classes")
     parser.add_argument("--samples-per-class", type=positive_int, required=True)
     parser.add_argument("--surrogate-size", type=positive_int, required=True, help="side of the patches, in pixels")
@@ -165,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         file.attrs["seed"] = options.seed
         write_recipe(file, seeds, seed_patches, parameters, colors)
         patches = file.create_dataset("patches", (count, *seed_patches.shape[1:]), np.uint8)
-        write_patches(patches, images, seeds, parameters, options.transformations, colors, device)
+        write_patches(patches, images, options.image_size, seeds, parameters, options.transformations, colors, device)
     seconds = time.perf_counter() - start
     logging.info(
         "%d patches of %d classes, %.0f patches/s, peak memory %.2f GiB",

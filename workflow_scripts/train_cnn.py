@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pretrained", help="network to start from (HDF5); without: random weights")
     options = parser.parse_args(arguments)
 
-    run = read_run(options.images, options.run)
+    run = read_run(options.images, options.run, options.image_size)
     shape = run_shape(options, run)
     if options.pretrained:
         network = pretrained_network(options.pretrained, shape, options.seed)

@@ -7,9 +7,8 @@ import torch
 
 from semisup.augmentation import Augment, Augmentation, augment_function
 from semisup.cli import fraction, natural_int, natural_number, positive_int, positive_number, run_program, true_or_false
-from semisup.dataset import read_images
 from semisup.fixmatch import FixMatchLoss
-from semisup.network_run import add_network_options, random_network, read_run, run_shape, train_run
+from semisup.network_run import add_network_options, random_network, read_run, read_scaled, run_shape, train_run
 from semisup.training_options import half_circle
 
 
@@ -41,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--strong-cutout", type=natural_int, required=True, help="as --cutout")
     options = parser.parse_args(arguments)
 
-    run = read_run(options.images, options.run)
-    unlabeled = read_images(options.images, "unlabeled")
+    run = read_run(options.images, options.run, options.image_size)
+    unlabeled = read_scaled(options.images, "unlabeled", run.images.shape[-1])
     network = random_network(run_shape(options, run), run, options.seed)
 
     def new_loss(device: torch.device, weak: Augment) -> FixMatchLoss:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from semisup.cli import peak_memory_gib, positive_number, run_program
-from semisup.dataset import image_shape, read_class_names, read_labelled, run_rows
+from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.hdf5 import open_hdf5
 from semisup.layers import LayerFeatures, layer_scales, read_layers, side_by_side
 from semisup.networks import read_network
@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     with open_hdf5(options.network_file) as file:
         network = read_network(file["network"])
-    size = image_shape(options.images)[2]
+    with open_hdf5(options.layers) as file:
+        size = int(file.attrs["image_size"])
     test = svm_scores(side_by_side(read_layers(options.layers, "test"), scale), best.svm)
     write_scores(options.scores, svm_scores(validation[0], best.svm), validation_rows, test)
     write_model(options.model, ProbeModel(network, size, options.precision, scale, best.svm, class_names))

@@ -7,8 +7,7 @@ import torch
 
 from semisup.augmentation import Augment
 from semisup.cli import UserError, natural_int, positive_int, positive_number, run_program
-from semisup.dataset import read_images
-from semisup.network_run import add_network_options, random_network, read_run, run_shape, train_run
+from semisup.network_run import add_network_options, random_network, read_run, read_scaled, run_shape, train_run
 from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp
 
 
@@ -29,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"alpha_end {options.alpha_end} is before alpha_start {options.alpha_start}: exchange them, or raise it"
         )
 
-    run = read_run(options.images, options.run)
-    unlabeled = read_images(options.images, "unlabeled")
+    run = read_run(options.images, options.run, options.image_size)
+    unlabeled = read_scaled(options.images, "unlabeled", run.images.shape[-1])
 
     def new_loss(device: torch.device, augment: Augment) -> PseudoLabelLoss:
         return PseudoLabelLoss(

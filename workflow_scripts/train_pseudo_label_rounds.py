@@ -16,8 +16,9 @@ from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import open_hdf5
 from semisup.models import model_method
 from semisup.network_model import NetworkModel, read_model
-from semisup.network_run import LabelledRun, read_run, write_network_run
+from semisup.network_run import LabelledRun, add_image_size, read_run, write_network_run
 from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
+from semisup.patches import scale_all
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
@@ -150,7 +151,7 @@ def read_base(path: str, run: LabelledRun) -> NetworkModel:
     if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):
         raise UserError(
             f"{path} is a network for {len(model.class_names)} classes and images of {shape.channels} x {shape.size} x "
-            f"{shape.size}, not for this data set: give the model of an experiment of the same study"
+            f"{shape.size}, not for these of {run.images.shape[2]} pixels: give one of the same study and image_size"
         )
     return model
 
@@ -162,7 +163,7 @@ def read_pool(path: str, run: LabelledRun, candidates: np.ndarray) -> Pool:
     images[: len(run.images)] = run.images
     with open_hdf5(path) as file:
         for position, row in enumerate(rows, start=len(run.images)):
-            images[position] = file["unlabeled/images"][row]
+            images[position] = scale_all(file["unlabeled/images"][row : row + 1], images.shape[-1])[0]
     return Pool(torch.from_numpy(images), len(run.images), rows)
 
 
@@ -170,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, run the rounds, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_run_options(parser)
+    add_image_size(parser)
     parser.add_argument("--base-model", required=True, help="network that the first round begins with (HDF5)")
     add_round_options(parser)
     parser.add_argument(
@@ -185,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     available = image_count(options.images, "unlabeled")
     candidates = draw_candidates(available, options.rounds, options.candidates, options.seed)
-    run = read_run(options.images, options.run)
+    run = read_run(options.images, options.run, options.image_size)
     validation, held_out = split_held_out(run.validation, run.labels, options.held_out, options.seed)
     base = read_base(options.base_model, run)
     pool = read_pool(options.images, run, candidates)

@@ -9,7 +9,7 @@ from torch import nn
 
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, fraction, natural_int, run_program, seed_number
-from semisup.device import keep_freed_memory, leased_device
+from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.networks import (
     EXEMPLAR_CHANNELS,
@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{shape.classes} surrogate classes: top-1 accuracy {accuracy:.4f} on held-out patches", history, device
         )
     with new_hdf5(options.network_file) as file:
-        write_network(file.create_group("network"), network)
+        file.attrs["computed_on"] = computed_on(device, recipe.precision)
+        write_network(file.create_group("network"), network.cpu())
     write_table(options.history, history_table(history))
 
 

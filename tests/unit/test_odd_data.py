@@ -286,7 +286,7 @@ def test_model_of_no_number_predicts_nothing(striped, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     network = new_network(Shape("digits", 3, 16, 4, 0.0, 16), 0)
     next(network.parameters()).data[0] = np.nan
-    write_model(tmp_path / "model.h5", NetworkModel(network, False, "float32", CLASS_NAMES))
+    write_model(tmp_path / "model.h5", NetworkModel(network, False, "float32", CLASS_NAMES), "{}")
     options = {"model": tmp_path / "model.h5", "images": striped[0], "predictions": tmp_path / "out.csv"}
     with pytest.raises(UserError, match=r"model\.h5 has scores that are not finite"):
         predict.main(command_line(**options))

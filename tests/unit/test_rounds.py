@@ -536,7 +536,7 @@ def test_memory_does_not_grow_with_the_rounds(tmp_path):
     images = write_striped_dataset(tmp_path, size=96, unlabeled=16 * 60)[0]
     network = new_network(Shape("digits", 3, 96, 4, 0.0), 0)
     model = network_model.NetworkModel(network, False, "auto", CLASS_NAMES)
-    network_model.write_model(tmp_path / "model.h5", model)
+    network_model.write_model(tmp_path / "model.h5", model, "{}")
     wanted = network_rounds(tmp_path)
     changes = {"rounds": 16, "candidates": 60, "accepted": 60, "epochs": 1, "steps_per_epoch": 2, "precision": "auto"}
     options = arguments(wanted, images, tmp_path / "run", **changes)
@@ -672,7 +672,7 @@ def test_checkpoint_of_a_base_that_scores_otherwise_is_set_aside(images, network
     wanted = network_rounds(network_base)
     wanted.program.main(arguments(wanted, images, tmp_path / "run"))
     base = network_model.read_model(network_base / "model.h5")
-    network_model.write_model(tmp_path / "other.h5", base._replace(average_flips=False))
+    network_model.write_model(tmp_path / "other.h5", base._replace(average_flips=False), "{}")
     wanted.program.main(arguments(wanted, images, tmp_path / "run", base_model=tmp_path / "other.h5"))
     assert "average_flips: True, now False" in caplog.text
 

@@ -52,7 +52,7 @@ INHERITED_OPTIONS = {"kmeans": LEARNING_OPTIONS, "kmeans_rounds": (*LEARNING_OPT
 # What an experiment with a base may not set, as it is the base's.
 OPTIONS_OF_BASE = {
     "kmeans": LEARNING_OPTIONS,
-    "pseudo_label_rounds": ("network", "copies", "dropout", "average_flips"),
+    "pseudo_label_rounds": ("image_size", "network", "copies", "dropout", "average_flips"),
 }
 CLASSES = 10  # of every data set
 RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
@@ -252,8 +252,12 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
             f"{place}.folds: the data set {dataset} has no folds; set it to false, "
             f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
         )
-    if own["method"] in ROUNDS_METHODS:
-        _check_base_of_rounds(experiment_options(config, study, own["base"]), options, place)
+    if "base" in own:
+        base_options = experiment_options(config, study, own["base"])
+        if own["method"] in ROUNDS_METHODS:
+            _check_base_of_rounds(base_options, options, place)
+        if own["method"] == "cnn":
+            _check_patches_of_base(dataset, base_options, options, place)
     checks = {
         "kmeans": (_check_kmeans,),
         "cnn": (_check_cnn,),
@@ -267,8 +271,13 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
         check(config, dataset, options, place)
 
 
+def _image_size(dataset: str, options: Config) -> int:
+    """Return the side in pixels of the images that an experiment works on."""
+    return IMAGE_SIZES[dataset] if options["image_size"] == "native" else options["image_size"]
+
+
 def _check_kmeans(config: Config, dataset: str, options: Config, place: str) -> None:
-    size = IMAGE_SIZES[dataset] if options["image_size"] == "native" else options["image_size"]
+    size = _image_size(dataset, options)
     patch, stride = options["patch_size"], options["stride"]
     steps = size - patch  # from the first position of a patch in a row to the last
     if steps < 0:
@@ -295,13 +304,13 @@ def _check_kmeans(config: Config, dataset: str, options: Config, place: str) -> 
 
 
 def _check_cnn(config: Config, dataset: str, options: Config, place: str) -> None:
-    size, network = IMAGE_SIZES[dataset], options["network"]
+    size, network = _image_size(dataset, options), options["network"]
     # The network of a base takes any image that is larger than the base's patches.
     if "base" not in options and size < SMALLEST_IMAGES[network]:
         fitting = [name for name, smallest in SMALLEST_IMAGES.items() if smallest <= size]
         raise ConfigError(
             f"{place}.network: {network} needs images of at least {SMALLEST_IMAGES[network]} pixels, and those of "
-            f"{dataset} have {size}; choose {' or '.join(fitting)}"
+            f"{dataset} have {size}; choose {' or '.join(fitting) or 'a larger image_size'}"
         )
     _check_smaller_than_images(dataset, options, ("shift", "cutout"), place)
     _check_colors(dataset, options, ("color", "hue"), place)
@@ -323,7 +332,7 @@ def _fold_images(config: Config, dataset: str) -> int:
 
 
 def _check_smaller_than_images(dataset: str, options: Config, keys: tuple[str, ...], place: str) -> None:
-    size = IMAGE_SIZES[dataset]
+    size = _image_size(dataset, options)
     for key in keys:
         if options[key] >= size:
             raise ConfigError(
@@ -339,6 +348,15 @@ def _check_colors(dataset: str, options: Config, keys: tuple[str, ...], place: s
                 f"{place}.{key}: {options[key]} changes colours, and the images of {dataset} have one channel; "
                 "set it to 0"
             )
+
+
+def _check_patches_of_base(dataset: str, base_options: Config, options: Config, place: str) -> None:
+    size, patch = _image_size(dataset, options), base_options["surrogate_size"]
+    if size < patch:
+        raise ConfigError(
+            f"{place}.image_size: {size} is less than the {patch} pixels of the patches that the network of the base "
+            f"{options['base']!r} takes; choose at least that"
+        )
 
 
 def _check_base_of_rounds(base_options: Config, options: Config, place: str) -> None:
@@ -431,7 +449,7 @@ def _check_surrogate(config: Config, dataset: str, options: Config, place: str) 
                 f"{place}.transformations: {name} changes colours, and the images of {dataset} have one channel; "
                 "remove it"
             )
-    patch, size = options["surrogate_size"], IMAGE_SIZES[dataset]
+    patch, size = options["surrogate_size"], _image_size(dataset, options)
     if patch >= size:
         raise ConfigError(
             f"{place}.surrogate_size: {patch} is not smaller than the images of {dataset} ({size} pixels); "

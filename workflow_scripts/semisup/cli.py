@@ -99,6 +99,11 @@ def natural_int(text: str) -> int:
     return value
 
 
+def size_or_native(text: str) -> int | None:
+    """Argument type: a positive whole number, or 'native', which gives None."""
+    return None if text == "native" else positive_int(text)
+
+
 def seed_number(text: str) -> int:
     """Argument type: an integer that every random generator takes as its seed."""
     value = int(text)

@@ -166,6 +166,19 @@ def image_shape(path: str | Path) -> tuple[int, int, int]:
         return _images(file, "train").shape[1:]
 
 
+def resolved_size(path: str | Path, asked: int | None) -> int:
+    """Return the side in pixels that the images are scaled to; asked None: they keep their size.
+
+    Raises UserError if images that keep their size are not square.
+    """
+    _, height, width = image_shape(path)
+    if asked is not None:
+        return asked
+    if height != width:
+        raise UserError(f"images of {height} x {width} pixels are not square: give image_size a number of pixels")
+    return height
+
+
 def read_labels(path: str | Path, split: str) -> np.ndarray:
     """Return the labels of train or validation, int64 (N,). The other splits have none: UserError."""
     with open_hdf5(path) as file:

@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import json
 import logging
 import tempfile
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 import torch
+
+from semisup.machine import processor_name
 
 
 @contextmanager
@@ -71,6 +74,18 @@ def fast_products(device: torch.device, precision: str) -> torch.autocast:
     """Return a context in which matrix products and convolutions use `product_dtype`."""
     dtype = product_dtype(device, precision)
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def computed_on(device: torch.device, precision: str) -> str:
+    """Return, as JSON, what rounding depends on beside the code: processor or GPU, format of products, threads."""
+    gpu = device.type == "cuda"
+    return json.dumps(
+        {
+            "processor": torch.cuda.get_device_name(device) if gpu else processor_name(),
+            "products": str(product_dtype(device, precision)).removeprefix("torch."),
+            "threads": None if gpu else torch.get_num_threads(),
+        }
+    )
 
 
 def keep_freed_memory() -> None:

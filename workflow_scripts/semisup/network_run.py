@@ -9,12 +9,13 @@ import torch
 
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import fraction, natural_int, seed_number, true_or_false
+from semisup.cli import fraction, natural_int, seed_number, size_or_native, true_or_false
 from semisup.copies import CHANGES, changed_copies
-from semisup.dataset import read_class_names, read_images, read_labelled, run_rows
-from semisup.device import keep_freed_memory, leased_device
+from semisup.dataset import read_class_names, read_images, read_labelled, resolved_size, run_rows
+from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.network_model import NetworkModel, write_model
 from semisup.networks import NETWORKS, Network, Shape, network_scores, new_network, set_normalization
+from semisup.patches import scale_all
 from semisup.run_options import add_output_options, add_run_options, result_options
 from semisup.scores import write_scores
 from semisup.tables import write_table
@@ -39,7 +40,7 @@ from semisup.training_options import (
 class LabelledRun(NamedTuple):
     """The labelled images of a run.
 
-    images uint8 (N, C, H, W) and labels int64 (N,) of the whole labelled set; train and validation: int64 rows of them.
+    images uint8 (N, C, size, size) and labels int64 (N,) of the whole labelled set; train, validation: int64 rows of them.
     """
 
     class_names: list[str]
@@ -52,6 +53,7 @@ class LabelledRun(NamedTuple):
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add all options of a program that trains a network from the labels of a run."""
     add_run_options(parser)
+    add_image_size(parser)
     parser.add_argument("--network", choices=NETWORKS, required=True)
     parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
     parser.add_argument("--average-flips", type=true_or_false, required=True, help="score mirror images too")
@@ -63,6 +65,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add_output_options(parser)
 
 
+def add_image_size(parser: argparse.ArgumentParser) -> None:
+    """Add the size that a network takes images in."""
+    parser.add_argument(
+        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
+    )
+
+
 def copy_count(text: str) -> int:
     """Argument type: a number of copies of which a third can be of each kind; 0: none."""
     value = natural_int(text)
@@ -71,11 +80,17 @@ def copy_count(text: str) -> int:
     return value
 
 
-def read_run(images: str, run: str) -> LabelledRun:
-    """Read the labelled images of a run."""
+def read_run(images: str, run: str, image_size: int | None) -> LabelledRun:
+    """Read the labelled images of a run, scaled to a side of so many pixels; image_size None: as they are."""
     train, validation = run_rows(images, run)
-    both = np.concatenate([read_images(images, split) for split in ("train", "validation")])
+    size = resolved_size(images, image_size)
+    both = np.concatenate([read_scaled(images, split, size) for split in ("train", "validation")])
     return LabelledRun(read_class_names(images), both, read_labelled(images), train, validation)
+
+
+def read_scaled(images: str, split: str, size: int) -> np.ndarray:
+    """Read all images of a split, scaled to uint8 (N, C, size, size)."""
+    return scale_all(read_images(images, split), size)
 
 
 def run_shape(options: argparse.Namespace, run: LabelledRun) -> Shape:
@@ -146,10 +161,11 @@ def write_network_run(
     """Write scores and model of a trained network; return its accuracy on these validation rows."""
     validation, test = (
         network_scores(network, torch.from_numpy(part), options.precision, average_flips, device)
-        for part in (run.images[validation_rows], read_images(options.images, "test"))
+        for part in (run.images[validation_rows], read_scaled(options.images, "test", network.shape.size))
     )
     write_scores(options.scores, validation, validation_rows, test)
-    write_model(options.model, NetworkModel(network.cpu(), average_flips, options.precision, run.class_names))
+    model = NetworkModel(network.cpu(), average_flips, options.precision, run.class_names)
+    write_model(options.model, model, computed_on(device, options.precision))
     return float(np.mean(validation.argmax(axis=1) == run.labels[validation_rows]))
 
 

@@ -12,9 +12,10 @@ exemplar_large  64c5-128c5-256c5-512f, likewise
 Max-pooling stands before the rectifier: they commute, and there is less to rectify.
 """
 
+import json
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -29,7 +30,7 @@ NETWORKS = ("resnet", "vgg", "digits", *EXEMPLAR_CHANNELS)
 POOLED_LAYERS = 2  # of an exemplar network: the first two halve the image
 # Side in pixels of the smallest images that its layers leave anything of; for exemplar networks it is the field.
 SMALLEST_SIZES = {"resnet": 8, "vgg": 48, "digits": 8}
-LARGE_IMAGE = 64  # pixels from which on the stem of the resnet halves the image twice
+LARGE_IMAGE = 48  # pixels from which on the stem of the resnet halves the image twice
 BLOCK = 512  # images whose squares are summed at once
 SCORING_BATCH = 256  # images
 
@@ -122,12 +123,32 @@ def take_layers(network: Network, source: Network) -> None:
     network.std.copy_(source.std)
 
 
+def network_facts(network: Network) -> dict[str, Any]:
+    """Return what a text says of a network on the CPU.
+
+    layers: name, channels and side of the maps of each layer; weights: their number; filters: the name of the first
+    convolution's weights.
+    """
+    shape, training = network.shape, network.training
+    with torch.inference_mode():
+        activations = network.eval().activations(torch.zeros(1, shape.channels, shape.size, shape.size))
+        layers = [(name, value.shape[1], value.shape[3]) for name, value in activations]
+    network.train(training)
+    convolution = next(name for name, module in network.named_modules() if isinstance(module, nn.Conv2d))
+    return {
+        "layers": layers,
+        "weights": sum(parameter.numel() for parameter in network.parameters()),
+        "filters": f"{convolution}.weight",
+    }
+
+
 def write_network(group: h5py.Group, network: Network) -> None:
-    """Write the shape as attributes, and each parameter and buffer as a data set."""
+    """Write shape and facts as attributes, and each parameter and buffer as a data set; the network is on the CPU."""
     for name, value in network.shape._asdict().items():
         group.attrs[name] = value
+    group.attrs["facts"] = json.dumps(network_facts(network))
     for name, value in network.state_dict().items():
-        group.create_dataset(name, data=value.cpu().contiguous().numpy())
+        group.create_dataset(name, data=value.contiguous().numpy())
 
 
 def read_network(group: h5py.Group) -> Network:

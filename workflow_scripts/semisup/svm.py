@@ -81,8 +81,8 @@ def fit_svm(
 ) -> tuple[DualModel, list[SolverStep]]:
     """Fit the classifier to labels (N,), given the Gram matrix X X^T of the training features, float64 (N, N).
 
-    start: where the solver begins, for instance the solution for a smaller C. Stops when each class's objective is known
-    to be above its minimum by at most `tolerance` times itself, or `tolerance` squared times C N, that of zero weights.
+    start: where the solver begins, for instance the solution for a smaller C. Stops when each class's objective is at
+    most `tolerance` times itself above its minimum, or `tolerance` squared times C N, the objective of zero weights.
     Returns the dual model and the solver's history.
     """
     targets = one_vs_rest_targets(labels, classes)

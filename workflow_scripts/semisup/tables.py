@@ -1,19 +1,33 @@
 """CSV tables with a header row, written whole or not at all."""
 
+import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from semisup.files import atomic_path
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def write_table(path: str | Path, rows: Sequence[tuple | Mapping], columns: Sequence[str] | None = None) -> None:
-    """Write named tuples or mappings as rows. columns: needed only when there may be no rows."""
-    table = pd.DataFrame(list(rows), columns=columns)
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    """Write named tuples or mappings as rows; None and NaN are empty cells. Mappings may lack keys.
+
+    columns: needed only when there may be no rows.
+    """
+    table = [row if isinstance(row, Mapping) else row._asdict() for row in rows]
+    names = list(columns or dict.fromkeys(name for row in table for name in row))
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_cell(row.get(name)) for name in names] for row in table)
+
+
+def _cell(value: object) -> object:
+    """Return what stands for a value in a table."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def without_empty(rows: Sequence[tuple], optional: Sequence[str]) -> list[dict[str, Any]]:
@@ -23,6 +37,8 @@ def without_empty(rows: Sequence[tuple], optional: Sequence[str]) -> list[dict[s
     return [{name: value for name, value in row.items() if name not in empty} for row in table]
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path) -> "pd.DataFrame":
     """Read what `write_table` wrote."""
+    import pandas as pd  # noqa: PLC0415 - a second of start that programs which only write spare
+
     return pd.read_csv(path)
