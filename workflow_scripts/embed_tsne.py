@@ -1,5 +1,6 @@
-"""Embed test images in the plane by t-SNE, layer by layer, and measure how well the classes cluster.
+"""Embed test images in the plane by t-SNE, by their pixels and by what models make of them, layer by layer.
 
+Measures how well the classes cluster, in the plane and before.
 The labels are those of a sample that `evaluate` has drawn: this program is not given any others.
 """
 
@@ -14,10 +15,17 @@ from sklearn.manifold import TSNE, trustworthiness
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
-from semisup.cli import UserError, positive_int, run_program
+from semisup.cli import UserError, name_pair, positive_int, run_program
 from semisup.hdf5 import open_hdf5, read_rows
+from semisup.layers import layer_features
+from semisup.networks import read_network
+from semisup.patches import scale_all
 from semisup.svm import fit_scaling, standardize
 from semisup.tables import read_table, write_table
+
+BLOCK = 128  # images that a network takes at once
+
+Layers = Iterator[tuple[str, np.ndarray]]  # name and points, float32 (N, F), of each layer in turn
 
 
 class Clustering(NamedTuple):
@@ -62,19 +70,51 @@ def sampled(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
     return read_rows(data, rows)
 
 
-def points_of_layers(options: argparse.Namespace, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield name and points, float32 (N, F), of each layer in turn for these test images."""
-    path = options.features or options.layers
-    if not path:
-        with open_hdf5(options.images) as file:
-            images = sampled(file["test/images"], rows)
-        yield "pixels", images[:, 0].reshape(len(rows), -1) / np.float32(255)
-        return
+def pixel_points(images: str, rows: np.ndarray) -> Layers:
+    """Yield the first channel of these test images."""
+    with open_hdf5(images) as file:
+        pixels = sampled(file["test/images"], rows)
+    yield "pixels", pixels[:, 0].reshape(len(rows), -1) / np.float32(255)
+
+
+def feature_points(path: str, rows: np.ndarray) -> Layers:
+    """Yield the features of a run for these test images, standardised."""
     with open_hdf5(path) as file:
-        places = {"features": "test"} if options.features else {name: f"{name}/test" for name in file.attrs["layers"]}
-        for name, place in places.items():
-            features = sampled(file[place], rows)
+        features = sampled(file["test"], rows)
+    yield "features", standardize(features, fit_scaling(features))
+
+
+def layer_points(path: str, rows: np.ndarray) -> Layers:
+    """Yield the features of every layer of a network for these test images, standardised, from a file of layers."""
+    with open_hdf5(path) as file:
+        for name in file.attrs["layers"]:
+            features = sampled(file[f"{name}/test"], rows)
             yield name, standardize(features, fit_scaling(features))
+
+
+def network_points(path: str, images: str, rows: np.ndarray) -> Layers:
+    """Yield the features of every layer of a network for these test images, standardised, computed on the CPU."""
+    with open_hdf5(path) as file:
+        network = read_network(file["network"])
+        precision = str(file.attrs["precision"])
+    with open_hdf5(images) as file:
+        pixels = scale_all(sampled(file["test/images"], rows), network.shape.size)
+    blocks = (pixels[start : start + BLOCK] for start in range(0, len(pixels), BLOCK))
+    features = list(layer_features(blocks, network, precision))
+    for name in features[0]:
+        values = np.concatenate([block[name] for block in features])
+        yield name, standardize(values, fit_scaling(values))
+
+
+def representations(options: argparse.Namespace, rows: np.ndarray) -> Iterator[tuple[str, str, Layers]]:
+    """Yield the name, the file and the layers of everything that is mapped: pixels, features, and networks."""
+    yield "pixels", options.images, pixel_points(options.images, rows)
+    for name, path in options.features:
+        yield name, path, feature_points(path, rows)
+    for name, path in options.layers:
+        yield name, path, layer_points(path, rows)
+    for name, path in options.networks:
+        yield name, path, network_points(path, options.images, rows)
 
 
 def check_points(points: np.ndarray, name: str) -> None:
@@ -90,9 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test-sample", required=True, help="table of evaluate (CSV): the images and their labels")
     parser.add_argument("--images", required=True, help="data set (HDF5)")
-    embedded = parser.add_mutually_exclusive_group()  # neither: the pixels of the first channel
-    embedded.add_argument("--features", help="features of a run (HDF5)")
-    embedded.add_argument("--layers", help="features of every layer of a network (HDF5)")
+    named = {"nargs": "*", "type": name_pair, "default": [], "metavar": "NAME=FILE"}
+    parser.add_argument("--features", **named, help="features of a run (HDF5)")
+    parser.add_argument("--layers", **named, help="features of every layer of a network (HDF5)")
+    parser.add_argument("--networks", **named, help="model of a network (HDF5)")
     parser.add_argument("--perplexity", type=float, required=True)
     parser.add_argument("--neighbors", type=positive_int, required=True, help="k of the k-NN agreement")
     parser.add_argument("--embedding", required=True, help="table to write (CSV)")
@@ -106,24 +147,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"perplexity {options.perplexity:g} and {options.neighbors} neighbors are too many for the {len(rows)} "
             f"images of {options.test_sample}: lower them, or raise evaluate's --sample-images"
         )
-    embedding, results = [], {}
-    for layer, points in points_of_layers(options, rows):
-        check_points(points, f"{layer} of {options.features or options.layers or options.images}")
-        plane = TSNE(perplexity=options.perplexity, random_state=0).fit_transform(points)
-        results[layer] = clustering(points, plane, labels, options.neighbors)
-        embedding += [
-            {"layer": layer, "row": row, "label": label, "x": x, "y": y}
-            for row, label, (x, y) in zip(rows, labels, plane, strict=True)
+    embedding, clusterings = [], []
+    for name, path, layers in representations(options, rows):
+        results = {}
+        for layer, points in layers:
+            check_points(points, f"{layer} of {path}")
+            plane = TSNE(perplexity=options.perplexity, random_state=0).fit_transform(points)
+            results[layer] = clustering(points, plane, labels, options.neighbors)
+            embedding += [
+                {"representation": name, "layer": layer, "row": row, "label": label, "x": x, "y": y}
+                for row, label, (x, y) in zip(rows, labels, plane, strict=True)
+            ]
+            logging.info("%s, %s: k-NN agreement %.3f", name, layer, results[layer].knn_agreement)
+        best = max(results, key=lambda layer: results[layer].knn_agreement)  # of equals the first
+        clusterings += [
+            {"representation": name, "layer": layer, **result._asdict(), "best": layer == best}
+            for layer, result in results.items()
         ]
-        logging.info(
-            "%s: k-NN agreement %.3f, silhouette %.3f", layer, results[layer].knn_agreement, results[layer].silhouette
-        )
-    best = max(results, key=lambda layer: results[layer].knn_agreement)  # of equals the first
     write_table(options.embedding, embedding)
-    write_table(
-        options.clustering,
-        [{"layer": layer, **result._asdict(), "best": layer == best} for layer, result in results.items()],
-    )
+    write_table(options.clustering, clusterings)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ A run is known by its place: the folder of its scores is the run, the folder abo
 
 import argparse
 import logging
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from semisup.cli import UserError, fraction, positive_int, run_program
+from semisup.cli import UserError, fraction, name_pair, positive_int, run_program
 from semisup.dataset import read_class_names, read_labelled, read_test_labels, run_rows
 from semisup.files import file_checksum
 from semisup.metrics import bootstrap_interval, top_k_error, true_label_ranks
+from semisup.scores import read_arrays
 from semisup.tables import write_table
 
 SAMPLE_SEED = 0
@@ -42,15 +42,6 @@ class Interval(NamedTuple):
 
     samples: int
     confidence: float
-
-
-def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
-    """Return the named arrays of an npz file. Raises UserError if it is damaged or lacks one."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or not a file of scores: delete it and run again") from error
 
 
 def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes: int) -> Run:
@@ -221,14 +212,6 @@ def sample_rows(test_labels: np.ndarray, count: int) -> list[dict[str, int]]:
     rng = np.random.default_rng(SAMPLE_SEED)
     rows = np.sort(rng.choice(len(test_labels), min(count, len(test_labels)), replace=False))
     return [{"row": int(row), "label": int(test_labels[row])} for row in rows]
-
-
-def name_pair(text: str) -> tuple[str, str]:
-    """Argument type: two names, as in experiment=baseline."""
-    first, equals, second = text.partition("=")
-    if not (first and equals and second):
-        raise argparse.ArgumentTypeError(f"{text} is not of the form experiment=baseline")
-    return first, second
 
 
 def checked_baselines(pairs: list[tuple[str, str]], experiments: set[str]) -> dict[str, str]:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 import torch
 
 from semisup.augmentation import Augmentation, augment_function
-from semisup.cli import positive_int, run_program, seed_number
+from semisup.cli import positive_int, run_program, seed_number, size_or_native
 from semisup.hdf5 import open_hdf5
 from semisup.networks import to_pixels
-from semisup.plots import TEXT_WIDTH, example_grid, new_figure, save_figure, show_image
-from semisup.training_options import add_augmentation_options, augmentation_of
+from semisup.patches import scale_images
+from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, example_grid, new_figure, save_figure, show_image
+from semisup.training_options import add_augmentation_options
+
+DRAWN = ("shift", "flip", "color", "hue", "cutout")  # strengths that differ between figures
 
 
 def draw_samples(pixels: torch.Tensor, augmentation: Augmentation, samples: int, seed: int) -> torch.Tensor:
@@ -21,24 +24,26 @@ def draw_samples(pixels: torch.Tensor, augmentation: Augmentation, samples: int,
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the figure."""
+    """Parse the command line and draw the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
-    add_augmentation_options(parser)
+    parser.add_argument("--image-size", type=size_or_native, nargs="+", required=True, help="pixels, or native")
+    add_augmentation_options(parser, nargs="+")
     parser.add_argument("--rows", type=positive_int, default=8, help="training images shown, the first ones")
     parser.add_argument("--samples", type=positive_int, default=10, help="draws shown beside each image")
     parser.add_argument("--seed", type=seed_number, required=True)
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
+    add_figure_options(parser)
     options = parser.parse_args(arguments)
 
     with open_hdf5(options.images) as file:
-        pixels = to_pixels(torch.from_numpy(file["train/images"][: options.rows]))
-    samples = draw_samples(pixels, augmentation_of(options), options.samples, options.seed)
-    image = example_grid(pixels.numpy(), samples.numpy())
-    figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * image.shape[0] / image.shape[1])
-    show_image(figure, (1, 1, 1), image)
-    save_figure(figure, options.pdf, options.png)
+        images = torch.from_numpy(file["train/images"][: options.rows])
+    for size, *strengths, pdf, png in each_figure(options, "image_size", *DRAWN):
+        pixels = to_pixels(images if size is None else scale_images(images, size))
+        samples = draw_samples(pixels, Augmentation(*strengths), options.samples, options.seed)
+        image = example_grid(pixels.numpy(), samples.numpy())
+        figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * image.shape[0] / image.shape[1])
+        show_image(figure, (1, 1, 1), image)
+        save_figure(figure, pdf, png)
 
 
 if __name__ == "__main__":

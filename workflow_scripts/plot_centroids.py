@@ -2,48 +2,70 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
-from semisup.cli import positive_int, run_program
+from semisup.cli import UserError, positive_int, run_program
 from semisup.hdf5 import open_hdf5
 from semisup.kmeans_model import read_model
-from semisup.plots import TEXT_WIDTH, image_grid, new_figure, save_figure, show_image, signed_tiles
+from semisup.plots import (
+    TEXT_WIDTH,
+    add_figure_options,
+    each_figure,
+    image_grid,
+    new_figure,
+    save_figure,
+    show_image,
+    signed_tiles,
+)
 from semisup.whitening import Spectrum, unwhitening_matrix
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the figure for the epsilon that the model has chosen."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True, help="the run's model, for the epsilon it has chosen (HDF5)")
-    parser.add_argument("--whitening", required=True, help="whitening of the patches (HDF5)")
-    parser.add_argument("--centroids-files", nargs="+", required=True, help="dictionaries of every epsilon (HDF5)")
-    parser.add_argument("--centroids", type=positive_int, required=True, help="how many are shown")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
+def usage_of(paths: Sequence[Path], epsilon: float) -> np.ndarray:
+    """Return int64 (K,): the number of patches nearest to each centroid that was learned with this epsilon.
 
-    dictionary = read_model(options.model).dictionary
-    with open_hdf5(options.whitening) as file:
+    Raises UserError if none of the files was.
+    """
+    for path in paths:
+        with open_hdf5(path) as file:
+            if file.attrs["epsilon"] == epsilon:
+                return file["usage"][:]
+    raise UserError(f"--centroids-files holds no file of the run that was learned with epsilon {epsilon:g}: add it")
+
+
+def centroids_figure(model: Path, whitening: str, centroids_files: Sequence[Path], most: int) -> Figure:
+    """Draw at most so many centroids of a run; centroids_files: of every candidate epsilon."""
+    dictionary = read_model(model).dictionary
+    with open_hdf5(whitening) as file:
         spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
         channels = int(file.attrs["channels"])
-    order = np.argsort(-usage_of(options.centroids_files, dictionary.epsilon), kind="stable")[: options.centroids]
+    order = np.argsort(-usage_of(centroids_files, dictionary.epsilon), kind="stable")[:most]
     vectors = dictionary.centroids[order] @ unwhitening_matrix(spectrum, dictionary.epsilon)
     columns = int(np.ceil(np.sqrt(2 * len(order))))  # twice as wide as high
     figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * np.ceil(len(order) / columns) / columns)
     tiles = signed_tiles(vectors.numpy(), channels, dictionary.patch_size)
     show_image(figure, (1, 1, 1), image_grid(tiles, columns, gap=2))
-    save_figure(figure, options.pdf, options.png)
+    return figure
 
 
-def usage_of(paths: Sequence[str], epsilon: float) -> np.ndarray:
-    """Return int64 (K,): the number of patches nearest to each centroid that was learned with this epsilon."""
-    for path in paths:
-        with open_hdf5(path) as file:
-            if file.attrs["epsilon"] == epsilon:
-                return file["usage"][:]
-    raise ValueError(f"no file was learned with epsilon {epsilon}")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures, each for the epsilon that the model has chosen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", nargs="+", type=Path, required=True, help="model of a run (HDF5), of each figure")
+    parser.add_argument("--whitening", nargs="+", required=True, help="whitening of the patches (HDF5), of each figure")
+    parser.add_argument(
+        "--centroids-files", nargs="+", type=Path, required=True, help="<run>/epsilon<e>/centroids.h5 of every epsilon"
+    )
+    parser.add_argument("--centroids", type=positive_int, required=True, help="how many are shown")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    for model, whitening, pdf, png in each_figure(options, "model", "whitening"):
+        of_run = [path for path in options.centroids_files if path.parents[1] == model.parent]
+        save_figure(centroids_figure(model, whitening, of_run, options.centroids), pdf, png)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,19 @@
-"""Draw the confusion matrix of an experiment: of each true class, the part that every class is predicted for."""
+"""Draw the confusion matrices of experiments: of each true class, the part that every class is predicted for."""
 
 import argparse
 from collections.abc import Sequence
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from semisup.cli import run_program
-from semisup.plots import new_figure, save_figure
+from semisup.plots import add_figure_options, each_figure, new_figure, save_figure
 from semisup.tables import read_table
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--confusion", required=True, help="table of evaluate (CSV)")
-    parser.add_argument("--experiment", required=True)
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    table = read_table(options.confusion).astype({"true": str, "predicted": str})
-    rows = table[(table["experiment"] == options.experiment) & table["run"].str.startswith("seed")]
+def confusion_figure(table: pd.DataFrame, experiment: str) -> Figure:
+    """Draw the matrix of one experiment, over all its seeds."""
+    rows = table[(table["experiment"] == experiment) & table["run"].str.startswith("seed")]
     names = list(dict.fromkeys(rows["true"]))
     counts = rows.pivot_table(index="true", columns="predicted", values="images", aggfunc="sum").loc[names, names]
     percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
@@ -35,7 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.spines[:].set_visible(False)
     figure.colorbar(image, label="% of the true class's images", shrink=0.8)
-    save_figure(figure, options.pdf, options.png)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--confusion", required=True, help="table of evaluate (CSV)")
+    parser.add_argument("--experiment", nargs="+", required=True, help="of each figure")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    table = read_table(options.confusion).astype({"true": str, "predicted": str})
+    for experiment, pdf, png in each_figure(options, "experiment"):
+        save_figure(confusion_figure(table, experiment), pdf, png)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,19 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
 from semisup.tables import read_table
 
 PANEL_SHAPE = 0.85  # height / width
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw one panel for each layer, its k-NN agreement in the title."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", required=True, help="data set (HDF5), for the names of its classes")
-    parser.add_argument("--embedding", required=True, help="table of embed_tsne (CSV)")
-    parser.add_argument("--clustering", required=True, help="table of embed_tsne (CSV)")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    embedding, clustering = read_table(options.embedding), read_table(options.clustering)
+def layers_figure(embedding: pd.DataFrame, clustering: pd.DataFrame, names: list[str]) -> Figure:
+    """Draw one panel for each layer of a representation, its k-NN agreement in the title; names: of the classes."""
     columns = {1: 1, 2: 2, 4: 2}.get(len(clustering), 3)
     rows = -(-len(clustering) // columns)
     figure = new_figure(TEXT_WIDTH, rows * PANEL_SHAPE * TEXT_WIDTH / max(columns, 2) + 0.5)
@@ -37,10 +30,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         axes.set_aspect("equal", adjustable="datalim")
         axes.invert_yaxis()  # as in plot_tsne, whose rows of pixels run downwards
         axes.spines[:].set_visible(False)
-    for name, color in zip(read_class_names(options.images), COLORS, strict=False):
+    for name, color in zip(names, COLORS, strict=False):
         axes.plot([], [], "s", markersize=5, color=color, label=name)
     figure.legend(loc="outside lower center", ncols=5, handletextpad=0.3)
-    save_figure(figure, options.pdf, options.png)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="data set (HDF5), for the names of its classes")
+    parser.add_argument("--embedding", required=True, help="table of embed_tsne (CSV)")
+    parser.add_argument("--clustering", required=True, help="table of embed_tsne (CSV)")
+    parser.add_argument("--representation", nargs="+", required=True, help="of each figure")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    tables = [read_table(path) for path in (options.embedding, options.clustering)]
+    names = read_class_names(options.images)
+    for name, pdf, png in each_figure(options, "representation"):
+        embedding, clustering = (table[table["representation"] == name] for table in tables)
+        save_figure(layers_figure(embedding, clustering, names), pdf, png)
 
 
 if __name__ == "__main__":

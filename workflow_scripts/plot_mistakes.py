@@ -11,7 +11,7 @@ from semisup.cli import positive_int, run_program
 from semisup.dataset import read_class_names
 from semisup.hdf5 import open_hdf5
 from semisup.histories import read_columns
-from semisup.plots import TEXT_WIDTH, image_grid, new_figure, save_figure, show_image
+from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, image_grid, new_figure, save_figure, show_image
 
 COLUMNS = 5
 HELD_OUT = ("row", "label", "predicted", "confidence")
@@ -53,29 +53,33 @@ def draw_mistakes(figure: Figure, mistakes: pd.DataFrame, images: np.ndarray, na
         show_image(figure, (grid_rows, COLUMNS, number), image_grid(image[None], 1), title)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the grid, or say that there is nothing to draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--held-out", required=True, help="table of held-out images that would be accepted (CSV)")
-    parser.add_argument("--images", required=True, help="data set (HDF5)")
-    parser.add_argument("--most", type=positive_int, default=20, help="images shown")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    held_out = read_columns(options.held_out, HELD_OUT, "the held-out images of pseudo-label rounds")
+def mistakes_figure(held_out: pd.DataFrame, images: str, most: int) -> Figure:
+    """Draw at most so many mistakes of one experiment, or say that there are none; images: path of the data set."""
     mistakes = worst_mistakes(held_out)
-    shown = mistakes.head(options.most)
+    shown = mistakes.head(most)
     words = summary(held_out, mistakes, len(shown))
     if shown.empty:
         figure = new_figure(TEXT_WIDTH, 0.6)
         figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=10)
     else:
-        images = read_labelled_images(options.images, shown["row"].tolist())
         figure = new_figure(TEXT_WIDTH, 0.3 + 1.65 * -(-len(shown) // COLUMNS))
         figure.suptitle(words, fontsize=7.5)
-        draw_mistakes(figure, shown, images, read_class_names(options.images))
-    save_figure(figure, options.pdf, options.png)
+        draw_mistakes(figure, shown, read_labelled_images(images, shown["row"].tolist()), read_class_names(images))
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--held-out", nargs="+", required=True, help="table of held-out images (CSV), of each figure")
+    parser.add_argument("--images", required=True, help="data set (HDF5)")
+    parser.add_argument("--most", type=positive_int, default=20, help="images shown")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    for held_out, pdf, png in each_figure(options, "held_out"):
+        table = read_columns(held_out, HELD_OUT, "the held-out images of pseudo-label rounds")
+        save_figure(mistakes_figure(table, options.images, options.most), pdf, png)
 
 
 if __name__ == "__main__":

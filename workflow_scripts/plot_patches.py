@@ -5,29 +5,31 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
 from semisup.features import read_dictionary
 from semisup.hdf5 import open_hdf5
 from semisup.patches import normalize_patches
-from semisup.plots import TEXT_WIDTH, image_grid, new_figure, save_figure, show_image, signed_tiles
+from semisup.plots import (
+    TEXT_WIDTH,
+    add_figure_options,
+    each_figure,
+    image_grid,
+    new_figure,
+    save_figure,
+    show_image,
+    signed_tiles,
+)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patches-file", required=True, help="patches (HDF5)")
-    parser.add_argument("--centroids-file", required=True, help="dictionary, for its whitening (HDF5)")
-    parser.add_argument("--patches", type=positive_int, required=True, help="how many are shown")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    with open_hdf5(options.patches_file) as file:
+def patches_figure(patches_file: str, centroids_file: str, most: int) -> Figure:
+    """Draw at most so many patches of one experiment, in three panels."""
+    with open_hdf5(patches_file) as file:
         stored, channels = file["patches"], int(file.attrs["channels"])
-        count = min(options.patches, len(stored))
+        count = min(most, len(stored))
         patches = stored[np.linspace(0, len(stored) - 1, count).astype(int)]
-    with open_hdf5(options.centroids_file) as file:
+    with open_hdf5(centroids_file) as file:
         dictionary = read_dictionary(file)
     normalized = normalize_patches(torch.from_numpy(patches), dictionary.contrast_constant)
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
@@ -42,7 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figure = new_figure(TEXT_WIDTH, TEXT_WIDTH / 3 + 0.2)
     for position, (title, tiles) in enumerate(panels.items(), start=1):
         show_image(figure, (1, 3, position), image_grid(tiles, columns), title)
-    save_figure(figure, options.pdf, options.png)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patches-file", nargs="+", required=True, help="patches (HDF5), of each figure")
+    parser.add_argument("--centroids-file", nargs="+", required=True, help="dictionary (HDF5), for its whitening")
+    parser.add_argument("--patches", type=positive_int, required=True, help="how many are shown")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    for patches, centroids, pdf, png in each_figure(options, "patches_file", "centroids_file"):
+        save_figure(patches_figure(patches, centroids, options.patches), pdf, png)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
 from semisup.histories import read_columns
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
 
 HISTORY = ("round", "training_images", "accepted", "mean_confidence", "held_out_precision", "validation_accuracy")
 ACCEPTED = ("round", "label")
@@ -86,19 +86,8 @@ def second_axis(axes: Axes) -> Axes:
     return right
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the three panels."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--history", required=True, help="table of rounds (CSV)")
-    parser.add_argument("--accepted", required=True, help="table of accepted images (CSV)")
-    parser.add_argument("--images", required=True, help="data set (HDF5), for the names of the classes")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    history = read_columns(options.history, HISTORY, "the history of pseudo-label rounds")
-    accepted = read_columns(options.accepted, ACCEPTED, "the accepted images of pseudo-label rounds")
-    names = read_class_names(options.images)
+def rounds_figure(history: pd.DataFrame, accepted: pd.DataFrame, names: list[str]) -> Figure:
+    """Draw the three panels of one experiment; names: of the classes."""
     # After the last round nothing is accepted any more: nothing would train on it.
     accepting = history.iloc[:-1] if len(history) > 1 else history
     rounds = accepting["round"].to_numpy()
@@ -112,7 +101,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     draw_classes(figure, classes, class_counts(accepted, rounds, len(names)), rounds, names)
     for axes in (growth, quality, classes):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    save_figure(figure, options.pdf, options.png)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--history", nargs="+", required=True, help="table of rounds (CSV), of each figure")
+    parser.add_argument("--accepted", nargs="+", required=True, help="table of accepted images (CSV), of each figure")
+    parser.add_argument("--images", required=True, help="data set (HDF5), for the names of the classes")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    names = read_class_names(options.images)
+    for history, accepted, pdf, png in each_figure(options, "history", "accepted"):
+        rounds = read_columns(history, HISTORY, "the history of pseudo-label rounds")
+        images = read_columns(accepted, ACCEPTED, "the accepted images of pseudo-label rounds")
+        save_figure(rounds_figure(rounds, images, names), pdf, png)
 
 
 if __name__ == "__main__":

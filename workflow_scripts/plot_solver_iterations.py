@@ -3,22 +3,17 @@
 import argparse
 from collections.abc import Sequence
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 from semisup.cli import run_program
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
 from semisup.tables import read_table
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw one panel: mean over seeds, the range as a band."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--solver-iterations", required=True, help="table of evaluate (CSV)")
-    parser.add_argument("--experiment", required=True)
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    table = read_table(options.solver_iterations)
-    table = table[table["experiment"] == options.experiment]
+def solver_figure(table: pd.DataFrame, experiment: str) -> Figure:
+    """Draw one panel: mean over seeds, the range as a band."""
+    table = table[table["experiment"] == experiment]
     exact, steps = table[table["steps"] == 0], table[table["steps"] > 0].groupby("steps")
     figure = new_figure(TEXT_WIDTH * 0.7, 2.4)
     axes = figure.add_subplot()
@@ -30,7 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     axes.set_xscale("log")
     axes.set(xlabel="solver steps (dashed: exact solution)", ylabel="accuracy (%)")
     axes.legend(title="images", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    save_figure(figure, options.pdf, options.png)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--solver-iterations", required=True, help="table of evaluate (CSV)")
+    parser.add_argument("--experiment", nargs="+", required=True, help="of each figure")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    table = read_table(options.solver_iterations)
+    for experiment, pdf, png in each_figure(options, "experiment"):
+        save_figure(solver_figure(table, experiment), pdf, png)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 
 from semisup.cli import positive_int, run_program
 from semisup.hdf5 import open_hdf5
-from semisup.plots import TEXT_WIDTH, example_grid, new_figure, save_figure, show_image
+from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, example_grid, new_figure, save_figure, show_image
 
 
 def read_examples(path: str, classes: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -25,19 +25,19 @@ def read_examples(path: str, classes: int, samples: int) -> tuple[np.ndarray, np
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw the figure."""
+    """Parse the command line and draw the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--surrogates", required=True, help="surrogate classes (HDF5)")
+    parser.add_argument("--surrogates", nargs="+", required=True, help="surrogate classes (HDF5), of each figure")
     parser.add_argument("--classes", type=positive_int, default=10, help="how many are shown, one a row")
     parser.add_argument("--samples", type=positive_int, default=12, help="patches shown beside each seed patch")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
+    add_figure_options(parser)
     options = parser.parse_args(arguments)
 
-    image = example_grid(*read_examples(options.surrogates, options.classes, options.samples))
-    figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * image.shape[0] / image.shape[1])
-    show_image(figure, (1, 1, 1), image)
-    save_figure(figure, options.pdf, options.png)
+    for surrogates, pdf, png in each_figure(options, "surrogates"):
+        image = example_grid(*read_examples(surrogates, options.classes, options.samples))
+        figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * image.shape[0] / image.shape[1])
+        show_image(figure, (1, 1, 1), image)
+        save_figure(figure, pdf, png)
 
 
 if __name__ == "__main__":

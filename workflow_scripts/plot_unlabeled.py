@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from semisup.cli import run_program
 from semisup.histories import read_columns
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
 
 HISTORY = (
     "epoch",
@@ -44,15 +45,8 @@ def draw_weight(axes: Axes, history: pd.DataFrame) -> None:
         axes.set_ylim(bottom=0)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and draw three panels."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--history", required=True, help="table of epochs (CSV)")
-    parser.add_argument("--pdf", required=True)
-    parser.add_argument("--png", required=True)
-    options = parser.parse_args(arguments)
-
-    history = read_columns(options.history, HISTORY, "the history of a training with a loss on unlabeled images")
+def unlabeled_figure(history: pd.DataFrame) -> Figure:
+    """Draw the three panels of one experiment."""
     # Where unlabeled images have no weight, their loss is not computed.
     losses = history.assign(unlabeled_loss=history["unlabeled_loss"].where(history["unlabeled_weight"] > 0))
 
@@ -67,7 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for axes in (weight, loss, accuracy):
         axes.set(xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, min_n_ticks=1))
-    save_figure(figure, options.pdf, options.png)
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and draw the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--history", nargs="+", required=True, help="table of epochs (CSV), of each figure")
+    add_figure_options(parser)
+    options = parser.parse_args(arguments)
+
+    for history, pdf, png in each_figure(options, "history"):
+        table = read_columns(history, HISTORY, "the history of a training with a loss on unlabeled images")
+        save_figure(unlabeled_figure(table), pdf, png)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from semisup.dataset import image_blocks
 from semisup.device import leased_device
 from semisup.hdf5 import finite, open_hdf5
 from semisup.models import read_model
+from semisup.scores import prediction_rows
 from semisup.stl10 import read_bin_images
 from semisup.tables import write_table
 
@@ -92,9 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         predicted = np.concatenate(
             [finite(scores, options.model, "scores").argmax(axis=1) for scores in model.scores(blocks, device)]
         )
-    rows = [{"Id": number, "Prediction": int(label) + 1} for number, label in enumerate(predicted, start=1)]
-    write_table(options.predictions, rows)
-    logging.info("%d predictions written to %s", len(rows), options.predictions)
+    write_table(options.predictions, prediction_rows(predicted))
+    logging.info("%d predictions written to %s", len(predicted), options.predictions)
 
 
 def checked_channels(block: np.ndarray, channels: int, path: Path) -> np.ndarray:

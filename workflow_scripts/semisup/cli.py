@@ -136,6 +136,14 @@ def natural_number(text: str) -> float:
     return value
 
 
+def name_pair(text: str) -> tuple[str, str]:
+    """Argument type: two names, as in experiment=baseline."""
+    first, equals, second = text.partition("=")
+    if not (first and equals and second):
+        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
+    return first, second
+
+
 def true_or_false(text: str) -> bool:
     """Argument type: true or false, in any case."""
     values = {"true": True, "false": False}

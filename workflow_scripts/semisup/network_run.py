@@ -40,7 +40,7 @@ from semisup.training_options import (
 class LabelledRun(NamedTuple):
     """The labelled images of a run.
 
-    images uint8 (N, C, size, size) and labels int64 (N,) of the whole labelled set; train, validation: int64 rows of them.
+    images uint8 (N, C, size, size) and labels int64 (N,): the whole labelled set; train, validation: int64 rows of it.
     """
 
     class_names: list[str]

@@ -1,18 +1,40 @@
 """One look for all figures: colour-blind-safe, legible in print, the same bytes for the same numbers."""
 
+import argparse
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
+from semisup.cli import UserError
 from semisup.files import atomic_path
 
 TEXT_WIDTH = 6.3  # inches: the width of the report's text
 # Okabe and Ito's palette, then grey and brown for the ninth and tenth class.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#7F7F7F", "#8C510A")
+
+
+def add_figure_options(parser: argparse.ArgumentParser) -> None:
+    """Add the files of the figures; a program draws as many as it is given inputs, to start once for all of them."""
+    parser.add_argument("--pdf", nargs="+", required=True, help="files to write, one for each figure")
+    parser.add_argument("--png", nargs="+", required=True, help="files to write, one for each figure")
+
+
+def each_figure(options: argparse.Namespace, *inputs: str) -> Iterator[tuple[Any, ...]]:
+    """Return for each figure its value of each of these options, its PDF and its PNG.
+
+    Raises UserError unless all have as many values.
+    """
+    values = {name: getattr(options, name) for name in (*inputs, "pdf", "png")}
+    counts = [f"--{name.replace('_', '-')} has {len(given)}" for name, given in values.items()]
+    if len({len(given) for given in values.values()}) > 1:
+        raise UserError(f"{', '.join(counts)} values: give one of each for every figure")
+    return zip(*values.values(), strict=True)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -1,5 +1,7 @@
 """The scores of a run, all that the evaluation reads of it."""
 
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,3 +20,17 @@ def write_scores(path: str | Path, validation: np.ndarray, validation_rows: np.n
             raise UserError(f"{path}: {split} scores that are not finite: delete what they were made from, run again")
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, validation=validation, validation_rows=validation_rows, test=test)
+
+
+def read_arrays(path: str | Path, names: Sequence[str]) -> list[np.ndarray]:
+    """Return the named arrays of an npz file. Raises UserError if it is damaged or lacks one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or not a file of scores: delete it and run again") from error
+
+
+def prediction_rows(labels: np.ndarray) -> list[dict[str, int]]:
+    """Return the rows of a Kaggle file for predicted labels (N,): Id and Prediction, both counted from 1."""
+    return [{"Id": number, "Prediction": int(label) + 1} for number, label in enumerate(labels, start=1)]

@@ -39,6 +39,6 @@ def without_empty(rows: Sequence[tuple], optional: Sequence[str]) -> list[dict[s
 
 def read_table(path: str | Path) -> "pd.DataFrame":
     """Read what `write_table` wrote."""
-    import pandas as pd  # noqa: PLC0415 - a second of start that programs which only write spare
+    import pandas as pd  # here, as programs that only write start half a second earlier without it
 
     return pd.read_csv(path)

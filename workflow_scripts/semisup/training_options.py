@@ -1,6 +1,7 @@
 """The command-line options of the programs that train a network."""
 
 import argparse
+from typing import Any
 
 from semisup.augmentation import Augmentation
 from semisup.cli import fraction, natural_int, natural_number, positive_int, positive_number, true_or_false
@@ -25,15 +26,14 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", choices=["auto", "float32"], required=True)
 
 
-def add_augmentation_options(parser: argparse.ArgumentParser) -> None:
-    """Add one option for each field of `Augmentation`."""
-    parser.add_argument("--shift", type=natural_int, required=True, help="largest shift of a crop, in pixels")
-    parser.add_argument("--flip", type=true_or_false, required=True)
-    parser.add_argument(
-        "--color", type=fraction, required=True, help="brightness, contrast, saturation times 1 +- this"
-    )
-    parser.add_argument("--hue", type=half_circle, required=True, help="shift as a fraction of the circle")
-    parser.add_argument("--cutout", type=natural_int, required=True, help="side of a blanked square, in pixels")
+def add_augmentation_options(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """Add one option for each field of `Augmentation` that a configuration has; nargs: how many values it takes."""
+    common: dict[str, Any] = {"required": True, "nargs": nargs}
+    parser.add_argument("--shift", type=natural_int, **common, help="largest shift of a crop, in pixels")
+    parser.add_argument("--flip", type=true_or_false, **common)
+    parser.add_argument("--color", type=fraction, **common, help="brightness, contrast, saturation times 1 +- this")
+    parser.add_argument("--hue", type=half_circle, **common, help="shift as a fraction of the circle")
+    parser.add_argument("--cutout", type=natural_int, **common, help="side of a blanked square, in pixels")
 
 
 def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
