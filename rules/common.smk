@@ -220,18 +220,6 @@ NETWORK_FILES = {
 }
 
 
-def network_file(wildcards):
-    """The file that holds the network of a run."""
-    name = NETWORK_FILES[method_of(wildcards.study, wildcards.experiment)]
-    return f"results/{wildcards.study}/{wildcards.experiment}/{wildcards.run}/{name}"
-
-
-def embedded_splits(wildcards):
-    """Splits whose layers are needed: all for the probe of a surrogate network, those of the maps for others."""
-    is_surrogate = method_of(wildcards.study, wildcards.experiment) == "surrogate"
-    return ["train", "validation", "test"] if is_surrogate else ["test"]
-
-
 # Pseudo-labels
 
 
@@ -279,13 +267,17 @@ def study_solver_scores(wildcards):
     ]
 
 
+def first_seed_scores(wildcards):
+    return [first_seed_path(wildcards.study, name, "scores.npz") for name in experiments(wildcards.study)]
+
+
+def prediction_tables(wildcards, output):
+    return [f"{output.predictions}/{name}.csv" for name in experiments(wildcards.study)]
+
+
 def predictions():
-    """One Kaggle file for each experiment: that of its first seed."""
-    return [
-        f"results/{study}/{experiment}/{first_seed_run(study)}/predictions.csv"
-        for study in CONFIG["studies"]
-        for experiment in experiments(study)
-    ]
+    """The folder of each study with one Kaggle file for each experiment: that of its first seed."""
+    return [f"results/{study}/predictions" for study in CONFIG["studies"]]
 
 
 # Figures
@@ -323,65 +315,107 @@ def trained_together(study):
     return experiments_of(study, "cnn", *UNLABELED_LOSS_METHODS)
 
 
+def first_seed_path(study, experiment, path):
+    """A file of the experiment's first run."""
+    return f"results/{study}/{experiment}/{first_seed_run(study)}/{path}"
+
+
 def representations(study):
-    """What t-SNE maps are made from: pixels, and what each experiment's first run computes from an image.
+    """What t-SNE maps are made from beside pixels: for each experiment the file of its first run.
 
     Rounds with k-means have the features of their base.
     """
-    return ["pixels", *(name for name in experiments(study) if method_of(study, name) != "kmeans_rounds")]
+    files = {}
+    for name in experiments(study):
+        method = method_of(study, name)
+        if method != "kmeans_rounds":
+            files[name] = first_seed_path(
+                study, name, {"kmeans": "features.h5", "surrogate": "layers.h5"}.get(method, "model.h5")
+            )
+    return files
 
 
-def study_figures(study):
-    """Names of the study's figures, without folder and ending."""
+def representation_options(wildcards):
+    """A params function: --features, --layers and --networks with the experiments and their files."""
+    files = {"features": [], "layers": [], "networks": []}
+    for name, path in representations(wildcards.study).items():
+        option = {"features.h5": "features", "layers.h5": "layers"}.get(Path(path).name, "networks")
+        files[option].append(f"{name}={path}")
+    return " ".join(" ".join([f"--{option}", *pairs]) for option, pairs in files.items() if pairs)
+
+
+def figures_of(study):
+    """The experiments of the study that have a figure of each kind; what is mapped by t-SNE may also be the pixels."""
     networks = experiments_of(study, *NETWORK_FILES)
     in_rounds = experiments_of(study, *planning.ROUNDS_METHODS)
-    return (
-        [f"patches_{experiment}" for experiment in kmeans_experiments(study)]
-        + [f"centroids_{experiment}" for experiment in kmeans_experiments(study)]
-        + [f"surrogates_{experiment}" for experiment in experiments_of(study, "surrogate")]
-        + [f"augmentations_{experiment}" for experiment in trained_together(study) if is_augmented(study, experiment)]
-        + [f"filters_{experiment}" for experiment in networks]
-        + (["training"] if trained_together(study) else [])
-        + [f"rounds_{experiment}" for experiment in in_rounds]
-        + [f"mistakes_{experiment}" for experiment in in_rounds]
-        + [f"unlabeled_{experiment}" for experiment in experiments_of(study, *UNLABELED_LOSS_METHODS)]
-        + [f"confusion_{experiment}" for experiment in experiments(study)]
-        + [f"solver_iterations_{experiment}" for experiment in solver_experiments(study)]
-        + [f"tsne_{name}" for name in representations(study)]
-        + [f"layers_{experiment}" for experiment in networks]
-    )
+    figures = {
+        "patches": kmeans_experiments(study),
+        "centroids": kmeans_experiments(study),
+        "surrogates": experiments_of(study, "surrogate"),
+        "augmentations": [name for name in trained_together(study) if is_augmented(study, name)],
+        "filters": networks,
+        "rounds": in_rounds,
+        "mistakes": in_rounds,
+        "unlabeled": experiments_of(study, *UNLABELED_LOSS_METHODS),
+        "confusion": experiments(study),
+        "solver_iterations": solver_experiments(study),
+        "tsne": ["pixels", *representations(study)],
+        "layers": networks,
+    }
+    return {kind: names for kind, names in figures.items() if names}
 
 
-def of_first_seed(path):
-    """An input function: a file of the experiment's first run."""
-    return (
-        lambda wildcards: f"results/{wildcards.study}/{wildcards.experiment}/{first_seed_run(wildcards.study)}/{path}"
-    )
+def figure_files(kind):
+    """A params function: --pdf and --png with the files of every figure of that kind."""
+
+    def files(wildcards, output):
+        names = figures_of(wildcards.study)[kind]
+        return " ".join(
+            f"--{end} " + " ".join(f"{output.figures}/{name}.{end}" for name in names) for end in ("pdf", "png")
+        )
+
+    return files
 
 
-def first_seed_network(wildcards):
-    """The file that holds the network of the experiment's first run."""
-    name = NETWORK_FILES[method_of(wildcards.study, wildcards.experiment)]
-    return of_first_seed(name)(wildcards)
+def names_of_each(kind):
+    """A params function: the names of the figures of that kind."""
+    return lambda wildcards: figures_of(wildcards.study)[kind]
 
 
-def first_seed_centroids(wildcards):
-    """The centroids of every candidate epsilon of the experiment's first run."""
-    options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-    return [of_first_seed(f"epsilon{epsilon}/centroids.h5")(wildcards) for epsilon in options["whitening_epsilon"]]
+def of_each(kind, path):
+    """An input function: that file of the first run of every experiment with a figure of that kind."""
+    return lambda wildcards: [
+        first_seed_path(wildcards.study, name, path) for name in figures_of(wildcards.study)[kind]
+    ]
 
 
-def embedded_features(wildcards):
-    """Features to embed; none for raw pixels."""
-    if wildcards.representation == "pixels":
-        return []
-    name = "features.h5" if method_of(wildcards.study, wildcards.representation) == "kmeans" else "layers.h5"
-    return f"results/{wildcards.study}/{wildcards.representation}/{first_seed_run(wildcards.study)}/{name}"
+def options_of_each(kind, *names):
+    """A params function: the named options, each with its value for every experiment with a figure of that kind."""
+
+    def arguments(wildcards):
+        options = [
+            planning.experiment_options(CONFIG, wildcards.study, name) for name in figures_of(wildcards.study)[kind]
+        ]
+        return planning.command_line({name: [values[name] for values in options] for name in names}, names)
+
+    return arguments
 
 
-def embedded_option(wildcards, input):
-    """--features or --layers with the file to embed; nothing for raw pixels."""
-    return f"--{Path(input.features).stem} {input.features}" if input.features else ""
+def networks_of_each(study, kind):
+    """The file that holds the network of the first run of every experiment with a figure of that kind."""
+    names = figures_of(study).get(kind, [])
+    return [first_seed_path(study, name, NETWORK_FILES[method_of(study, name)]) for name in names]
+
+
+def centroids_of_each(study):
+    """For every experiment that learns centroids, those of each candidate epsilon of its first run."""
+    return [
+        [
+            first_seed_path(study, name, f"epsilon{epsilon}/centroids.h5")
+            for epsilon in planning.experiment_options(CONFIG, study, name)["whitening_epsilon"]
+        ]
+        for name in kmeans_experiments(study)
+    ]
 
 
 def reported_table(path, kind, result):
@@ -395,11 +429,23 @@ def reported_table(path, kind, result):
     )
 
 
-def reported(name, result):
-    """Flag a PNG for the HTML report: report/captions/<kind>.rst is its caption."""
+def reported_figure(name, result):
+    """Flag a PNG for the HTML report: report/captions/<name>.rst is its caption."""
     return report(
         f"results/{{study}}/figures/{name}.png",
-        caption=f"../report/captions/{name.split('{')[0].rstrip('_')}.rst",
+        caption=f"../report/captions/{name}.rst",
+        category="{study}",
+        subcategory="Figures",
+        labels={"result": result},
+    )
+
+
+def reported_figures(kind, result):
+    """Flag a folder of figures for the HTML report, one for each {experiment}: report/captions/<kind>.rst is the caption."""
+    return report(
+        directory(f"results/{{study}}/figures/{kind}"),
+        patterns=["{experiment}.png"],
+        caption=f"../report/captions/{kind}.rst",
         category="{study}",
         subcategory="Figures",
         labels={"result": result},
@@ -437,15 +483,35 @@ def reported_theory(name, result):
     )
 
 
+def learned_files(wildcards):
+    """Every network and all centroids: what is learned from images, and where rounding can differ between machines."""
+    files = []
+    for study in CONFIG["studies"]:
+        for name in experiments(study):
+            method, seeds = method_of(study, name), [run for run in runs(study, name) if run.startswith("seed")]
+            folder = f"results/{study}/{name}"
+            if method in NETWORK_FILES:
+                files += [f"{folder}/{run}/{NETWORK_FILES[method]}" for run in seeds]
+            if name in kmeans_experiments(study):
+                epsilons = planning.experiment_options(CONFIG, study, name)["whitening_epsilon"]
+                files += [f"{folder}/{run}/epsilon{value}/centroids.h5" for run in seeds for value in epsilons]
+    return files
+
+
+def first_networks(wildcards):
+    return [path for study in CONFIG["studies"] for path in networks_of_each(study, "filters")]
+
+
 def study_results(wildcards=None):
     """Everything that the text of the report reads from the studies."""
     files = []
     for study in CONFIG["studies"]:
         files += [
-            f"results/{study}/{table}.csv" for table in ("metrics", "comparison", "per_class", "solver_iterations")
+            f"results/{study}/{table}.csv"
+            for table in ("metrics", "comparison", "per_class", "solver_iterations", "clustering")
         ]
-        files += [f"results/{study}/figures/{name}.pdf" for name in study_figures(study)]
-        files += [f"results/{study}/figures/clustering_{name}.csv" for name in representations(study)]
+        files += [f"results/{study}/figures/{kind}" for kind in figures_of(study)]
+        files += [f"results/{study}/figures/training.pdf"] if trained_together(study) else []
         files += [
             f"results/{study}/{experiment}/{run}/{table}.csv"
             for experiment in experiments(study)
@@ -481,6 +547,7 @@ def report_plan(wildcards):
                 name: {
                     "title": options.get("title", name),
                     "method": options["method"],
+                    "network_file": NETWORK_FILES.get(options["method"]),
                     "base": options.get("base"),
                     "baseline": options.get("baseline", content["baseline"]),
                     "runs": runs(study, name),
@@ -488,7 +555,8 @@ def report_plan(wildcards):
                 }
                 for name, options in content["experiments"].items()
             },
-            "figures": study_figures(study),
+            "figures": figures_of(study),
+            "training_figure": bool(trained_together(study)),
         }
     return json.dumps(
         {

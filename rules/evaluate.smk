@@ -1,4 +1,4 @@
-# The sealed test set: `evaluate` is the only rule that takes test labels. Kaggle files need images only.
+# The sealed test set: `evaluate` is the only rule that takes test labels. Kaggle files need scores only.
 
 
 rule evaluate:
@@ -37,26 +37,21 @@ rule evaluate:
         " --comparison {output.comparison} --solver-iterations {output.solver_iterations} 2> {log}"
 
 
-rule predict:
+rule write_predictions:
     input:
-        model="results/{study}/{experiment}/{run}/model.h5",
-        images="results/{study}/data/images.h5",
+        scores=first_seed_scores,
     output:
-        predictions="results/{study}/{experiment}/{run}/predictions.csv",
+        predictions=directory("results/{study}/predictions"),
     log:
-        "results/logs/{study}/{experiment}/{run}/predict.log",
-    benchmark:
-        "results/benchmarks/{study}/{experiment}/{run}/predict.jsonl"
+        "results/logs/{study}/write_predictions.log",
     conda:
-        "../envs/train.yaml"
-    threads: 8
+        "../envs/data.yaml"
     resources:
-        gpu=1,
-        mem_mb=memory(4000),
-        runtime=run_time(hours=2),
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
     params:
-        code=code_digest("predict"),
-        program=program("predict"),
+        code=code_digest("write_predictions"),
+        program=program("write_predictions"),
+        tables=prediction_tables,
     shell:
-        "python {params.program:q} --model {input.model} --images {input.images}"
-        " --predictions {output.predictions} --gpu {resources.gpu} 2> {log}"
+        "python {params.program:q} --scores {input.scores} --predictions {params.tables} 2> {log}"

@@ -1,17 +1,15 @@
 # Figures: PDF for the printed report, PNG for the HTML report. Computing and drawing are rules of their own.
+# All figures of a kind that a study has are one job, as starting a program takes longer than drawing a figure.
 
 
 rule plot_patches:
     input:
-        patches=of_first_seed("patches.h5"),
-        centroids=lambda wildcards: first_seed_centroids(wildcards)[0],
+        patches=of_each("patches", "patches.h5"),
+        centroids=lambda wildcards: [files[0] for files in centroids_of_each(wildcards.study)],
     output:
-        pdf="results/{study}/figures/patches_{experiment}.pdf",
-        png=reported("patches_{experiment}", "patches of {experiment}"),
+        figures=reported_figures("patches", "patches of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_patches_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern("kmeans", before="figures/patches_"),
+        "results/logs/{study}/plot_patches.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -20,24 +18,22 @@ rule plot_patches:
     params:
         code=code_digest("plot_patches"),
         program=program("plot_patches"),
+        files=figure_files("patches"),
         patches=FIGURES["patches"],
     shell:
         "python {params.program:q} --patches-file {input.patches} --centroids-file {input.centroids}"
-        " --patches {params.patches} --pdf {output.pdf} --png {output.png} 2> {log}"
+        " --patches {params.patches} {params.files} 2> {log}"
 
 
 rule plot_centroids:
     input:
-        model=of_first_seed("model.h5"),
-        whitening=of_first_seed("whitening.h5"),
-        centroids=first_seed_centroids,
+        model=of_each("centroids", "model.h5"),
+        whitening=of_each("centroids", "whitening.h5"),
+        centroids=lambda wildcards: sum(centroids_of_each(wildcards.study), []),
     output:
-        pdf="results/{study}/figures/centroids_{experiment}.pdf",
-        png=reported("centroids_{experiment}", "centroids of {experiment}"),
+        figures=reported_figures("centroids", "centroids of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_centroids_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern("kmeans", before="figures/centroids_"),
+        "results/logs/{study}/plot_centroids.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -46,23 +42,20 @@ rule plot_centroids:
     params:
         code=code_digest("plot_centroids"),
         program=program("plot_centroids"),
+        files=figure_files("centroids"),
         centroids=FIGURES["centroids"],
     shell:
         "python {params.program:q} --model {input.model} --whitening {input.whitening}"
-        " --centroids-files {input.centroids} --centroids {params.centroids}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        " --centroids-files {input.centroids} --centroids {params.centroids} {params.files} 2> {log}"
 
 
 rule plot_surrogates:
     input:
-        surrogates=of_first_seed("surrogates.h5"),
+        surrogates=of_each("surrogates", "surrogates.h5"),
     output:
-        pdf="results/{study}/figures/surrogates_{experiment}.pdf",
-        png=reported("surrogates_{experiment}", "surrogate classes of {experiment}"),
+        figures=reported_figures("surrogates", "surrogate classes of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_surrogates_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern("surrogate", before="figures/surrogates_"),
+        "results/logs/{study}/plot_surrogates.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -71,20 +64,18 @@ rule plot_surrogates:
     params:
         code=code_digest("plot_surrogates"),
         program=program("plot_surrogates"),
+        files=figure_files("surrogates"),
     shell:
-        "python {params.program:q} --surrogates {input.surrogates}" " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --surrogates {input.surrogates} {params.files} 2> {log}"
 
 
 rule plot_augmentations:
     input:
         images="results/{study}/data/images.h5",
     output:
-        pdf="results/{study}/figures/augmentations_{experiment}.pdf",
-        png=reported("augmentations_{experiment}", "augmentation of {experiment}"),
+        figures=reported_figures("augmentations", "augmentation of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_augmentations_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern("cnn", *UNLABELED_LOSS_METHODS, before="figures/augmentations_"),
+        "results/logs/{study}/plot_augmentations.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -93,32 +84,30 @@ rule plot_augmentations:
     params:
         code=code_digest("plot_augmentations"),
         program=program("plot_augmentations"),
-        options=options_of(*AUGMENTATION_OPTIONS),
+        files=figure_files("augmentations"),
+        options=options_of_each("augmentations", "image_size", *AUGMENTATION_OPTIONS),
     shell:
-        "python {params.program:q} --images {input.images} {params.options} --seed 0"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --images {input.images} {params.options} --seed 0 {params.files} 2> {log}"
 
 
 rule plot_filters:
     input:
-        network=first_seed_network,
+        networks=lambda wildcards: networks_of_each(wildcards.study, "filters"),
     output:
-        pdf="results/{study}/figures/filters_{experiment}.pdf",
-        png=reported("filters_{experiment}", "first-layer filters of {experiment}"),
+        figures=reported_figures("filters", "first-layer filters of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_filters_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern(*NETWORK_FILES, before="figures/filters_"),
+        "results/logs/{study}/plot_filters.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(1000),
         runtime=run_time(minutes=10),
     params:
         code=code_digest("plot_filters"),
         program=program("plot_filters"),
+        files=figure_files("filters"),
     shell:
-        "python {params.program:q} --network-file {input.network}" " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --network-file {input.networks} {params.files} 2> {log}"
 
 
 rule plot_training:
@@ -129,7 +118,7 @@ rule plot_training:
         ],
     output:
         pdf="results/{study}/figures/training.pdf",
-        png=reported("training", "training curves"),
+        png=reported_figure("training", "training curves"),
     log:
         "results/logs/{study}/figures/plot_training.log",
     conda:
@@ -148,16 +137,13 @@ rule plot_training:
 
 rule plot_rounds:
     input:
-        history=of_first_seed("history.csv"),
-        accepted=of_first_seed("accepted.csv"),
+        history=of_each("rounds", "history.csv"),
+        accepted=of_each("rounds", "accepted.csv"),
         images="results/{study}/data/images.h5",
     output:
-        pdf="results/{study}/figures/rounds_{experiment}.pdf",
-        png=reported("rounds_{experiment}", "pseudo-label rounds of {experiment}"),
+        figures=reported_figures("rounds", "pseudo-label rounds of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_rounds_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern(*planning.ROUNDS_METHODS, before="figures/rounds_"),
+        "results/logs/{study}/plot_rounds.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -166,22 +152,20 @@ rule plot_rounds:
     params:
         code=code_digest("plot_rounds"),
         program=program("plot_rounds"),
+        files=figure_files("rounds"),
     shell:
         "python {params.program:q} --history {input.history} --accepted {input.accepted} --images {input.images}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        " {params.files} 2> {log}"
 
 
 rule plot_mistakes:
     input:
-        held_out=of_first_seed("held_out.csv"),
+        held_out=of_each("mistakes", "held_out.csv"),
         images="results/{study}/data/images.h5",
     output:
-        pdf="results/{study}/figures/mistakes_{experiment}.pdf",
-        png=reported("mistakes_{experiment}", "confident mistakes of {experiment}"),
+        figures=reported_figures("mistakes", "confident mistakes of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_mistakes_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern(*planning.ROUNDS_METHODS, before="figures/mistakes_"),
+        "results/logs/{study}/plot_mistakes.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -190,21 +174,18 @@ rule plot_mistakes:
     params:
         code=code_digest("plot_mistakes"),
         program=program("plot_mistakes"),
+        files=figure_files("mistakes"),
     shell:
-        "python {params.program:q} --held-out {input.held_out} --images {input.images}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --held-out {input.held_out} --images {input.images} {params.files} 2> {log}"
 
 
 rule plot_unlabeled:
     input:
-        history=of_first_seed("history.csv"),
+        history=of_each("unlabeled", "history.csv"),
     output:
-        pdf="results/{study}/figures/unlabeled_{experiment}.pdf",
-        png=reported("unlabeled_{experiment}", "loss on unlabeled images of {experiment}"),
+        figures=reported_figures("unlabeled", "loss on unlabeled images of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_unlabeled_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern(*UNLABELED_LOSS_METHODS, before="figures/unlabeled_"),
+        "results/logs/{study}/plot_unlabeled.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -213,18 +194,18 @@ rule plot_unlabeled:
     params:
         code=code_digest("plot_unlabeled"),
         program=program("plot_unlabeled"),
+        files=figure_files("unlabeled"),
     shell:
-        "python {params.program:q} --history {input.history} --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --history {input.history} {params.files} 2> {log}"
 
 
 rule plot_confusion:
     input:
         confusion="results/{study}/confusion.csv",
     output:
-        pdf="results/{study}/figures/confusion_{experiment}.pdf",
-        png=reported("confusion_{experiment}", "confusion matrix of {experiment}"),
+        figures=reported_figures("confusion", "confusion matrix of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_confusion_{experiment}.log",
+        "results/logs/{study}/plot_confusion.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -233,22 +214,19 @@ rule plot_confusion:
     params:
         code=code_digest("plot_confusion"),
         program=program("plot_confusion"),
+        files=figure_files("confusion"),
+        experiments=names_of_each("confusion"),
     shell:
-        "python {params.program:q} --confusion {input.confusion} --experiment {wildcards.experiment}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --confusion {input.confusion} --experiment {params.experiments} {params.files} 2> {log}"
 
 
 rule plot_solver_iterations:
     input:
         solver_iterations="results/{study}/solver_iterations.csv",
     output:
-        pdf="results/{study}/figures/solver_iterations_{experiment}.pdf",
-        png=reported(
-            "solver_iterations_{experiment}",
-            "accuracy over solver steps of {experiment}",
-        ),
+        figures=reported_figures("solver_iterations", "accuracy over solver steps of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_solver_iterations_{experiment}.log",
+        "results/logs/{study}/plot_solver_iterations.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -257,51 +235,50 @@ rule plot_solver_iterations:
     params:
         code=code_digest("plot_solver_iterations"),
         program=program("plot_solver_iterations"),
+        files=figure_files("solver_iterations"),
+        experiments=names_of_each("solver_iterations"),
     shell:
-        "python {params.program:q} --solver-iterations {input.solver_iterations}"
-        " --experiment {wildcards.experiment} --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --solver-iterations {input.solver_iterations} --experiment {params.experiments}"
+        " {params.files} 2> {log}"
 
 
 rule embed_tsne:
     input:
         images="results/{study}/data/images.h5",
         test_sample="results/{study}/test_sample.csv",
-        features=embedded_features,
+        representations=lambda wildcards: list(representations(wildcards.study).values()),
     output:
-        embedding="results/{study}/figures/tsne_{representation}.csv",
-        clustering=reported_table(
-            "figures/clustering_{representation}.csv", "clustering", "clustering of {representation}"
-        ),
+        embedding="results/{study}/tsne.csv",
+        clustering=reported_table("clustering.csv", "clustering", "clustering of test images"),
     log:
-        "results/logs/{study}/figures/embed_tsne_{representation}.log",
+        "results/logs/{study}/embed_tsne.log",
     benchmark:
-        "results/benchmarks/{study}/embed_tsne_{representation}.jsonl"
+        "results/benchmarks/{study}/embed_tsne.jsonl"
     conda:
-        "../envs/report.yaml"
+        "../envs/train.yaml"
     resources:
-        mem_mb=memory(2000),
-        runtime=run_time(minutes=30),
+        mem_mb=memory(4000),
+        runtime=run_time(hours=2),
     params:
         code=code_digest("embed_tsne"),
         program=program("embed_tsne"),
-        features=embedded_option,
+        representations=representation_options,
         options=planning.command_line(FIGURES, ("perplexity", "neighbors")),
     shell:
-        "python {params.program:q} --images {input.images} --test-sample {input.test_sample} {params.features}"
-        " {params.options}"
+        "python {params.program:q} --images {input.images} --test-sample {input.test_sample}"
+        " {params.representations} {params.options}"
         " --embedding {output.embedding} --clustering {output.clustering} 2> {log}"
 
 
 rule plot_tsne:
     input:
         images="results/{study}/data/images.h5",
-        embedding="results/{study}/figures/tsne_{representation}.csv",
-        clustering="results/{study}/figures/clustering_{representation}.csv",
+        embedding="results/{study}/tsne.csv",
+        clustering="results/{study}/clustering.csv",
     output:
-        pdf="results/{study}/figures/tsne_{representation}.pdf",
-        png=reported("tsne_{representation}", "t-SNE of {representation}"),
+        figures=reported_figures("tsne", "t-SNE of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_tsne_{representation}.log",
+        "results/logs/{study}/plot_tsne.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -310,23 +287,22 @@ rule plot_tsne:
     params:
         code=code_digest("plot_tsne"),
         program=program("plot_tsne"),
+        files=figure_files("tsne"),
+        representations=names_of_each("tsne"),
     shell:
-        "python {params.program:q} --images {input.images} --embedding {input.embedding}"
-        " --clustering {input.clustering} --pdf {output.pdf} --png {output.png} 2> {log}"
+        "python {params.program:q} --images {input.images} --embedding {input.embedding} --clustering {input.clustering}"
+        " --representation {params.representations} {params.files} 2> {log}"
 
 
 rule plot_layers:
     input:
         images="results/{study}/data/images.h5",
-        embedding="results/{study}/figures/tsne_{experiment}.csv",
-        clustering="results/{study}/figures/clustering_{experiment}.csv",
+        embedding="results/{study}/tsne.csv",
+        clustering="results/{study}/clustering.csv",
     output:
-        pdf="results/{study}/figures/layers_{experiment}.pdf",
-        png=reported("layers_{experiment}", "t-SNE of the layers of {experiment}"),
+        figures=reported_figures("layers", "t-SNE of the layers of {experiment}"),
     log:
-        "results/logs/{study}/figures/plot_layers_{experiment}.log",
-    wildcard_constraints:
-        experiment=experiment_pattern(*NETWORK_FILES, before="figures/layers_"),
+        "results/logs/{study}/plot_layers.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -335,6 +311,8 @@ rule plot_layers:
     params:
         code=code_digest("plot_layers"),
         program=program("plot_layers"),
+        files=figure_files("layers"),
+        representations=names_of_each("layers"),
     shell:
         "python {params.program:q} --images {input.images} --embedding {input.embedding} --clustering {input.clustering}"
-        " --pdf {output.pdf} --png {output.png} 2> {log}"
+        " --representation {params.representations} {params.files} 2> {log}"

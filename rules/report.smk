@@ -31,6 +31,7 @@ rule collect_provenance:
     input:
         study_results,
         predictions(),
+        learned=learned_files,
     output:
         provenance="results/report/provenance.json",
         timings=report(
@@ -53,7 +54,8 @@ rule collect_provenance:
         repository=lambda wildcards, output: workflow.basedir,
     shell:
         "python {params.program:q} --repository {params.repository:q} --benchmarks results/benchmarks"
-        " --studies {params.studies} --provenance {output.provenance} --timings {output.timings} 2> {log}"
+        " --studies {params.studies} --learned {input.learned} --provenance {output.provenance}"
+        " --timings {output.timings} 2> {log}"
 
 
 rule render_report:
@@ -61,6 +63,7 @@ rule render_report:
         results=study_results,
         theory=theory_results(),
         images=expand("results/{study}/data/images.h5", study=CONFIG["studies"]),
+        networks=first_networks,
         rulegraph="results/report/rulegraph.pdf",
         provenance="results/report/provenance.json",
         timings="results/report/timings.csv",
@@ -94,7 +97,7 @@ rule typeset_report:
     input:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
-        figures=lambda wildcards: [path for path in study_results() + theory_results() if path.endswith(".pdf")],
+        figures=lambda wildcards: [path for path in study_results() + theory_results() if "csv" not in path],
         rulegraph="results/report/rulegraph.pdf",
     output:
         pdf=report(

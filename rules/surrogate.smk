@@ -66,7 +66,7 @@ rule train_surrogate:
 rule extract_layers:
     input:
         images="results/{study}/data/images.h5",
-        network=network_file,
+        network="results/{study}/{experiment}/{run}/surrogate_network.h5",
     output:
         layers="results/{study}/{experiment}/{run}/layers.h5",
     log:
@@ -74,7 +74,7 @@ rule extract_layers:
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/extract_layers.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern(*NETWORK_FILES),
+        experiment=experiment_pattern("surrogate"),
         run=SEED_RUN,
     conda:
         "../envs/train.yaml"
@@ -86,11 +86,10 @@ rule extract_layers:
     params:
         code=code_digest("extract_layers"),
         program=program("extract_layers"),
-        options=options_of("precision"),
-        splits=embedded_splits,
+        options=options_of("image_size", "precision"),
     shell:
         "python {params.program:q} --images {input.images} --network-file {input.network} --layers {output.layers}"
-        " --splits {params.splits} {params.options} --gpu {resources.gpu} 2> {log}"
+        " {params.options} --gpu {resources.gpu} 2> {log}"
 
 
 rule train_probe:

@@ -23,13 +23,13 @@ from semisup.cli import (
     seed_number,
     size_or_native,
 )
+from semisup.constants import TRANSFORMATIONS
 from semisup.dataset import image_count, image_shape
 from semisup.device import leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
 from semisup.patches import scale_images
 from semisup.surrogates import (
     SEED_SAMPLINGS,
-    TRANSFORMATIONS,
     Parameters,
     PrincipalColors,
     Ranges,

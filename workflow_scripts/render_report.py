@@ -9,20 +9,24 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-import torch
 import yaml
 
 from reporting import theory
-from semisup import copies
 from semisup.cli import run_program
+from semisup.constants import (
+    CHROMATIC,
+    COPY_NOISE,
+    COPY_ROTATION,
+    COPY_SHIFTS,
+    EPOCH_FACTOR,
+    PERCENTILE,
+    THRESHOLD_DECAY,
+    TRANSFORMATIONS,
+)
 from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
 from semisup.files import atomic_path, copy_file
-from semisup.fixmatch import THRESHOLD_DECAY
-from semisup.layers import PERCENTILE
-from semisup.networks import Shape, new_network
-from semisup.surrogates import CHROMATIC, TRANSFORMATIONS
+from semisup.hdf5 import open_hdf5
 from semisup.tables import read_table
-from semisup.training import EPOCH_FACTOR
 
 Values = dict[str, Any]
 EMBEDDED = ("photos", "mnist5k")  # data sets that come with the packages
@@ -479,6 +483,7 @@ def experiment_values(
     values = {"name": name, **plan, **summaries(row), **values_of(plan, folder, shape, centroids, classes)}
     if plan["method"] in NETWORK_METHODS:
         values["training"] = training_values(plan, folder)
+        values["network_values"] = network_values(folder / plan["runs"][0] / plan["network_file"])
     return values
 
 
@@ -698,8 +703,8 @@ def clustering_rows(folder: Path, titles: dict[str, str]) -> list[Values]:
     first, last: whether it is the representation's first or last row; layers: how many it has.
     """
     names = {"pixels": "raw pixels, first channel"} | titles
-    paths = {name: folder / f"clustering_{name}.csv" for name in names}
-    tables = {name: read_table(path).to_dict("records") for name, path in paths.items() if path.exists()}
+    found = read_table(folder / "clustering.csv")
+    tables = {name: found[found["representation"] == name].to_dict("records") for name in names}
     return [
         {
             "name": name,
@@ -748,8 +753,11 @@ def best_on_validation(experiments: list[Values]) -> Values:
     return max(experiments, key=lambda row: row["seeds"]["validation_accuracy_mean"])
 
 
-def shown_figures(experiments: list[Values], figures: list[str]) -> Values:
-    """Return the experiments whose figures the text shows, by kind of figure; `figures` are those that were made."""
+def shown_figures(experiments: list[Values], figures: dict[str, list[str]]) -> Values:
+    """Return the experiments whose figures the text shows, by kind of figure.
+
+    figures: the names of those that have one, by kind.
+    """
     of_method = {method: [row for row in experiments if row["method"] == method] for method in METHODS}
     networks = [row for row in experiments if row["method"] in NETWORK_METHODS]
     of_labels = [row for row in networks if row["method"] != "surrogate"]
@@ -765,9 +773,7 @@ def shown_figures(experiments: list[Values], figures: list[str]) -> Values:
         "filters": shown_filters(networks),
         "layers": layers,
     }
-    return {kind: [row for row in rows if f"{kind}_{row['name']}" in figures] for kind, rows in shown.items()} | {
-        "training": "training" in figures
-    }
+    return {kind: [row for row in rows if row["name"] in figures.get(kind, [])] for kind, rows in shown.items()}
 
 
 # Methods, over all studies
@@ -792,37 +798,22 @@ def grouped_settings(experiments: list[Values]) -> list[Values]:
     return [{"names": names, "options": options} for options, names in groups.items()]
 
 
-def network_facts(shape: Shape) -> Values:
-    """Return the layers of a network, each with its channels and the side of its maps, and the number of weights."""
-    network = new_network(shape, seed=0).eval()
-    with torch.inference_mode():
-        maps = [
-            (name, value.shape[1], value.shape[3])
-            for name, value in network.activations(torch.zeros(1, shape.channels, shape.size, shape.size))
-        ]
+def network_values(path: Path) -> Values:
+    """Return shape, layers and number of weights of a network; layers: name, channels and side of the maps of each."""
+    with open_hdf5(path) as file:
+        attributes = dict(file["network"].attrs)
+    facts = json.loads(attributes["facts"])
     return {
-        **shape._asdict(),
-        "layers": ", ".join(f"{code(name)} {channels} ({side})" for name, channels, side in maps),
-        "weights": sum(parameter.numel() for parameter in network.parameters()),
+        **{name: attributes[name] for name in ("network", "channels", "size", "classes")},
+        "layers": ", ".join(f"{code(name)} {channels} ({side})" for name, channels, side in facts["layers"]),
+        "weights": facts["weights"],
     }
 
 
-def network_shapes(study: Values) -> list[Shape]:
-    """Return the networks that the experiments of a study train."""
-    channels, size, _ = study["shape"]
-    by_name = {row["name"]: row for row in study["experiments"]}
-    shapes = []
-    for row in study["experiments"]:
-        options = row["options"]
-        if row["method"] == "surrogate":
-            field = options["surrogate_size"]
-            shapes.append(Shape(options["network"], channels, field, options["seed_patches"], 0.0, field))
-        elif row["method"] in LABEL_NETWORKS:
-            shape = Shape(options["network"], channels, size, study["classes"], 0.0)
-            if row["base"]:
-                shape = shape._replace(field=by_name[row["base"]]["options"]["surrogate_size"])
-            shapes.append(shape)
-    return shapes
+def different_networks(studies: list[Values]) -> list[Values]:
+    """Return the different networks that the experiments train."""
+    networks = [row["network_values"] for study in studies for row in study["experiments"] if "network_values" in row]
+    return list({str(values): values for values in networks}.values())
 
 
 def range_text(options: Values, transformation: str) -> str:
@@ -872,20 +863,19 @@ def method_values(studies: list[Values], published: Values) -> Values:
     surrogates = of_method["surrogate"]
     rounds = under_headings(studies, ROUND_METHODS)
     on_labels = under_headings(studies, LABEL_NETWORKS)
-    shapes = distinct(shape for study in studies for shape in network_shapes(study))
     return of_method | {
         "all_networks": networks,
         "rounds": rounds,
         "pseudo_labels": under_headings(studies, PSEUDO_LABEL_METHODS),
         "held_out": distinct(row["options"]["held_out"] for row in rounds),
         "copied": any(row["options"]["copies"] for row in on_labels),
-        "rotation": copies.ROTATION,
-        "shifts": copies.SHIFTS,
-        "noise": copies.NOISE,
+        "rotation": COPY_ROTATION,
+        "shifts": COPY_SHIFTS,
+        "noise": COPY_NOISE,
         "epoch_factor": EPOCH_FACTOR,
         "threshold_decay": THRESHOLD_DECAY,
         "adaptive": any(row["options"]["adaptive_threshold"] for row in of_method["fixmatch"]),
-        "networks": [network_facts(shape) for shape in shapes],
+        "networks": different_networks(studies),
         "network_names": {row["options"]["network"] for row in networks},
         "whole_image_exemplar": any(row["options"]["network"].startswith("exemplar") for row in on_labels),
         "recipe": recipe_values(networks),
@@ -932,7 +922,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
     best = best_on_validation(experiments)
     best_on_test = max(experiments, key=lambda experiment: experiment["seeds"]["test_accuracy_mean"])
     easiest, hardest = extreme_classes(read_table(folder / "per_class.csv"), best["name"])
-    clustering = clustering_rows(folder / "figures", {row["name"]: row["title"] for row in experiments})
+    clustering = clustering_rows(folder, {row["name"]: row["title"] for row in experiments})
     return {
         "name": name,
         **plan,
@@ -946,7 +936,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "help": unlabeled_answers(experiments),
         "rounds": [row for row in experiments if row["method"] in ROUND_METHODS],
         "has_networks": any(row["method"] in NETWORK_METHODS for row in experiments),
-        "shown": shown_figures(experiments, plan["figures"]),
+        "shown": shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]},
         "settings": grouped_settings(experiments),
         "followed": followed,
         "beside_source": plan["dataset"] not in EMBEDDED,

@@ -6,9 +6,8 @@ Of the copies of an image a third each is turned, moved up or down, and given no
 import torch
 from kornia import augmentation as kornia_augmentation
 
-ROTATION = 45.0  # degrees, +-
-SHIFTS = (1, 2, 3, 4)  # pixels, up or down
-NOISE = 0.3  # standard deviation; pixels are 0..1, and those of MNIST have a standard deviation of 0.31
+from semisup.constants import COPY_NOISE, COPY_ROTATION, COPY_SHIFTS
+
 BLOCK = 2048  # images
 
 
@@ -28,13 +27,13 @@ def changed_copies(images: torch.Tensor, labels: torch.Tensor, copies: int, seed
 
 def turned(images: torch.Tensor) -> torch.Tensor:
     """Turn each image by its own angle; zeros come in at the border. Float (N, C, H, W)."""
-    return kornia_augmentation.RandomAffine(ROTATION, p=1.0)(images)
+    return kornia_augmentation.RandomAffine(COPY_ROTATION, p=1.0)(images)
 
 
 def moved(images: torch.Tensor) -> torch.Tensor:
     """Move each image up or down by its own number of pixels; zeros come in. Float (N, C, H, W)."""
     count, _, height, _ = images.shape
-    shift = torch.tensor(SHIFTS)[torch.randint(len(SHIFTS), (count,))] * (2 * torch.randint(2, (count,)) - 1)
+    shift = torch.tensor(COPY_SHIFTS)[torch.randint(len(COPY_SHIFTS), (count,))] * (2 * torch.randint(2, (count,)) - 1)
     source = torch.arange(height) - shift[:, None]  # (N, H): the row that comes to each place
     inside = ((source >= 0) & (source < height)).to(images.device)
     rows = source.clamp(0, height - 1).to(images.device)
@@ -44,7 +43,7 @@ def moved(images: torch.Tensor) -> torch.Tensor:
 
 def noisy(images: torch.Tensor) -> torch.Tensor:
     """Add Gaussian noise to the pixels that are not zero. Float (N, C, H, W) in 0..1."""
-    return images + NOISE * torch.randn(images.shape).to(images.device) * (images > 0)
+    return images + COPY_NOISE * torch.randn(images.shape).to(images.device) * (images > 0)
 
 
 CHANGES = (turned, moved, noisy)  # each makes as many of the copies

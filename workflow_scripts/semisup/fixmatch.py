@@ -7,10 +7,9 @@ import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
+from semisup.constants import THRESHOLD_DECAY
 from semisup.device import fast_products
 from semisup.networks import Network, to_pixels
-
-THRESHOLD_DECAY = 0.999  # of FreeMatch's moving averages, for each step
 
 
 class FixMatchLoss:

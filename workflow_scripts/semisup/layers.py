@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from semisup.constants import PERCENTILE
 from semisup.device import fast_products
 from semisup.hdf5 import finite, open_hdf5
 from semisup.networks import Network, to_pixels
-
-PERCENTILE = 99.99  # as in the authors' released code
 
 LayerFeatures = dict[str, np.ndarray]  # name of a layer -> float32 (N, 4 C)
 

@@ -17,11 +17,9 @@ import numpy as np
 import torch
 
 from semisup.cli import UserError
+from semisup.constants import CHROMATIC
 from semisup.hdf5 import read_rows
 
-GEOMETRIC = ("rotation", "translation", "scale")
-CHROMATIC = ("pca_contrast", "color_contrast", "hue")
-TRANSFORMATIONS = GEOMETRIC + CHROMATIC
 SEED_SAMPLINGS = ("uniform", "energy")
 COLOR_CHANNELS = 3
 SMALLEST = 1e-12  # keeps quotients of black and of grey pixels finite

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from semisup.augmentation import Augment
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
 from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
+from semisup.constants import EPOCH_FACTOR
 from semisup.device import fast_products
 from semisup.networks import Network, network_scores, to_pixels
 from semisup.tables import without_empty
@@ -28,7 +29,6 @@ CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits f
 RISE = 0.2  # of all steps: the way up of the one-cycle schedule
 STEP_FRACTIONS = (0.6, 0.8)  # of all steps: where the step schedule multiplies the learning rate ...
 STEP_FACTOR = 0.1  # ... by this
-EPOCH_FACTOR = 0.998  # the exponential schedule multiplies the learning rate by this after every epoch
 
 Weights = dict[str, torch.Tensor]
 
