@@ -45,7 +45,7 @@ rule write_predictions:
     log:
         "results/logs/{study}/write_predictions.log",
     conda:
-        "../envs/data.yaml"
+        "../envs/train.yaml"
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

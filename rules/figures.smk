@@ -258,7 +258,7 @@ rule embed_tsne:
         "../envs/train.yaml"
     resources:
         mem_mb=memory(4000),
-        runtime=run_time(hours=2),
+        runtime=run_time(hours=1),
     params:
         code=code_digest("embed_tsne"),
         program=program("embed_tsne"),

@@ -69,12 +69,20 @@ FURTHER = {
         "tolerance",
         "precision",
     ),
-    "cnn": (*RECIPE, "average_flips"),
-    "surrogate": ("surrogate_size", "steps_per_epoch", "batch_size", "learning_rate", *RECIPE, "svm_c"),
-    "pseudo_label_rounds": ("held_out", "steps_per_epoch", "batch_size", *RECIPE, *AUGMENTATIONS, "average_flips"),
+    "cnn": ("image_size", *RECIPE, "average_flips"),
+    "surrogate": ("image_size", "surrogate_size", "steps_per_epoch", "batch_size", "learning_rate", *RECIPE, "svm_c"),
+    "pseudo_label_rounds": (
+        "image_size",
+        "held_out",
+        "steps_per_epoch",
+        "batch_size",
+        *RECIPE,
+        *AUGMENTATIONS,
+        "average_flips",
+    ),
     "kmeans_rounds": ("held_out",),
-    "pseudo_label_loss": (*RECIPE, "average_flips"),
-    "fixmatch": ("network", "unlabeled_weight", *RECIPE, "average_flips"),
+    "pseudo_label_loss": ("image_size", *RECIPE, "average_flips"),
+    "fixmatch": ("image_size", "network", "unlabeled_weight", *RECIPE, "average_flips"),
 }
 # The options that a transformation's parameters are drawn from, each with its sign in the text.
 RANGES = {

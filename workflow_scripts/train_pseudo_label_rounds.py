@@ -151,7 +151,7 @@ def read_base(path: str, run: LabelledRun) -> NetworkModel:
     if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):
         raise UserError(
             f"{path} is a network for {len(model.class_names)} classes and images of {shape.channels} x {shape.size} x "
-            f"{shape.size}, not for these of {run.images.shape[2]} pixels: give one of the same study and image_size"
+            f"{shape.size}, not for this data set: give the model of an experiment of the same study and image_size"
         )
     return model
 

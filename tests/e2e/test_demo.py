@@ -1,21 +1,20 @@
 """The whole chain on embedded data: from an empty folder to the text of the report, and every promise about it."""
 
-import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from demo_run import CONFIG, snakemake, whole_report
+
+from fixtures_demo import TINY, WHOLE, run_demo
+from workflow.clones import clone
 
 RUN = Path("results/photos/coates/seed3")
 
 
 def test_second_run_has_nothing_to_do(demo):
-    finished = snakemake(demo, *whole_report())
-    assert finished.returncode == 0
+    finished = run_demo(demo, *WHOLE)
     assert "Nothing to be done" in finished.stdout + finished.stderr
 
 
@@ -71,7 +70,7 @@ def test_rounds_accept_unlabeled_images(demo):
 
 
 def test_predictions_are_those_of_the_scores(demo):
-    table = pd.read_csv(demo / RUN / "predictions.csv")
+    table = pd.read_csv(demo / "results/photos/predictions/coates.csv")
     with np.load(demo / RUN / "scores.npz") as file:
         expected = file["test"].argmax(axis=1) + 1
     assert list(table.columns) == ["Id", "Prediction"]
@@ -90,22 +89,21 @@ def test_run_folder_keeps_the_contract(demo):
 
 
 def test_same_seed_gives_the_same_bytes(demo, tmp_path):
-    target = f"{RUN}/scores.npz"
-    finished = snakemake(tmp_path, "--", target, f"{RUN}/epsilon0.1/centroids.h5")
-    assert finished.returncode == 0, finished.stderr
-    surrogates = "results/photos/surrogate/seed3/surrogates.h5"
-    assert snakemake(tmp_path, "--", surrogates).returncode == 0
-    for name in (target, f"{RUN}/epsilon0.1/centroids.h5", "results/photos/data/images.h5", surrogates):
-        assert (tmp_path / name).read_bytes() == (demo / name).read_bytes(), name
+    folder = clone(tmp_path / "clone")
+    names = [f"{RUN}/scores.npz", f"{RUN}/epsilon0.1/centroids.h5", "results/photos/surrogate/seed3/surrogates.h5"]
+    run_demo(folder, "--", *names)
+    for name in (*names, "results/photos/data/images.h5"):
+        assert (folder / name).read_bytes() == (demo / name).read_bytes(), name
 
 
 def test_every_figure_is_made_twice(demo):
-    pdfs = {path.stem for path in (demo / "results/photos/figures").glob("*.pdf")}
-    pngs = {path.stem for path in (demo / "results/photos/figures").glob("*.png")}
+    figures = demo / "results/photos/figures"
+    pdfs, pngs = (
+        {path.relative_to(figures).with_suffix("") for path in figures.rglob(f"*.{e}")} for e in ("pdf", "png")
+    )
     assert pdfs == pngs
-    study = yaml.safe_load(CONFIG.read_text())["studies"]["photos"]
-    names = "|".join(sorted([*study["experiments"], "pixels"], key=len, reverse=True))
-    kinds = {re.sub(f"_({names})$", "", name) for name in pdfs}
+    assert {name.name for name in pdfs} == {*TINY["studies"]["photos"]["experiments"], "pixels", "training"}
+    kinds = {name.parts[0] for name in pdfs}
     of_kmeans = {"patches", "centroids", "solver_iterations"}
     of_networks = {"surrogates", "augmentations", "filters", "layers", "training"}
     of_pseudo_labels = {"rounds", "mistakes", "unlabeled"}

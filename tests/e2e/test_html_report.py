@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_run import snakemake, whole_report
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from fixtures_demo import WHOLE, run_demo
 from fixtures_machine import HAS_LATEX, lacking
 
 # A browser without a window that asks nothing, keeps nothing and calls nobody.
@@ -27,8 +27,7 @@ SECONDS = 20  # that a picture may take
 @pytest.fixture(scope="module")
 def report(demo, tmp_path_factory):
     """The folder of the HTML report, unzipped."""
-    finished = snakemake(demo, "--report", "report.zip", *whole_report())
-    assert finished.returncode == 0, finished.stderr
+    run_demo(demo, "--report", "report.zip", *WHOLE)
     folder = tmp_path_factory.mktemp("unzipped report")
     with zipfile.ZipFile(demo / "report.zip") as archive:
         archive.extractall(folder)
@@ -66,9 +65,8 @@ def words(html: str) -> str:
 def expected(demo: Path) -> list[str]:
     """Paths of all that the report must hold: the PDF, every figure, every table of a study or of the whole."""
     results = demo / "results"
-    tables = [*results.glob("*/*.csv"), *results.glob("*/figures/*.csv")]
-    # Coordinates of a map and the sample that it is made of are steps on the way to a figure.
-    tables = [path for path in tables if not path.name.startswith(("tsne_", "test_sample"))]
+    # Coordinates of maps and the sample that they are made of are steps on the way to a figure.
+    tables = [path for path in results.glob("*/*.csv") if path.name not in ("tsne.csv", "test_sample.csv")]
     pdf = [results / "report" / "report.pdf"] if HAS_LATEX else []
     return [str(path.relative_to(demo)) for path in (*tables, *results.rglob("*.png"), *pdf)]
 

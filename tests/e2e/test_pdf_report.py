@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from demo_run import ROOT
 
 from fixtures_machine import needs, needs_latex
+from fixtures_snakemake import ROOT
 
 OVERFULL = 2.0  # points that a line may stick out
 needs_poppler = needs("pdffonts", remedy="make browser")

@@ -9,18 +9,12 @@ import signal
 import subprocess
 from collections import Counter
 from contextlib import contextmanager, suppress
+from itertools import chain
 
 import pytest
-from demo import read_jobs, run_demo
 
+from fixtures_demo import read_jobs
 from fixtures_snakemake import environment
-from workflow.clones import clone
-
-TALLY = pytest.StashKey[dict[str, Counter]]()
-
-
-def pytest_configure(config):
-    config.stash[TALLY] = {}
 
 
 @pytest.fixture
@@ -32,17 +26,21 @@ def fault(request):
 
     @contextmanager
     def inject(kind):
-        counts = request.config.stash[TALLY].setdefault(kind, Counter())
-        counts["injected"] += 1
+        counts = Counter(injected=1)
+        request.node.user_properties.append((f"fault: {kind}", counts))  # which reaches the summary from any process
         yield counts
         counts["survived"] += 1
 
     return inject
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter):
     """Print how many faults of each kind were injected and survived, and the bytes lost where they are counted."""
-    kinds = config.stash[TALLY]
+    kinds: dict[str, Counter] = {}
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        for name, counts in getattr(report, "user_properties", ()):
+            if name.startswith("fault: ") and report.when == "call":
+                kinds.setdefault(name.removeprefix("fault: "), Counter()).update(counts)
     if not kinds:
         return
     in_all = Counter()
@@ -87,12 +85,6 @@ def start():
 def _heed_ctrl_c():
     """A shell's background jobs ignore SIGINT, and so would all that they start."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The folder of a clone in which the tiny demonstration was run."""
-    return run_demo(clone(tmp_path_factory.mktemp("clones") / "first"))
 
 
 @pytest.fixture(scope="session")

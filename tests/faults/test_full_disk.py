@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 from apart import DATA_SETS, TASKS
-from demo import left_in, redirected, run_job
 from programs import error_line, fill, run_forked, small_disk
 from results import digest, is_result
 
+from fixtures_demo import left_in, redirected, run_job
 from fixtures_machine import needs_latex
 from semisup.checkpoints import load_checkpoint, locked_checkpoint, save_checkpoint
 from semisup.dataset import Split, write_dataset

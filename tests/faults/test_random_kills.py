@@ -12,9 +12,9 @@ from contextlib import suppress
 
 import pytest
 import torch
-from demo import REPORT, demo_command
 from results import digests, result_files
 
+from fixtures_demo import REPORT, demo_command
 from fixtures_snakemake import environment
 from workflow.clones import clone
 

@@ -4,9 +4,10 @@ import os
 import shutil
 
 import pytest
-from demo import left_in, redirected, run_job
 from programs import error_line
 from test_full_disk import PROGRAMS
+
+from fixtures_demo import left_in, redirected, run_job
 
 SHARES = (0.0, 0.5, 0.99)
 UNREAD = {"embed_tsne": ["results/photos/data/images.h5"]}  # of which only the map of pixels needs the images

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from apart import TASKS
-from demo import left_in, redirected, run_job
 from programs import error_line, mounted, run_forked
 from test_full_disk import PROGRAMS
 
+from fixtures_demo import left_in, redirected, run_job
 from fixtures_machine import needs_latex
 
 ALL = [*sorted({*PROGRAMS, *TASKS} - {"typeset_report"}), pytest.param("typeset_report", marks=needs_latex)]

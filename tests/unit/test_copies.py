@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from semisup import copies
-from semisup.copies import NOISE, changed_copies, moved, noisy, turned
+from semisup.constants import COPY_NOISE
+from semisup.copies import changed_copies, moved, noisy, turned
 
 MOVES = [-4, -3, -2, -1, 1, 2, 3, 4]
 
@@ -80,9 +81,9 @@ def test_noise_is_on_the_pixels_that_are_not_zero():
     added = noisy(images) - images
     nothing = images == 0
     assert not added[nothing].any()
-    assert added[~nothing].std().item() == pytest.approx(NOISE, rel=0.03)
+    assert added[~nothing].std().item() == pytest.approx(COPY_NOISE, rel=0.03)
     assert added[~nothing].mean().item() == pytest.approx(0, abs=0.01)
-    assert torch.histc(added[~nothing], 3, -3 * NOISE, 3 * NOISE)[1] / (~nothing).sum() == pytest.approx(
+    assert torch.histc(added[~nothing], 3, -3 * COPY_NOISE, 3 * COPY_NOISE)[1] / (~nothing).sum() == pytest.approx(
         0.683, abs=0.02
     ), "as many within one standard deviation as of a Gaussian"
 
@@ -109,7 +110,7 @@ def test_bright_and_dark_pixels_stay_within_range():
     images = torch.full((20, 1, 12, 12), 255, dtype=torch.uint8)
     noisy_ones = changed_copies(images, torch.zeros(20, dtype=torch.int64), 3, 0)[0][40:]
     assert (noisy_ones == 255).float().mean().item() == pytest.approx(0.5, abs=0.05)
-    assert noisy_ones.min() > 255 * (1 - 6 * NOISE) - 1
+    assert noisy_ones.min() > 255 * (1 - 6 * COPY_NOISE) - 1
 
 
 def test_seed_decides():

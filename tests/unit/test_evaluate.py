@@ -334,7 +334,7 @@ def test_every_experiment_may_have_its_own_baseline(study, tmp_path):
 
 @pytest.mark.parametrize("text", ["plain", "=plain", "plain=", ""])
 def test_baseline_that_is_no_pair(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="is not of the form experiment=baseline"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not of the form NAME=VALUE"):
         evaluate.name_pair(text)
 
 

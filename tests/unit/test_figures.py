@@ -1,7 +1,5 @@
 """The programs that draw: what is in the figures, and in the tables that the maps are drawn from."""
 
-import argparse
-
 import h5py
 import numpy as np
 import pandas as pd
@@ -22,13 +20,14 @@ import plot_training
 import plot_tsne
 import plot_unlabeled
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
-from fixtures_training import write_exemplar_network
+from fixtures_training import exemplar_network, write_exemplar_network
+from semisup import network_model
 from semisup.cli import UserError
 from semisup.dataset import read_images
 from semisup.networks import Shape, new_network, write_network
 from semisup.plots import COLORS, save_figure
 
-NO_AUGMENTATION = {"shift": 0, "flip": "false", "color": 0, "hue": 0, "cutout": 0}
+NO_AUGMENTATION = {"image_size": "native", "shift": 0, "flip": "false", "color": 0, "hue": 0, "cutout": 0}
 CLASSES = 4
 
 
@@ -170,6 +169,26 @@ def test_draws_differ_and_the_seed_decides_them(draw, images):
     other_first, other = augmented(draw, images, seed=1, **strengths)
     np.testing.assert_array_equal(other_first, first)
     assert (other != others).any()
+
+
+def test_each_figure_has_its_own_augmentation(tmp_path, images):
+    """Of three figures the second and the third have equal options, and another size than the first."""
+    paths = {ending: [tmp_path / f"{name}.{ending}" for name in "abc"] for ending in ("pdf", "png")}
+    options = {"shift": [0, 4, 4], "flip": ["false"] * 3, "color": [0] * 3, "hue": [0] * 3, "cutout": [0] * 3}
+    sizes = {"image_size": ["native", 8, 8]}
+    plot_augmentations.main(command_line(images=images, rows=2, samples=3, seed=0, **options, **sizes, **paths))
+    first, second, third = [path.read_bytes() for path in paths["png"]]
+    assert second == third != first
+
+
+def test_figures_and_inputs_that_differ_in_number(tmp_path, images):
+    options = {name: [value, value] for name, value in NO_AUGMENTATION.items()}
+    match = "--image-size has 2, .*, --pdf has 1, --png has 1 values: give one of each for every figure"
+    with pytest.raises(UserError, match=match):
+        plot_augmentations.main(
+            command_line(images=images, seed=0, **options, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png")
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_augmentation_of_grey_images(draw, tmp_path):
@@ -534,13 +553,17 @@ def naive_agreement(points, labels, neighbors):
 
 
 @pytest.fixture(scope="module")
-def mapped(tmp_path_factory, images):
+def mapped(tmp_path_factory):
     """Return the sample of 80 of 120 test images and both tables of its layers."""
     folder = tmp_path_factory.mktemp("maps")
     labels = np.random.default_rng(3).permutation(np.arange(120) % CLASSES)
     write_layers(folder / "layers.h5", labels)
+    with h5py.File(folder / "images.h5", "w") as file:
+        file["test/images"] = np.random.default_rng(4).integers(0, 256, (120, 3, 4, 4), np.uint8)
     sample = write_sample(folder / "sample.csv", labels, 80)
-    return sample, *embed(folder, folder / "sample.csv", images, layers=folder / "layers.h5")
+    tables = embed(folder, folder / "sample.csv", folder / "images.h5", layers=f"net={folder / 'layers.h5'}")
+    assert all(table["representation"].tolist()[0] == "pixels" for table in tables)
+    return sample, *(table[table["representation"] == "net"].drop(columns="representation") for table in tables)
 
 
 def test_embedding_of_layers(mapped):
@@ -572,21 +595,35 @@ def test_layers_of_a_network(tmp_path, images):
     """What extract_layers writes is what embed_tsne reads."""
     write_exemplar_network(tmp_path / "network.h5")
     options = {"network_file": tmp_path / "network.h5", "layers": tmp_path / "layers.h5", "precision": "float32"}
-    extract_layers.main(command_line(images=images, splits="test", **options))
+    extract_layers.main(command_line(images=images, **options))
     write_sample(tmp_path / "sample.csv", np.arange(COUNTS["test"]) % CLASSES, 30)
-    _, clustering = embed(tmp_path, tmp_path / "sample.csv", images, 5, 3, layers=tmp_path / "layers.h5")
+    _, clustering = embed(tmp_path, tmp_path / "sample.csv", images, 5, 3, layers=f"net={tmp_path / 'layers.h5'}")
+    clustering = clustering[clustering["representation"] == "net"]
     assert clustering["layer"].tolist() == ["conv1", "conv2", "full"]
     best = clustering.loc[clustering["best"], "knn_agreement"]
     assert best.tolist() == [clustering["knn_agreement"].max()]
 
 
-def points_of(images, rows, features=None, layers=None):
-    return dict(embed_tsne.points_of_layers(argparse.Namespace(images=images, features=features, layers=layers), rows))
+@pytest.mark.parametrize("size", [None, 12])
+def test_layers_are_those_that_extract_layers_writes(tmp_path, images, size):
+    """Computed from the network for the sampled images alone, scaled to the size that it takes."""
+    network = exemplar_network(size=size or 16, classes=CLASSES)
+    network_model.write_model(
+        tmp_path / "model.h5", network_model.NetworkModel(network, False, "float32", CLASS_NAMES), "{}"
+    )
+    options = {"network_file": tmp_path / "model.h5", "layers": tmp_path / "layers.h5", "precision": "float32"}
+    extract_layers.main(command_line(images=images, image_size=size or "native", **options))
+    rows = np.array([0, 3, 4, 35])
+    computed = dict(embed_tsne.network_points(tmp_path / "model.h5", images, rows))
+    read = dict(embed_tsne.layer_points(tmp_path / "layers.h5", rows))
+    assert list(computed) == list(read) == ["conv1", "conv2", "full"]
+    for name, points in computed.items():
+        np.testing.assert_allclose(points, read[name], atol=1e-4)
 
 
 def test_points_of_pixels_are_those_of_the_sampled_images(images):
     rows = np.array([0, 3, 4, 35])
-    points = points_of(images, rows)
+    points = dict(embed_tsne.pixel_points(images, rows))
     assert list(points) == ["pixels"]
     expected = read_images(images, "test")[rows, 0].reshape(4, -1) / 255
     np.testing.assert_allclose(points["pixels"], expected, rtol=1e-6)
@@ -597,7 +634,7 @@ def test_points_of_features_are_standardized(tmp_path, images):
     with h5py.File(tmp_path / "features.h5", "w") as file:
         file["test"] = features
     rows = np.arange(1, 50, 4)
-    points = points_of(images, rows, features=tmp_path / "features.h5")
+    points = dict(embed_tsne.feature_points(tmp_path / "features.h5", rows))
     assert list(points) == ["features"]
     chosen = features[rows].astype(np.float64)
     expected = (chosen - chosen.mean(axis=0)) / np.sqrt(chosen.var(axis=0, ddof=1) + 0.01)
@@ -632,19 +669,23 @@ def test_sample_of_another_data_set(tmp_path, images):
 def test_file_without_layers(tmp_path, images):
     write_sample(tmp_path / "sample.csv", np.arange(COUNTS["test"]) % CLASSES, 30)
     with pytest.raises(UserError, match=r"images\.h5 lacks what is needed"):
-        embed(tmp_path, tmp_path / "sample.csv", images, 5, 3, layers=images)
+        embed(tmp_path, tmp_path / "sample.csv", images, 5, 3, layers=f"net={images}")
 
 
-def test_features_or_layers_but_not_both(tmp_path, images):
+def test_file_without_a_name(tmp_path, images, capsys):
     with pytest.raises(SystemExit):
-        embed(tmp_path, tmp_path / "sample.csv", images, features="a.h5", layers="b.h5")
+        embed(tmp_path, tmp_path / "sample.csv", images, features="a.h5")
+    assert "a.h5 is not of the form NAME=VALUE" in capsys.readouterr().err
 
 
 # Drawing the maps
 
 
 def write_map(folder, agreements):
-    """Write both tables of embed_tsne with a random map for each layer; return their paths, and the embedding."""
+    """Write both tables of embed_tsne with a random map for each layer; return the options, and the embedding.
+
+    The map that is asked for has a neighbour with the same names of layers.
+    """
     rng = np.random.default_rng(0)
     rows = np.array([1, 4, 5, 9, 20, 35])
     embedding = pd.concat(
@@ -659,10 +700,12 @@ def write_map(folder, agreements):
     clustering = pd.DataFrame(
         [{"layer": name, "knn_agreement": value, "best": name == best} for name, value in agreements.items()]
     )
-    paths = {"embedding": folder / "embedding.csv", "clustering": folder / "clustering.csv"}
-    embedding.to_csv(paths["embedding"], index=False)
-    clustering.to_csv(paths["clustering"], index=False)
-    return paths, embedding
+    options = {"embedding": folder / "embedding.csv", "clustering": folder / "clustering.csv", "representation": "net"}
+    other = embedding.assign(representation="other", x=-embedding["x"])
+    pd.concat([other, embedding.assign(representation="net")]).to_csv(options["embedding"], index=False)
+    other = clustering.assign(representation="other", best=np.arange(len(clustering)) == 0)
+    pd.concat([other, clustering.assign(representation="net")]).to_csv(options["clustering"], index=False)
+    return options, embedding
 
 
 def test_map_of_the_best_layer(draw, monkeypatch, tmp_path, images):
@@ -679,7 +722,7 @@ def test_map_of_the_best_layer(draw, monkeypatch, tmp_path, images):
     expected = embedding[embedding["layer"] == "conv2"]
     np.testing.assert_array_equal(drawn, read_images(images, "test")[expected["row"]])
     np.testing.assert_allclose(places, expected[["x", "y"]])
-    assert [to_hex(color).upper() for color in colors] == [COLORS[label] for label in expected["label"]]
+    assert [to_hex(color / 255).upper() for color in colors] == [COLORS[label] for label in expected["label"]]
     assert figure.axes[0].get_title() == "conv2"
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == CLASS_NAMES
 

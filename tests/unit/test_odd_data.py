@@ -137,8 +137,7 @@ def test_surrogate_classes_survive(odd, tmp_path):
     outputs = {"checkpoint": tmp_path / "c", "network_file": network, "history": tmp_path / "history.csv"}
     made_of = {"surrogates": surrogates, "network": "exemplar_small", "dropout": 0.2, "seed": 0}
     train_surrogate.main(command_line(**made_of, **recipe, **outputs))
-    splits = ["train", "validation", "test"]
-    extract_layers.main(command_line(images=images, network_file=network, layers=layers, splits=splits))
+    extract_layers.main(command_line(images=images, network_file=network, layers=layers))
     files = {"model": "model.h5", "scores": "scores.npz", "selection": "selection.csv", "history": "history.csv"}
     files = {name: tmp_path / file for name, file in files.items()}
     options = {"images": images, "layers": layers, "network_file": network, "run": "seed0", "svm_c": [0.01]}
@@ -156,13 +155,16 @@ def test_evaluation_and_figures_survive(odd, tmp_path):
     evaluate.main(command_line(**options, **{name: tmp_path / f"{name}.csv" for name in TABLES}))
     figure = {"pdf": tmp_path / "figure.pdf", "png": tmp_path / "figure.png"}
     plot_confusion.main(command_line(confusion=tmp_path / "confusion.csv", experiment="kmeans", **figure))
-    learned = [run / "centroids0.1.h5", run / "centroids1.0.h5"]
+    learned = [run / f"epsilon{epsilon}" / "centroids.h5" for epsilon in (0.1, 1.0)]
+    for path, epsilon in zip(learned, (0.1, 1.0), strict=True):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((run / f"centroids{epsilon}.h5").read_bytes())
     options = {"model": run / "model.h5", "whitening": run / "whitening.h5", "centroids_files": learned}
     plot_centroids.main(command_line(**options, centroids=9, **figure))
 
     maps = {"embedding": tmp_path / "embedding.csv", "clustering": tmp_path / "clustering.csv"}
     options = {"test_sample": tmp_path / "test_sample.csv", "images": images, "perplexity": 3, "neighbors": 2}
-    for source in ({}, {"features": run / "features.h5"}):
+    for source in ({}, {"features": f"kmeans={run / 'features.h5'}"}):
         if "grey" in kind:  # scikit-learn would crash
             with pytest.raises(UserError, match=r"h5: the same for all 20 test images, nothing to map: check the ima"):
                 embed_tsne.main(command_line(**options, **source, **maps))
@@ -251,7 +253,7 @@ def test_layers_of_no_number(striped, tmp_path):
     write_exemplar_network(tmp_path / "network.h5")
     made_of = {"images": images, "network_file": tmp_path / "network.h5"}
     layers = tmp_path / "layers.h5"
-    extract_layers.main(command_line(**made_of, layers=layers, splits=["train", "validation", "test"]))
+    extract_layers.main(command_line(**made_of, layers=layers))
     with_nan(layers, tmp_path / "damaged.h5", "conv2/validation")
     files = {"model": "model.h5", "scores": "scores.npz", "selection": "selection.csv", "history": "history.csv"}
     files = {name: tmp_path / file for name, file in files.items()}
@@ -268,7 +270,7 @@ def test_map_of_no_number(striped, tmp_path):
     maps = {"embedding": tmp_path / "embedding.csv", "clustering": tmp_path / "clustering.csv"}
     options = {"test_sample": tmp_path / "sample.csv", "images": images, "perplexity": 3, "neighbors": 2}
     with pytest.raises(UserError, match=r"features of .*features\.h5: not finite for some test images"):
-        embed_tsne.main(command_line(**options, features=features, **maps))
+        embed_tsne.main(command_line(**options, features=f"kmeans={features}", **maps))
     assert not maps["embedding"].exists()
 
 

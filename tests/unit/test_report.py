@@ -4,9 +4,10 @@ the published table.
 
 import json
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +17,7 @@ import fixtures_theory
 import render_report
 from planning import config as planning
 from semisup.dataset import Split, write_dataset
-from semisup.networks import Shape, new_network
+from semisup.networks import Shape, new_network, write_network
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = {name: (ROOT / "report" / name).read_text() for name in ("report.tex", "derivations.tex")}
@@ -27,6 +28,7 @@ CONFIG = planning.checked_config(
 CLASS_NAMES = ["cat", "dog", "9_&"]
 LAYERS = {"kmeans": ["features"], "surrogate": ["conv1", "conv2", "full"]}
 NETWORK_LAYERS = ["stem", "stage1"]  # of the other networks
+NETWORK_FILES = {"surrogate": "surrogate_network.h5"}
 # What may hold digits: values, LaTeX's own lengths and options, labels, and the citations' keys.
 NOT_PROSE = [
     r"\\(VAR|BLOCK)\{[^{}]*\}",
@@ -59,6 +61,7 @@ def made_up_plan(experiments, study="stl10", **changes):
         name: {
             "title": options.get("title", name),
             "method": options["method"],
+            "network_file": NETWORK_FILES.get(options["method"], "model.h5"),
             "base": options.get("base"),
             "baseline": options["baseline"] if options.get("baseline") in chosen else baseline,
             "runs": planning.experiment_runs(CONFIG, study, name),
@@ -75,12 +78,14 @@ def made_up_plan(experiments, study="stl10", **changes):
         "pseudo_label_loss": ("filters", "layers", "augmentations", "unlabeled"),
         "fixmatch": ("filters", "layers", "augmentations", "unlabeled"),
     }
-    figures = [f"{kind}_{name}" for name, values in plan.items() for kind in kinds[values["method"]]]
+    figures = {
+        kind: [name for name, values in plan.items() if kind in kinds[values["method"]]]
+        for kind in set(chain.from_iterable(kinds.values()))
+    }
     learners = [name for name, values in plan.items() if values["method"] == "kmeans" and not values["base"]]
-    figures += [f"{kind}_{name}" for kind in ("patches", "centroids") for name in learners]
-    if any(values["method"] in render_report.LABEL_NETWORKS for values in plan.values()):
-        figures.append("training")
-    values = {key: content[key] for key in ("title", "dataset", "seeds", "baseline")}
+    figures |= {"patches": learners, "centroids": learners}
+    figure = {"training_figure": any(row["method"] in render_report.LABEL_NETWORKS for row in plan.values())}
+    values = {key: content[key] for key in ("title", "dataset", "seeds", "baseline")} | figure
     return {"studies": {study: values | changes | {"experiments": plan, "figures": figures}}} | {
         key: CONFIG[key] for key in ("evaluation", "figures")
     }
@@ -233,6 +238,7 @@ def write_study(folder, plan, shape, top_k, rng):
             write_csv(folder / name / run / "selection.csv", made_up_selection(options, method, rng))
             for table, rows in made_up_training(method, options, rng).items():
                 write_csv(folder / name / run / f"{table}.csv", rows)
+        write_made_up_network(folder / name / values["runs"][0] / values["network_file"], values["options"], shape)
     columns = ["experiment", "run", "steps", "train_accuracy", "validation_accuracy", "test_accuracy"]
     write_csv(folder / "solver_iterations.csv", pd.DataFrame(solver, columns=columns))
     write_csv(folder / "per_class.csv", per_class)
@@ -241,11 +247,22 @@ def write_study(folder, plan, shape, top_k, rng):
         for name, values in experiments.items()
         if values["method"] != "kmeans_rounds"
     }
+    clustering = []
     for name, layers in representations.items():
         numbers = ("knn_agreement", "silhouette", "knn_agreement_before", "silhouette_before", "trustworthiness")
         rows = [{"layer": layer, "images": 1000, **{key: rng.uniform() for key in numbers}} for layer in layers]
         best = max(rows, key=lambda row: row["knn_agreement"])
-        write_csv(folder / "figures" / f"clustering_{name}.csv", [row | {"best": row is best} for row in rows])
+        clustering += [{"representation": name} | row | {"best": row is best} for row in rows]
+    write_csv(folder / "clustering.csv", clustering)
+
+
+def write_made_up_network(path, options, shape):
+    """Write what the report reads of a file that holds a network, where the options have one."""
+    if "network" in options:
+        with h5py.File(path, "w") as file:
+            group = file.create_group("network")
+            group.attrs.update(network=options["network"], channels=shape[0], size=shape[1], classes=10)
+            group.attrs["facts"] = json.dumps({"layers": [["stem", 64, 24]], "weights": 12345, "filters": "stem"})
 
 
 def write_results(folder, plan):
@@ -264,7 +281,10 @@ def write_results(folder, plan):
         "processor": "a processor",
         "cores": 2,
         "memory_gib": 8.0,
-        "gpu": None,
+        "learned_on": [
+            {"processor": "a processor", "products": "float32", "threads": 1, "files": 2},
+            {"processor": "a GPU", "products": "bfloat16", "threads": None, "files": 1},
+        ],
     }
     (folder / "report").mkdir()
     (folder / "report" / "provenance.json").write_text(json.dumps(made_by))
@@ -805,7 +825,7 @@ def test_training_values_of_rounds(tmp_path):
 
 def test_only_rounds_that_accept_are_shown():
     rows = study_with_pseudo_labels()
-    figures = [f"{kind}_{row['name']}" for row in rows for kind in ("rounds", "mistakes", "unlabeled")]
+    figures = {kind: [row["name"] for row in rows] for kind in ("rounds", "mistakes", "unlabeled")}
     assert [row["name"] for row in render_report.shown_rounds(rows)] == ["rounds", "svm"]
     control_first = [row for row in rows if row["control"]] + rows
     assert [row["name"] for row in render_report.shown_rounds(control_first)] == ["rounds", "svm"]
@@ -869,11 +889,14 @@ def test_further_settings_are_options_of_their_method():
     assert set(render_report.AUGMENTATIONS) <= set(CONFIG["cnn"])
 
 
-def test_network_facts_are_those_of_the_network():
-    shape = Shape("exemplar_small", 3, 32, 10, 0.0)
-    facts = render_report.network_facts(shape)
-    assert facts["layers"] == r"\texttt{conv1} 64 (16), \texttt{conv2} 64 (8), \texttt{full} 128 (1)"
-    assert facts["weights"] == sum(value.numel() for value in new_network(shape, seed=0).parameters())
+def test_network_values_are_those_of_the_network(tmp_path):
+    network = new_network(Shape("exemplar_small", 3, 32, 10, 0.0), seed=0)
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        write_network(file.create_group("network"), network)
+    values = render_report.network_values(tmp_path / "model.h5")
+    assert values["layers"] == r"\texttt{conv1} 64 (16), \texttt{conv2} 64 (8), \texttt{full} 128 (1)"
+    assert values["weights"] == sum(value.numel() for value in network.parameters())
+    assert (values["network"], values["channels"], values["size"], values["classes"]) == ("exemplar_small", 3, 32, 10)
 
 
 def test_training_values_sum_over_runs(tmp_path):

@@ -470,7 +470,7 @@ def fits(monkeypatch):
 def test_rounds_train_on_labelled_and_accepted_images(images, network_base, fits, tmp_path):
     wanted = network_rounds(network_base)
     wanted.program.main(arguments(wanted, images, tmp_path))
-    accepted, run = read(tmp_path, "accepted"), read_run(images, "seed0")
+    accepted, run = read(tmp_path, "accepted"), read_run(images, "seed0", None)
     unlabeled = read_images(images, "unlabeled")
     held_out = set(read(tmp_path, "held_out")["row"])
     with np.load(tmp_path / "scores.npz") as scores:

@@ -217,8 +217,9 @@ def test_harmless_code_is_left_alone(text):
 
 # Parameters that hold nothing that a shell reads: options are quoted where they are put together; the others are
 # numbers, digests, and names and paths of results, in which the schema allows letters, digits and _ alone.
-HARMLESS = {"baselines", "centroids", "checkpoint", "code", "features", "md5", "members", "names", "options", "patches"}
-HARMLESS |= {"points", "pretrained", "sample_images", "seed", "seeds", "sizes", "splits", "studies"}
+HARMLESS = {"baselines", "centroids", "checkpoint", "code", "experiments", "files", "md5", "members"}
+HARMLESS |= {"names", "options", "patches", "points", "pretrained", "representations", "sample_images", "seed", "seeds"}
+HARMLESS |= {"sizes", "studies", "tables"}
 
 
 def test_rules_hand_no_text_to_a_shell_unquoted():

@@ -10,8 +10,8 @@ from scipy.ndimage import map_coordinates
 import make_surrogates
 from fixtures_kmeans import command_line, write_striped_dataset
 from semisup.cli import UserError
+from semisup.constants import TRANSFORMATIONS
 from semisup.surrogates import (
-    TRANSFORMATIONS,
     Parameters,
     Ranges,
     change_colors,

@@ -15,6 +15,7 @@ from semisup.cli import UserError
 from semisup.dataset import read_images, read_labelled, run_rows
 from semisup.layers import layer_scales, quadrant_max
 from semisup.networks import Shape, read_network
+from semisup.patches import scale_all
 from semisup.probe_model import image_scores, read_model
 from semisup.training import EpochRow, to_pixels, train_network
 from train_surrogate import read_surrogates
@@ -180,7 +181,6 @@ def layer_arguments(images, network_file, folder, **changes):
         "images": images,
         "network_file": network_file,
         "layers": folder / "layers.h5",
-        "splits": ["train", "validation", "test"],
         "precision": "float32",
     }
     return command_line(**(options | changes))
@@ -202,10 +202,15 @@ def test_layers_of_every_split(images, tmp_path, monkeypatch):
                     np.testing.assert_allclose(features[:], quadrant_max(value), rtol=1e-4, atol=1e-5)
 
 
-def test_only_the_splits_that_are_asked_for(images, trained, tmp_path):
-    extract_layers.main(layer_arguments(images, trained / "surrogate_network.h5", tmp_path, splits=["test"]))
-    with h5py.File(tmp_path / "layers.h5") as file:
-        assert list(file["full"]) == ["test"]
+def test_layers_of_scaled_images(images, tmp_path):
+    network = write_exemplar_network(tmp_path / "network.h5")
+    extract_layers.main(layer_arguments(images, tmp_path / "network.h5", tmp_path, image_size=12))
+    scaled = to_pixels(torch.from_numpy(scale_all(read_images(images, "test"), 12)))
+    assert scaled.shape[2:] == (12, 12)
+    with h5py.File(tmp_path / "layers.h5") as file, torch.inference_mode():
+        assert file.attrs["image_size"] == 12
+        for name, value in network.activations(scaled):
+            np.testing.assert_allclose(file[f"{name}/test"][:], quadrant_max(value), rtol=1e-4, atol=1e-5)
 
 
 def test_layers_of_images_with_another_number_of_channels(images, tmp_path):

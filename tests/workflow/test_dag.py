@@ -10,7 +10,7 @@ from clones import ROOT, run_python, snakemake
 from snakemake.utils import update_config
 
 SCRIPTS = ROOT / "workflow_scripts"
-PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")}
+PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")} - {"predict"}  # which is for pictures of one's own
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 SEALED = "test_labels.h5"
 ROUNDS = ("train_pseudo_label_rounds", "train_kmeans_rounds")
@@ -70,7 +70,15 @@ def paths(dag):
 
 def test_graph_is_complete(dag):
     used = {job["rule"] for job in dag["jobs"]}
-    assert {"all", "evaluated", "evaluate", "predict", "train_svm", "learn_centroids", "render_report"} <= used
+    assert {
+        "all",
+        "evaluated",
+        "evaluate",
+        "write_predictions",
+        "train_svm",
+        "learn_centroids",
+        "render_report",
+    } <= used
     produced = {output for job in dag["jobs"] for output in job["outputs"]}
     assert all((ROOT / file).is_file() for file in paths(dag) - produced)
 
@@ -107,7 +115,7 @@ def test_no_result_of_a_run_has_seen_test_labels(dag):
     in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
     for name in ("model", "features", "centroids", "layers", "surrogates", "surrogate_network"):
         assert any(file.endswith(f"/{name}.h5") for file in in_runs), name
-    for name in ("scores.npz", "selection.csv", "predictions.csv", "history.csv"):
+    for name in ("scores.npz", "selection.csv", "history.csv"):
         assert any(file.endswith(name) for file in in_runs), name
     evaluated = {output for job in jobs_of(dag, "evaluate") for output in job["outputs"]}
     behind = files_behind(dag, in_runs)
@@ -325,14 +333,17 @@ def test_training_on_unlabeled_images_needs_no_other_model(dag):
         assert job["inputs"] == [f"results/{job['wildcards']['study']}/data/images.h5"]
 
 
-def test_layers_of_every_network_are_extracted(dag):
-    for job in jobs_of(dag, *NETWORKS):
-        study, experiment = job["wildcards"]["study"], job["wildcards"]["experiment"]
-        extractions = jobs_of(dag, "extract_layers", study=study, experiment=experiment)
-        assert extractions, experiment
-        for extraction in extractions:  # of the first seed alone
-            assert extraction["inputs"][-1] == f"results/{study}/{experiment}/{extraction['wildcards']['run']}/model.h5"
-            assert " --splits test " in extraction["shell"]
+def test_layers_of_every_network_are_mapped(dag):
+    """Those of the first seed: of networks trained on labels from their models, of others from the probe's features."""
+    for job in jobs_of(dag, "embed_tsne"):
+        study = job["wildcards"]["study"]
+        for rules, option, file in ((NETWORKS, "networks", "model.h5"), (["extract_layers"], "layers", "layers.h5")):
+            experiments = {made["wildcards"]["experiment"] for made in jobs_of(dag, *rules, study=study)}
+            mapped = re.search(rf"--{option}((?: \S+=\S+)*)", job["shell"])
+            pairs = dict(pair.split("=") for pair in mapped[1].split()) if mapped else {}
+            assert set(pairs) == experiments
+            assert all(re.fullmatch(rf"results/{study}/{name}/seed\d+/{file}", path) for name, path in pairs.items())
+            assert set(pairs.values()) <= set(job["inputs"])
 
 
 @pytest.mark.parametrize("program", sorted({"train_surrogate", *ROUNDS, *NETWORKS}))

@@ -31,6 +31,7 @@ CONDA_FORGE = {
     "pillow": "pillow",
     "py-rattler": "py-rattler",
     "pytest": "pytest",
+    "pytest-xdist": "pytest-xdist",
     "pytorch": "torch",
     "pytorch-cpu": "torch",
     "pytorch-gpu": "torch",
@@ -104,9 +105,9 @@ def program_packages(program):
 
 @pytest.fixture(scope="module")
 def environment_of(build_dag):
-    """The environment of each rule that runs a program."""
+    """The environment of each rule that runs a program, and of the program that no rule runs, for pictures of one's own."""
     rules = build_dag(DEMO, targets=("all", "evaluated"))["rules"]
-    return {name: Path(rule["conda"]).stem for name, rule in rules.items() if rule["shell"]}
+    return {name: Path(rule["conda"]).stem for name, rule in rules.items() if rule["shell"]} | {"predict": "train"}
 
 
 # The files themselves

@@ -1,4 +1,4 @@
-"""The tiny demonstration, run in a clone of the workflow, and the commands of its jobs to run again at will."""
+"""The tiny demonstration, run once in a clone for all tests, and the commands of its jobs to run again at will."""
 
 import importlib
 import json
@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from programs import run_forked
 
+from faults.programs import run_forked
+from fixtures_machine import HAS_LATEX
 from workflow.clones import ROOT, run_python
 
 TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
 REPORT = "results/report/report.tex"  # everything but the PDF: predictions and provenance are among its sources
+WHOLE = [] if HAS_LATEX else ["--", REPORT]  # what is asked for: the report, typeset where LaTeX is installed
 
 
 class Job(NamedTuple):
@@ -40,11 +42,11 @@ def demo_command(folder, *arguments):
     return ["-m", "snakemake", "--cores", "2", "--max-threads", "1", *profile, *arguments]
 
 
-def run_demo(folder, *before):
-    """Run the tiny demonstration in the clone at `folder`; return the folder. before: words before the command."""
-    process = run_python(*demo_command(folder, "--", REPORT), before=before, cwd=folder)
+def run_demo(folder, *arguments, before=()):
+    """Run the tiny demonstration in the clone at `folder`; return the finished process. before: a prefix."""
+    process = run_python(*demo_command(folder, *arguments), before=before, cwd=folder)
     assert process.returncode == 0, process.stdout + process.stderr
-    return folder
+    return process
 
 
 def read_jobs(clone, scratch):
@@ -60,9 +62,15 @@ def read_jobs(clone, scratch):
     for described in json.loads(process.stdout)["jobs"]:
         words = shlex.split(described["shell"].split(" 2> ")[0])
         if words[:1] == ["python"]:
-            job = Job(Path(words[1]).stem, words[2:], described["inputs"], described["outputs"])
+            # Of a folder of figures or predictions, the files in it, which the command names.
+            written = [word for word in words[2:] if any(_is_in(word, path) for path in described["outputs"])]
+            job = Job(Path(words[1]).stem, words[2:], described["inputs"], written)
             jobs.setdefault(job.program, []).append(job)
     return {program: min(some, key=lambda job: (_is_fold(job), job.outputs)) for program, some in jobs.items()}
+
+
+def _is_in(path, place):
+    return path == place or path.startswith(f"{place}/")
 
 
 def _is_fold(job):

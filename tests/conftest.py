@@ -1,0 +1,35 @@
+"""What all tests share: one finished demonstration, and who of several processes runs which file."""
+
+import fcntl
+
+import pytest
+
+from fixtures_demo import WHOLE, run_demo
+from workflow.clones import clone
+
+# Tests that give commands in the folder of the finished demonstration, which Snakemake locks: one process runs them.
+IN_THE_DEMONSTRATION = ("test_demo.py", "test_html_report.py", "test_pdf_report.py")
+
+
+def pytest_collection_modifyitems(items):
+    """With several processes (pytest -n), keep the tests of a file together, as they share what is slow to make."""
+    for item in items:
+        group = "demonstration" if item.path.name in IN_THE_DEMONSTRATION else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, worker_id):
+    """The folder of a clone, with a space in its path, in which the tiny demonstration was run: once for all processes.
+
+    The PDF is made too where LaTeX is installed. Nothing there may be changed.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder, finished = shared / "demo with space", shared / "demo.finished"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            run_demo(clone(folder), *WHOLE)
+            finished.touch()
+    return folder
