@@ -23,7 +23,8 @@ test: $(VENV)/ready latex browser
 
 test-all: $(VENV)/ready latex browser slurm
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest \
-	  tests/unit tests/workflow tests/e2e tests/conda tests/cluster tests/faults
+	  tests/faults tests/cluster tests/e2e tests/conda tests/unit tests/workflow
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(OLD_PROCESSOR) python -m pytest $(OF_NUMBERS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
@@ -44,6 +45,11 @@ $(VENV)/ready: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	touch $@
+
+# The instructions of a processor without AVX-512, for the tests of what rounding can move.
+OLD_PROCESSOR := OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+OF_NUMBERS := $(addprefix tests/unit/test_,$(addsuffix .py,svm kmeans whitening features networks training train_cnn \
+  train_surrogate rounds fixmatch pseudo_label_loss derivations small_experiments metrics))
 
 # What pip cannot install, and without which less is made or tested.
 LATEX := latexmk texlive-latex-base texlive-latex-recommended lmodern

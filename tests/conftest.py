@@ -7,15 +7,20 @@ import pytest
 from fixtures_demo import WHOLE, run_demo
 from workflow.clones import clone
 
-# Tests that give commands in the folder of the finished demonstration, which Snakemake locks: one process runs them.
-IN_THE_DEMONSTRATION = ("test_demo.py", "test_html_report.py", "test_pdf_report.py")
+# What one process must run alone: commands in the folder of the finished demonstration, which Snakemake locks, and Slurm,
+# of which there is one on a machine.
+ONE_PROCESS = {
+    "demonstration": ("test_imports.py", "test_demo.py", "test_html_report.py", "test_pdf_report.py"),
+    "slurm": ("test_slurm.py", "test_slurm_cluster.py"),
+}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     """With several processes (pytest -n), keep the tests of a file together, as they share what is slow to make."""
     for item in items:
-        group = "demonstration" if item.path.name in IN_THE_DEMONSTRATION else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        groups = [group for group, files in ONE_PROCESS.items() if item.path.name in files]
+        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else str(item.path)))
 
 
 @pytest.fixture(scope="session")

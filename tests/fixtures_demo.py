@@ -17,6 +17,7 @@ from workflow.clones import ROOT, run_python
 
 TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
 REPORT = "results/report/report.tex"  # everything but the PDF: predictions and provenance are among its sources
+SITE = ROOT / "tests/loaded"  # whose sitecustomize makes every program note what it has loaded
 WHOLE = [] if HAS_LATEX else ["--", REPORT]  # what is asked for: the report, typeset where LaTeX is installed
 
 
@@ -44,9 +45,20 @@ def demo_command(folder, *arguments):
 
 def run_demo(folder, *arguments, before=()):
     """Run the tiny demonstration in the clone at `folder`; return the finished process. before: a prefix."""
-    process = run_python(*demo_command(folder, *arguments), before=before, cwd=folder)
+    notes = folder.with_name(f"{folder.name}.loaded")
+    notes.mkdir(exist_ok=True)
+    changes = {"PYTHONPATH": str(SITE), "LOADED": str(notes)}
+    process = run_python(*demo_command(folder, *arguments), before=before, cwd=folder, environment=changes)
     assert process.returncode == 0, process.stdout + process.stderr
     return process
+
+
+def notes_of(folder):
+    """By program, which of the large libraries some job of the demonstration in that folder had loaded at its end."""
+    notes = {}
+    for path in folder.with_name(f"{folder.name}.loaded").iterdir():
+        notes.setdefault(path.name.split(".")[0], set()).update(path.read_text().split())
+    return notes
 
 
 def read_jobs(clone, scratch):

@@ -12,7 +12,8 @@ from semisup.features import read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.kmeans_model import read_model
-from semisup.svm import LinearModel, standardize, stochastic_svm, svm_scores
+from semisup.stochastic_svm import stochastic_svm
+from semisup.svm import LinearModel, standardize, svm_scores
 from semisup.tables import read_table
 
 

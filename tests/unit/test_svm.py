@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
+from semisup.stochastic_svm import stochastic_svm
 from semisup.svm import (
     LinearModel,
     fit_scaling,
@@ -10,7 +11,6 @@ from semisup.svm import (
     lower_bound,
     one_vs_rest_targets,
     standardize,
-    stochastic_svm,
     svm_scores,
 )
 

@@ -205,13 +205,13 @@ def test_every_wildcard_is_constrained(demo):
 
 
 def test_null_leaves_no_trace(build_dag):
-    photos = {"experiments": {"kmeans_stride8": None, "kmeans_pseudo_label": None}}  # the one is the other's base
+    photos = {"experiments": {"kmeans_stride4": None, "kmeans_pseudo_label": None}}  # the one is the other's base
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
     assert any(path.startswith("results/photos/kmeans/") for path in paths(dag))
-    assert not [path for path in paths(dag) if "mnist" in path or "stl10" in path or "kmeans_stride8" in path]
+    assert not [path for path in paths(dag) if "mnist" in path or "stl10" in path or "kmeans_stride4" in path]
     for job in dag["jobs"]:
         if job["rule"] != "plot_rulegraph":  # which hands the whole configuration to Snakemake
-            assert "kmeans_stride8" not in (job["shell"] or ""), job["rule"]
+            assert "kmeans_stride4" not in (job["shell"] or ""), job["rule"]
             assert "results/mnist5k" not in (job["shell"] or ""), job["rule"]
     assert not jobs_of(dag, "download", "prepare_mnist5k", "prepare_stl10", "prepare_mnist")
 
@@ -236,8 +236,8 @@ def test_an_entry_is_an_experiment(build_dag, demo):
 
 
 def test_experiment_with_a_base_learns_no_centroids(dag):
-    assert not jobs_of(dag, "sample_patches", "fit_whitening", "learn_centroids", experiment="kmeans_stride8")
-    extractions = jobs_of(dag, "extract_features", experiment="kmeans_stride8")
+    assert not jobs_of(dag, "sample_patches", "fit_whitening", "learn_centroids", experiment="kmeans_stride4")
+    extractions = jobs_of(dag, "extract_features", experiment="kmeans_stride4")
     assert extractions
     for job in extractions:
         study, run, epsilon = (job["wildcards"][name] for name in ("study", "run", "epsilon"))
@@ -246,9 +246,9 @@ def test_experiment_with_a_base_learns_no_centroids(dag):
 
 def test_folds_share_what_the_first_seed_learned(build_dag):
     """Folds of an experiment that learns, and of one with a base; the first seed is the first of the list."""
-    photos = {"seeds": [3, 1], "experiments": {"kmeans_stride8": {"folds": True}}}
+    photos = {"seeds": [3, 1], "experiments": {"kmeans_stride4": {"folds": True}}}
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
-    for experiment, learned in (("kmeans_coates", "kmeans_coates"), ("kmeans_stride8", "kmeans")):
+    for experiment, learned in (("kmeans_coates", "kmeans_coates"), ("kmeans_stride4", "kmeans")):
         folds = [
             job
             for job in jobs_of(dag, "train_svm", study="photos", experiment=experiment)

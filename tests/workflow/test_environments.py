@@ -105,7 +105,7 @@ def program_packages(program):
 
 @pytest.fixture(scope="module")
 def environment_of(build_dag):
-    """The environment of each rule that runs a program, and of the program that no rule runs, for pictures of one's own."""
+    """The environment of each rule that runs a program, and of predict, which is for pictures of one's own."""
     rules = build_dag(DEMO, targets=("all", "evaluated"))["rules"]
     return {name: Path(rule["conda"]).stem for name, rule in rules.items() if rule["shell"]} | {"predict": "train"}
 

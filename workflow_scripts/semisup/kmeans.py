@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.cluster import kmeans_plusplus
 
 GAUSSIAN_START = 0.1  # small beside whitened patches
 BLOCK = 4096  # points per product: block x K scores stay in the cache
@@ -40,6 +39,8 @@ def initial_centroids(points: torch.Tensor, count: int, initialization: str, rng
         return torch.from_numpy(rng.normal(0, GAUSSIAN_START, (count, points.shape[1])).astype(np.float32)).to(points)
     if initialization == "patches":
         return points[_random_rows(len(points), count, rng, points.device)].clone()
+    from sklearn.cluster import kmeans_plusplus  # here, as the other starts spare two seconds of import
+
     size = min(len(points), SEEDING_POINTS_PER_CENTROID * count)
     subset = points[_random_rows(len(points), size, rng, points.device)].cpu().numpy()
     centroids, _ = kmeans_plusplus(subset, count, random_state=int(rng.integers(2**31)))

@@ -56,6 +56,8 @@ def new_figure(width: float, height: float) -> Figure:
 def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
     """Write the figure for the printed and for the HTML report. No dates, so equal figures are equal files."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would log every glyph
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the layout is found; each of the two files would look for it again
     with atomic_path(pdf) as path:
         figure.savefig(path, format="pdf", dpi=300, metadata={"CreationDate": None})
     with atomic_path(png) as path:
