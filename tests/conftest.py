@@ -7,8 +7,8 @@ import pytest
 from fixtures_demo import WHOLE, run_demo
 from workflow.clones import clone
 
-# What one process must run alone: commands in the folder of the finished demonstration, which Snakemake locks, and Slurm,
-# of which there is one on a machine.
+# What one process must run alone: commands in the folder of the finished demonstration, which Snakemake locks, and
+# Slurm, of which there is one on a machine.
 ONE_PROCESS = {
     "demonstration": ("test_imports.py", "test_demo.py", "test_html_report.py", "test_pdf_report.py"),
     "slurm": ("test_slurm.py", "test_slurm_cluster.py"),

@@ -4,9 +4,8 @@ A program that does its work in the demonstration has noted what it had loaded a
 asked for their help.
 """
 
-import os
-
 import pytest
+
 from fixtures_demo import SITE, notes_of
 from workflow.clones import ROOT, run_python
 
@@ -29,7 +28,7 @@ def loaded(demo, tmp_path_factory):
     for program in sorted({path.stem for path in SCRIPTS.glob("*.py")} - set(found)):
         changes = {"PYTHONPATH": str(SITE), "LOADED": str(folder)}
         assert run_python(SCRIPTS / f"{program}.py", "--help", environment=changes).returncode == 0
-        found |= {name.split(".")[0]: set((folder / name).read_text().split()) for name in os.listdir(folder)}
+        found |= {path.name.split(".")[0]: set(path.read_text().split()) for path in folder.iterdir()}
     return found
 
 
