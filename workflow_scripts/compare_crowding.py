@@ -2,8 +2,8 @@
 
 The last two are found by the same descent (classical momentum 0.8, 500 steps, from the PCA map made small) on the same
 affinities (perplexity 20); they differ in the kernel of distances in the map alone, a Gaussian or Student's t. Each has
-the rate of the grid RATES with the lowest cost after the last step on the first seed (to four decimals; of equal ones
-the smaller). A seed draws 300 of scikit-learn's digits.
+the rate of a grid (small_experiments.py) with the lowest cost after the last step on the first seed (to four decimals;
+of equal ones the smaller). A seed draws 300 of scikit-learn's digits.
 
 Table, a row a map and a seed; map "pixels" is the space of 64 dimensions itself. Distances are divided by the mean
 distance of the map, so that its scale does not matter:
@@ -26,10 +26,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from scipy.spatial.distance import pdist, squareform
-from sklearn.decomposition import PCA
 
 from semisup.cli import positive_int, run_program
 from semisup.momentum import State, classical_momentum_step
@@ -39,31 +37,27 @@ from semisup.small_digits import (
     add_outputs,
     checked_seeds,
     read_digits,
+    reuse_memory,
     split_digits,
     warn_at_edge,
 )
+from semisup.small_experiments import CROWDING, GAUSSIAN, STUDENT
 from semisup.sne import affinities, sne_cost, sne_gradient
 from semisup.tables import write_table
 
-IMAGES = 300
-STEPS = 500
-PERPLEXITY = 20.0
-MOMENTUM = 0.8
-RATES = (10.0, 30.0, 100.0, 300.0, 900.0)
 START_SIZE = 0.01  # standard deviation of the coordinates at the start
-NEIGHBORS = 10
 GROUPS = 20
 BINS = np.linspace(0, 3, 61)  # of distances over the mean distance
 SPACE, PLANE = "pixels", "PCA"
-KERNELS = {"Gaussian": "gaussian", "Student-t": "student"}
+KERNELS = {GAUSSIAN: "gaussian", STUDENT: "student"}
 TITLES = {
     SPACE: "space of pixels",
     PLANE: "PCA",
-    "Gaussian": "SNE, Gaussian kernel",
-    "Student-t": "t-SNE, Student-t kernel",
+    GAUSSIAN: "SNE, Gaussian kernel",
+    STUDENT: "t-SNE, Student-t kernel",
 }
 DIGIT_COLORS = ["#882255" if color == "#F0E442" else color for color in COLORS]  # yellow is too pale for small digits
-LINES = {SPACE: ("#000000", ":"), PLANE: (COLORS[2], "--"), "Gaussian": (COLORS[1], "-"), "Student-t": (COLORS[0], "-")}
+LINES = {SPACE: ("#000000", ":"), PLANE: (COLORS[2], "--"), GAUSSIAN: (COLORS[1], "-"), STUDENT: (COLORS[0], "-")}
 
 
 class Map(NamedTuple):
@@ -100,24 +94,33 @@ class CurvePoint(NamedTuple):
 
 
 def pca_map(points: np.ndarray) -> np.ndarray:
-    """Return the first two principal components, float64 (N, 2)."""
-    return PCA(2, svd_solver="full").fit_transform(points)
+    """Return the first two principal components, float64 (N, 2), with the signs of scikit-learn's PCA.
+
+    The largest weight of either is positive.
+    """
+    points = points - points.mean(axis=0)
+    axes = np.linalg.svd(points, full_matrices=False).Vh[:2]
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1, keepdims=True), axis=1)
+    return points @ (np.sign(largest) * axes).T
 
 
-def descend(joint: torch.Tensor, start: torch.Tensor, kernel: str, rate: float, steps: int) -> Map:
+def descend(joint: np.ndarray, start: np.ndarray, kernel: str, rate: float, steps: int) -> Map:
     """Return the map after so many steps from start (N, 2). joint: the affinities (N, N)."""
-    state = State(start, torch.zeros_like(start))
-    for _ in range(steps):
-        state = classical_momentum_step(*state, lambda points: sne_gradient(joint, points, kernel), rate, MOMENTUM)
-    cost = sne_cost(joint, state.parameters, kernel).item()
-    return Map(state.parameters.numpy(), cost if math.isfinite(cost) else math.inf, rate)
+    state = State(start, np.zeros_like(start))
+    with np.errstate(over="ignore", invalid="ignore"):  # a rate that is too large
+        for _ in range(steps):
+            state = classical_momentum_step(
+                *state, lambda points: sne_gradient(joint, points, kernel), rate, CROWDING.momentum
+            )
+        cost = sne_cost(joint, state.parameters, kernel)
+    return Map(state.parameters, cost if math.isfinite(cost) else math.inf, rate)
 
 
 def neighbor_maps(points: np.ndarray, rates: dict[str, Sequence[float]], steps: int) -> dict[str, Map]:
     """Return the map of each kernel, the one with the lowest cost among its rates."""
-    joint = affinities(torch.from_numpy(points), PERPLEXITY)
-    start = torch.from_numpy(pca_map(points))
-    start = START_SIZE * start / start.std()
+    joint = affinities(points, CROWDING.perplexity)
+    start = pca_map(points)
+    start = START_SIZE * start / start.std(ddof=1)
     maps = {}
     for name, kernel in KERNELS.items():
         tried = [descend(joint, start, kernel, rate, steps) for rate in rates[name]]
@@ -129,7 +132,7 @@ def neighbor_maps(points: np.ndarray, rates: dict[str, Sequence[float]], steps: 
 def all_maps(digits: Digits, seeds: Sequence[int], images: int, steps: int) -> list[tuple[int, Digits, dict[str, Map]]]:
     """Return for each seed its images and maps; the first seed chooses the rates for all."""
     found = []
-    rates = dict.fromkeys(KERNELS, RATES)
+    rates = dict.fromkeys(KERNELS, CROWDING.rates)
     for seed in seeds:
         part = split_digits(digits, [images], seed)[0]
         maps = neighbor_maps(part.images, rates, steps)
@@ -147,10 +150,10 @@ def relative_distances(points: np.ndarray) -> np.ndarray:
 
 
 def nearest(distances: np.ndarray) -> np.ndarray:
-    """Return bool (N, N): whether the column's point is among the NEIGHBORS nearest others of the row's."""
+    """Return bool (N, N): whether the column's point is among the nearest others of the row's."""
     square = squareform(distances)
     np.fill_diagonal(square, np.inf)
-    rows = np.argsort(square, axis=1, kind="stable")[:, :NEIGHBORS]
+    rows = np.argsort(square, axis=1, kind="stable")[:, : CROWDING.neighbors]
     found = np.zeros(square.shape, bool)
     np.put_along_axis(found, rows, values=True, axis=1)
     return found
@@ -221,10 +224,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, write both tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table", "distances")
-    parser.add_argument("--images", type=positive_int, default=IMAGES)
-    parser.add_argument("--steps", type=positive_int, default=STEPS)
+    parser.add_argument("--images", type=positive_int, default=CROWDING.images)
+    parser.add_argument("--steps", type=positive_int, default=CROWDING.steps)
     options = parser.parse_args(arguments)
 
+    reuse_memory()
     found = all_maps(read_digits(), checked_seeds(options.seeds), options.images, options.steps)
     rows, points = [], []
     for seed, part, maps in found:

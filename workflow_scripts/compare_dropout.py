@@ -4,9 +4,9 @@ The network: 64 pixels, two hidden layers of 256 rectifiers, 10 classes. With dr
 the hidden units are left out at every step (Srivastava et al. 2014), and the kept ones scaled up, so that afterwards
 all can be used as they are. The seed draws 100 of scikit-learn's digits to train on, 400 to choose the rate, and the
 rest, 1,297, to validate on; it also draws weights, order and what is left out. Each of the two networks has the rate of
-the grid RATES with the best mean accuracy over the seeds on the 400 images after the last epoch (of equal ones the
-smaller); nothing is chosen on the validation images. Training loss (nats) and accuracy are of the network with all its
-units.
+a grid (small_experiments.py) with the best mean accuracy over the seeds on the 400 images after the last epoch (of
+equal ones the smaller); nothing is chosen on the validation images. Training loss (nats) and accuracy are of the
+network with all its units.
 
 The ensemble: thinned networks sampled from the network trained with dropout, each with one choice of units for all
 images. The accuracy of 1, 2, 5, ... networks is that of the mean of their probabilities, the larger ensembles
@@ -15,17 +15,17 @@ containing the smaller; networks = 0 is the one network with all units.
 
 import argparse
 import logging
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
-from torch import nn
-from torch.nn.functional import cross_entropy, dropout
 
 from semisup.cli import positive_int, run_program
+from semisup.initialization import he_deviation
+from semisup.momentum import State, nesterov_step
 from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
 from semisup.small_digits import (
     Digits,
@@ -33,35 +33,37 @@ from semisup.small_digits import (
     centered,
     checked_seeds,
     read_digits,
+    reuse_memory,
     split_digits,
     warn_at_edge,
 )
+from semisup.small_experiments import DROPOUT, WITH, WITHOUT
+from semisup.small_network import (
+    RECTIFIER,
+    Network,
+    cross_entropy,
+    first_parameters,
+    layers_of,
+    log_softmax,
+    loss_gradient,
+    scores,
+)
 from semisup.tables import write_table
 
-TRAIN_IMAGES, CHOICE_IMAGES = 100, 400
 PIXELS, CLASSES = 64, 10
-WIDTH = 256  # units of each hidden layer
 BATCH = 25
 MOMENTUM = 0.9
-RATES = (0.003, 0.01, 0.03, 0.1)
-DROPPED = {"no": (0.0, 0.0), "yes": (0.2, 0.5)}  # parts of the pixels and of the hidden units
+DROPPED = {WITHOUT: (0.0, 0.0), WITH: (DROPOUT.pixels, DROPOUT.units)}  # parts of the pixels and of the hidden units
 NETWORKS = (1, 2, 5, 10, 20, 50, 100)
 EVERY = 5  # epochs between two measurements
 
 
-class Batch(NamedTuple):
-    """Images float32 (N, 64) and labels int64 (N,)."""
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-
 class Parts(NamedTuple):
-    """The images to train on, to choose the rate on, and to validate on."""
+    """The images to train on, to choose the rate on, and to validate on; float32."""
 
-    train: Batch
-    choice: Batch
-    validation: Batch
+    train: Digits
+    choice: Digits
+    validation: Digits
 
 
 class Epoch(NamedTuple):
@@ -77,11 +79,17 @@ class Epoch(NamedTuple):
 
 
 class Training(NamedTuple):
-    """A trained network, its accuracy on the images for the choice, and what was measured on the way."""
+    """A training: whether it had dropout, its seed and rate, its network, and the network's parameters on the way.
 
-    network: nn.Sequential
+    parameters: float32 (P,) by epoch, where it is to be measured; choice_accuracy: after the last epoch.
+    """
+
+    dropped: str
+    seed: int
+    rate: float
+    network: Network
+    parameters: dict[int, np.ndarray]
     choice_accuracy: float
-    epochs: list[Epoch]
 
 
 class Ensemble(NamedTuple):
@@ -94,91 +102,141 @@ class Ensemble(NamedTuple):
 
 def read_parts(digits: Digits, seed: int) -> Parts:
     """Draw the three parts."""
-    parts = split_digits(digits, [TRAIN_IMAGES, CHOICE_IMAGES], seed)
-    return Parts(*(Batch(torch.from_numpy(part.images).float(), torch.from_numpy(part.labels)) for part in parts))
+    parts = split_digits(digits, [DROPOUT.images, DROPOUT.choice_images], seed)
+    return Parts(*(part._replace(images=part.images.astype(np.float32)) for part in parts))
 
 
-def new_network(width: int, dropped: tuple[float, float]) -> nn.Sequential:
-    """Return the network with He's initialisation, drawn from torch's generator; dropped: of the pixels, the units."""
+def new_network(width: int) -> Network:
+    """Return a network with two hidden layers of so many units."""
+    return Network((PIXELS, width, width, CLASSES), RECTIFIER)
+
+
+def first_weights(sizes: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Return parameters (P,), float32: He's initialisation, no biases."""
+    return first_parameters(sizes, lambda n_in, n_out: rng.normal(0, he_deviation(n_in), (n_out, n_in)), np.float32)
+
+
+def drop_rates(sizes: Sequence[int], dropped: tuple[float, float]) -> list[float]:
+    """Return which part of each layer's inputs is left out. dropped: of the pixels, of the hidden units."""
     pixels, units = dropped
-    layers = [nn.Dropout(pixels), nn.Linear(PIXELS, width), nn.ReLU()]
-    layers += [nn.Dropout(units), nn.Linear(width, width), nn.ReLU()]
-    layers += [nn.Dropout(units), nn.Linear(width, CLASSES)]
-    for layer in layers:
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-    return nn.Sequential(*layers)
+    return [pixels, *[units] * (len(sizes) - 2)]
 
 
-@torch.no_grad()
-def all_unit_scores(network: nn.Sequential, images: torch.Tensor) -> torch.Tensor:
-    """Return the scores (N, classes), before the softmax, of the network with all its units."""
-    return network.eval()(images)
+def draw_masks(
+    images: int, sizes: Sequence[int], dropped: tuple[float, float], rng: np.random.Generator
+) -> list[np.ndarray] | None:
+    """Draw the factors of each layer's inputs, float32 (N, n): 0 or 1 / part kept; None if nothing is dropped."""
+    if not any(dropped):
+        return None
+    rates = drop_rates(sizes, dropped)
+    return [
+        (rng.random((images, size), dtype=np.float32) >= rate) * np.float32(1 / (1 - rate))
+        for size, rate in zip(sizes, rates, strict=False)
+    ]
 
 
-@torch.no_grad()
-def thinned_scores(network: nn.Sequential, images: torch.Tensor) -> torch.Tensor:
-    """Return the scores (N, classes) of one thinned network, drawn from torch's generator: the same for all images."""
-    for layer in network:
-        # Dropping from a single row of ones gives one choice of units, scaled as in training.
-        thinned = isinstance(layer, nn.Dropout)
-        images = images * dropout(torch.ones(images.shape[1]), layer.p) if thinned else layer(images)
-    return images
+def thinned_scores(
+    network: Network,
+    parameters: np.ndarray,
+    images: np.ndarray,
+    dropped: tuple[float, float],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Return the scores (N, classes) of one thinned network, the same for all images, as if it had no other units."""
+    rates = drop_rates(network.sizes, dropped)
+    kept = [np.flatnonzero(rng.random(size) >= rate) for size, rate in zip(network.sizes, rates, strict=False)]
+    kept.append(np.arange(network.sizes[-1]))
+    values = images[:, kept[0]]
+    layers = layers_of(parameters, network.sizes)
+    for number, (layer, rate) in enumerate(zip(layers, rates, strict=True), start=1):
+        # Scaled as in training.
+        weights = layer.weights[np.ix_(kept[number], kept[number - 1])] / (1 - rate)
+        values = values @ weights.T + layer.bias[kept[number]]
+        if number < len(layers):
+            values = network.activation.function(values)
+    return values
 
 
-def accuracy(scores: torch.Tensor, labels: torch.Tensor) -> float:
+def accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     """Return the fraction of images whose label has the largest score."""
-    return (scores.argmax(dim=1) == labels).double().mean().item()
-
-
-def train_epoch(network: nn.Sequential, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
-    """Go through the images once, in an order from torch's generator."""
-    network.train()
-    for rows in torch.randperm(len(batch.labels)).split(BATCH):
-        optimizer.zero_grad()
-        cross_entropy(network(batch.images[rows]), batch.labels[rows]).backward()
-        optimizer.step()
+    return float((scores.argmax(axis=1) == labels).mean())
 
 
 def train_network(parts: Parts, dropped: str, seed: int, rate: float, width: int, epochs: int) -> Training:
     """Train one network by stochastic gradient descent with Nesterov's momentum; the seed decides everything."""
-    torch.manual_seed(seed)
-    network = new_network(width, DROPPED[dropped])
-    optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=MOMENTUM, nesterov=True)
-    measured = []
-    for epoch in range(epochs + 1):
-        if epoch:
-            train_epoch(network, optimizer, parts.train)
+    rng = np.random.default_rng(seed)
+    network = new_network(width)
+    start = first_weights(network.sizes, rng)
+    state = State(start, np.zeros_like(start))
+    parameters = {0: start}
+    for epoch in range(1, epochs + 1):
+        state = train_epoch(network, state, parts.train, DROPPED[dropped], rate, rng)
         if epoch % EVERY == 0 or epoch == epochs:
-            scores = all_unit_scores(network, parts.train.images)
-            loss = cross_entropy(scores, parts.train.labels).item()
-            validation = accuracy(all_unit_scores(network, parts.validation.images), parts.validation.labels)
-            train = accuracy(scores, parts.train.labels)
-            measured.append(Epoch(dropped, seed, epoch, loss, train, validation, rate))
-    choice = accuracy(all_unit_scores(network, parts.choice.images), parts.choice.labels)
-    return Training(network, choice, measured)
+            parameters[epoch] = state.parameters
+    choice = accuracy(scores(network, state.parameters, parts.choice.images), parts.choice.labels)
+    return Training(dropped, seed, rate, network, parameters, choice)
+
+
+def train_epoch(
+    network: Network,
+    state: State,
+    train: Digits,
+    dropped: tuple[float, float],
+    rate: float,
+    rng: np.random.Generator,
+) -> State:
+    """Return the state after all images once, in an order that the generator draws. Numbers may overflow."""
+    order = rng.permutation(len(train.labels))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(order), BATCH):
+            batch = train.at(order[start : start + BATCH])
+            masks = draw_masks(len(batch.labels), network.sizes, dropped, rng)
+
+            def gradient(parameters: np.ndarray, batch: Digits = batch, masks: list | None = masks) -> np.ndarray:
+                return loss_gradient(network, parameters, *batch, masks)
+
+            state = nesterov_step(*state, gradient, rate, MOMENTUM)
+    return state
+
+
+def measured(training: Training, parts: Parts) -> list[Epoch]:
+    """Return the rows of a training."""
+    rows = []
+    for epoch, parameters in training.parameters.items():
+        train, validation = (
+            scores(training.network, parameters, part.images) for part in (parts.train, parts.validation)
+        )
+        values = (
+            cross_entropy(train, parts.train.labels),
+            accuracy(train, parts.train.labels),
+            accuracy(validation, parts.validation.labels),
+        )
+        rows.append(Epoch(training.dropped, training.seed, epoch, *values, training.rate))
+    return rows
 
 
 def best_trainings(parts: dict[int, Parts], dropped: str, width: int, epochs: int) -> list[Training]:
     """Return a training for each seed, all with the rate that is best on the images for the choice."""
-    tried, means = {}, {}
-    for rate in RATES:
-        tried[rate] = [train_network(part, dropped, seed, rate, width, epochs) for seed, part in parts.items()]
-        means[rate] = np.mean([training.choice_accuracy for training in tried[rate]])
-        logging.info("dropout %s, rate %g: accuracy %.4f on the images for the choice", dropped, rate, means[rate])
-    best = max(means, key=means.get)
-    warn_at_edge(f"dropout {dropped}", best, RATES)
-    return tried[best]
+    found, best = [], -math.inf
+    for rate in DROPOUT.rates:
+        tried = [train_network(part, dropped, seed, rate, width, epochs) for seed, part in parts.items()]
+        mean = np.mean([training.choice_accuracy for training in tried])
+        logging.info("dropout %s, rate %g: accuracy %.4f on the images for the choice", dropped, rate, mean)
+        if mean > best:
+            found, best = tried, mean
+    warn_at_edge(f"dropout {dropped}", found[0].rate, DROPOUT.rates)
+    return found
 
 
-def ensemble_rows(network: nn.Sequential, validation: Batch, seed: int) -> list[Ensemble]:
-    """Return the rows of one seed, whose network was trained with dropout."""
-    torch.manual_seed(seed)
-    rows = [Ensemble(0, seed, accuracy(all_unit_scores(network, validation.images), validation.labels))]
-    total = torch.zeros(len(validation.labels), CLASSES)
+def ensemble_rows(training: Training, validation: Digits) -> list[Ensemble]:
+    """Return the rows of one training, which had dropout."""
+    seed, network = training.seed, training.network
+    parameters = training.parameters[max(training.parameters)]
+    rng = np.random.default_rng(seed)
+    rows = [Ensemble(0, seed, accuracy(scores(network, parameters, validation.images), validation.labels))]
+    total = np.zeros((len(validation.labels), CLASSES))
     for count in range(1, max(NETWORKS) + 1):
-        total += thinned_scores(network, validation.images).softmax(dim=1)
+        total += np.exp(log_softmax(thinned_scores(network, parameters, validation.images, DROPPED[WITH], rng)))
         if count in NETWORKS:
             rows.append(Ensemble(count, seed, accuracy(total, validation.labels)))
     return rows
@@ -188,7 +246,7 @@ def draw_epochs(axes: Axes, table: pd.DataFrame, column: str, factor: float) -> 
     """Draw a column over the epochs, with and without dropout: median over the seeds, their range as a band."""
     for dropped, color, line in zip(DROPPED, COLORS, ("--", "-"), strict=False):
         values = table[table["dropout"] == dropped].pivot_table(index="seed", columns="epoch", values=column)
-        label = "with dropout, all units" if dropped == "yes" else "without dropout"
+        label = "with dropout, all units" if dropped == WITH else "without dropout"
         draw_band(axes, values.columns.to_numpy(), factor * values.to_numpy(), label, color, line)
     axes.set_xlabel("epoch")
 
@@ -222,18 +280,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, write both tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table", "ensemble")
-    parser.add_argument("--width", type=positive_int, default=WIDTH, help="units of each hidden layer")
-    parser.add_argument("--epochs", type=positive_int, default=80)
+    parser.add_argument("--width", type=positive_int, default=DROPOUT.width, help="units of each hidden layer")
+    parser.add_argument("--epochs", type=positive_int, default=60)
     options = parser.parse_args(arguments)
 
+    reuse_memory()
     digits = centered(read_digits())
     parts = {seed: read_parts(digits, seed) for seed in checked_seeds(options.seeds)}
     trainings = {dropped: best_trainings(parts, dropped, options.width, options.epochs) for dropped in DROPPED}
-    epochs = [row for found in trainings.values() for training in found for row in training.epochs]
+    epochs = [
+        row for found in trainings.values() for training in found for row in measured(training, parts[training.seed])
+    ]
     ensembles = [
-        row
-        for training, (seed, part) in zip(trainings["yes"], parts.items(), strict=True)
-        for row in ensemble_rows(training.network, part.validation, seed)
+        row for training in trainings[WITH] for row in ensemble_rows(training, parts[training.seed].validation)
     ]
     write_table(options.table, epochs)
     write_table(options.ensemble, ensembles)

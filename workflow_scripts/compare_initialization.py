@@ -18,13 +18,12 @@ import numpy as np
 import pandas as pd
 
 from semisup.cli import positive_int, run_program
-from semisup.derivations import glorot_bound, he_deviation, heuristic_bound
+from semisup.initialization import glorot_bound, he_deviation, heuristic_bound
 from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
-from semisup.small_digits import add_outputs, centered, checked_seeds, read_digits, split_digits
+from semisup.small_digits import add_outputs, centered, checked_seeds, read_digits, reuse_memory, split_digits
+from semisup.small_experiments import INITIALIZATION
 from semisup.tables import write_table
 
-IMAGES = 200
-WIDTH = 256  # units of each layer
 Activation = Callable[[np.ndarray], np.ndarray]
 
 
@@ -93,7 +92,7 @@ def variance_rows(seeds: Sequence[int], depth: int, width: int) -> list[LayerVar
     rows = []
     for (activation, functions), (name, draw), seed in product(ACTIVATIONS.items(), INITIALIZATIONS.items(), seeds):
         rng = np.random.default_rng(seed)
-        inputs = split_digits(digits, [IMAGES], seed)[0].images
+        inputs = split_digits(digits, [INITIALIZATION.images], seed)[0].images
         sizes = [inputs.shape[1], *[width] * depth]
         weights = [draw(rng, *size) for size in pairwise(sizes)]
         pairs = zip(*chain_variances(inputs, weights, functions, rng), strict=True)
@@ -125,9 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table")
     parser.add_argument("--depth", type=positive_int, default=30, help="layers")
-    parser.add_argument("--width", type=positive_int, default=WIDTH, help="units of each layer")
+    parser.add_argument("--width", type=positive_int, default=INITIALIZATION.width, help="units of each layer")
     options = parser.parse_args(arguments)
 
+    reuse_memory()
     rows = variance_rows(checked_seeds(options.seeds), options.depth, options.width)
     write_table(options.table, rows)
     draw_figure(pd.DataFrame(rows), options.pdf, options.png)

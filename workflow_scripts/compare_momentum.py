@@ -8,9 +8,9 @@ quadratic_same_momentum  the same, but both kinds of momentum have the rate 1/(l
                          0.99, more than is best for either.
 network                  a network of two hidden layers of tanh on 300 of scikit-learn's digits, mean cross-entropy of
                          all of them (nats) at every step. Both kinds of momentum have 0.9. Each method has the rate of
-                         the grid RATES with the smallest mean over the seeds of the loss after the last step (of equal
-                         ones the smaller). The seed draws images and first weights. It is about optimisation alone:
-                         nothing is said of other images.
+                         a grid (small_experiments.py) with the smallest mean over the seeds of the loss after the last
+                         step (of equal ones the smaller). The seed draws images and first weights. It is about
+                         optimisation alone: nothing is said of other images.
 
 The quadratics are deterministic, so their rows have no seed. Columns rate and momentum say what each method used.
 """
@@ -18,17 +18,14 @@ The quadratics are deterministic, so their rows have no seed. Columns rate and m
 import argparse
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
-from torch import nn
-from torch.nn.functional import cross_entropy
 
 from semisup.cli import positive_int, run_program
+from semisup.initialization import glorot_bound
 from semisup.momentum import (
     Constants,
     Gradient,
@@ -46,26 +43,24 @@ from semisup.small_digits import (
     centered,
     checked_seeds,
     read_digits,
+    reuse_memory,
     split_digits,
     warn_at_edge,
 )
+from semisup.small_experiments import CLASSICAL, DESCENT, MOMENTUM, NESTEROV
+from semisup.small_network import TANH, Network, cross_entropy, first_parameters, loss_gradient, scores
 from semisup.tables import write_table
 
-DESCENT, CLASSICAL, NESTEROV = "gradient descent", "classical momentum", "Nesterov momentum"
 # Gradient descent is classical momentum without momentum.
 STEPS = {DESCENT: classical_momentum_step, CLASSICAL: classical_momentum_step, NESTEROV: nesterov_step}
 LINES = {DESCENT: "-", CLASSICAL: "--", NESTEROV: "-"}
 
-DIMENSIONS = 100
-CONDITION = 1000.0  # largest eigenvalue over the smallest
+DIMENSIONS = 100  # of the quadratics
 LARGE_MOMENTUM = 0.99
-
-TRAIN_IMAGES = 300
-SIZES = (64, 32, 32, 10)
+NETWORK = Network(MOMENTUM.sizes, TANH)
 NETWORK_MOMENTUM = 0.9
-RATES = (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 
-Loss = Callable[[torch.Tensor], torch.Tensor]
+Loss = Callable[[np.ndarray], float]
 
 
 class LossAtStep(NamedTuple):
@@ -80,19 +75,22 @@ class LossAtStep(NamedTuple):
     momentum: float
 
 
-def losses(
-    method: str, start: torch.Tensor, loss: Loss, gradient: Gradient, constants: Constants, steps: int
-) -> list[float]:
-    """Return steps + 1 losses, at the start and after each step; from where one is not finite all are infinite."""
-    state = State(start, torch.zeros_like(start))
-    found = [loss(start).item()]
-    for _ in range(steps):
-        if math.isfinite(found[-1]):
+def descend(method: str, start: np.ndarray, gradient: Gradient, constants: Constants, steps: int) -> list[np.ndarray]:
+    """Return steps + 1 points, the start and that after each step. Numbers may overflow."""
+    state = State(start, np.zeros_like(start))
+    points = [start]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(steps):
             state = STEPS[method](*state, gradient, *constants)
-            found.append(loss(state.parameters).item())
-        else:
-            found.append(math.inf)
-    return [value if math.isfinite(value) else math.inf for value in found]
+            points.append(state.parameters)
+    return points
+
+
+def losses(points: Sequence[np.ndarray], loss: Loss) -> list[float]:
+    """Return the loss at each point; from where one is not finite all are infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.array([loss(point) for point in points])
+    return np.where(np.isfinite(found).cumprod(), found, np.inf).tolist()
 
 
 def best_constants(smallest: float, largest: float) -> dict[str, Constants]:
@@ -106,64 +104,56 @@ def best_constants(smallest: float, largest: float) -> dict[str, Constants]:
 
 def quadratic_rows(problem: str, constants: dict[str, Constants], steps: int) -> list[LossAtStep]:
     """Return the rows of one choice of constants. The methods know no axes, so the diagonal case is the general one."""
-    eigenvalues = torch.from_numpy(np.geomspace(1 / CONDITION, 1.0, DIMENSIONS))
-    start = torch.ones_like(eigenvalues)
+    eigenvalues = np.geomspace(1 / MOMENTUM.condition, 1.0, DIMENSIONS)
     rows = []
     for method, chosen in constants.items():
-        found = losses(
-            method, start, lambda x: (eigenvalues * x**2).sum() / 2, lambda x: eigenvalues * x, chosen, steps
-        )
+        points = descend(method, np.ones(DIMENSIONS), lambda x: eigenvalues * x, chosen, steps)
+        found = losses(points, lambda x: (eigenvalues * x**2).sum() / 2)
         rows += [LossAtStep(problem, method, "", step, value, *chosen) for step, value in enumerate(found)]
     return rows
 
 
-def first_weights(seed: int) -> torch.Tensor:
+def first_weights(seed: int) -> np.ndarray:
     """Return the network's parameters as one vector, float64: Glorot's initialisation, no biases."""
-    generator = torch.Generator().manual_seed(seed)
-    parts = []
-    for n_in, n_out in pairwise(SIZES):
-        weights = nn.init.xavier_uniform_(torch.empty(n_out, n_in, dtype=torch.float64), generator=generator)
-        parts += [weights.flatten(), torch.zeros(n_out, dtype=torch.float64)]
-    return torch.cat(parts)
+    rng = np.random.default_rng(seed)
+
+    def draw(n_in: int, n_out: int) -> np.ndarray:
+        bound = glorot_bound(n_in, n_out)
+        return rng.uniform(-bound, bound, (n_out, n_in))
+
+    return first_parameters(NETWORK.sizes, draw, np.float64)
 
 
-def network_loss(parameters: torch.Tensor, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the mean cross-entropy. parameters: weights (n_out, n_in), then biases, of layer after layer."""
-    position = 0
-    for n_in, n_out in pairwise(SIZES):
-        if position:
-            images = images.tanh()
-        weights = parameters[position : position + n_in * n_out].view(n_out, n_in)
-        position += n_in * n_out
-        images = images @ weights.T + parameters[position : position + n_out]
-        position += n_out
-    return cross_entropy(images, labels)
+def network_losses(points: Sequence[np.ndarray], train: Digits) -> list[float]:
+    """Return the mean cross-entropy with each of the parameters (P,), infinite where it is no number."""
+    return losses(points, lambda parameters: cross_entropy(scores(NETWORK, parameters, train.images), train.labels))
 
 
-def train_network(method: str, digits: Digits, seed: int, constants: Constants, steps: int) -> list[float]:
-    """Return the losses of one training on the images that the seed draws."""
-    train = split_digits(digits, [TRAIN_IMAGES], seed)[0]
-    images, labels = torch.from_numpy(train.images), torch.from_numpy(train.labels)
+def train_network(method: str, train: Digits, seed: int, constants: Constants, steps: int) -> list[np.ndarray]:
+    """Return steps + 1 vectors of parameters: the first weights, which the seed draws, and those after each step."""
 
-    def gradient(parameters: torch.Tensor) -> torch.Tensor:
-        parameters = parameters.detach().requires_grad_()
-        return torch.autograd.grad(network_loss(parameters, images, labels), parameters)[0]
+    def gradient(parameters: np.ndarray) -> np.ndarray:
+        return loss_gradient(NETWORK, parameters, train.images, train.labels)
 
-    return losses(method, first_weights(seed), lambda x: network_loss(x, images, labels), gradient, constants, steps)
+    return descend(method, first_weights(seed), gradient, constants, steps)
 
 
 def network_rows(seeds: Sequence[int], steps: int, rates: Sequence[float]) -> list[LossAtStep]:
     """Return the rows of each method with its best rate."""
     digits = centered(read_digits())
+    parts = {seed: split_digits(digits, [MOMENTUM.images], seed)[0] for seed in seeds}
     rows = []
     for method in STEPS:
-        tried = {}
+        best, trained, least = None, {}, math.inf
         for rate in rates:
             constants = Constants(rate, 0.0 if method == DESCENT else NETWORK_MOMENTUM)
-            tried[constants] = [train_network(method, digits, seed, constants, steps) for seed in seeds]
-        best = min(tried, key=lambda constants: np.mean([found[-1] for found in tried[constants]]))
+            tried = {seed: train_network(method, train, seed, constants, steps) for seed, train in parts.items()}
+            mean = np.mean([network_losses(points[-1:], parts[seed])[0] for seed, points in tried.items()])
+            if best is None or mean < least:
+                best, trained, least = constants, tried, mean
         warn_at_edge(method, best.rate, rates)
-        for seed, found in zip(seeds, tried[best], strict=True):
+        for seed, points in trained.items():
+            found = network_losses(points, parts[seed])
             rows += [LossAtStep("network", method, seed, step, value, *best) for step, value in enumerate(found)]
     return rows
 
@@ -201,15 +191,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_outputs(parser, "table")
     parser.add_argument("--steps", type=positive_int, default=500, help="on the quadratics")
-    parser.add_argument("--network-steps", type=positive_int, default=120)
+    parser.add_argument("--network-steps", type=positive_int, default=80)
     options = parser.parse_args(arguments)
 
+    reuse_memory()
     seeds = checked_seeds(options.seeds)
     same = dict.fromkeys((CLASSICAL, NESTEROV), Constants(1.0, LARGE_MOMENTUM))
     rows = [
-        *quadratic_rows("quadratic", best_constants(1 / CONDITION, 1.0), options.steps),
+        *quadratic_rows("quadratic", best_constants(1 / MOMENTUM.condition, 1.0), options.steps),
         *quadratic_rows("quadratic_same_momentum", same, options.steps),
-        *network_rows(seeds, options.network_steps, RATES),
+        *network_rows(seeds, options.network_steps, MOMENTUM.rates),
     ]
     write_table(options.table, rows)
     draw_figure(pd.DataFrame(rows), options.pdf, options.png)

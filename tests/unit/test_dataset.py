@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
 from semisup import data_options, dataset, hdf5, splits
 from semisup.cli import UserError
@@ -215,6 +216,27 @@ def test_stratified_split():
     assert np.array_equal(train, again[0])
     assert np.array_equal(validation, again[1])
     assert not np.array_equal(train, splits.stratified_split(labels, 100, 50, seed=4)[0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_stratified_split_is_that_of_scikit_learn(seed):
+    """Also with shares that are no whole numbers, ties between their remainders, and labels of any whole numbers."""
+    rng = np.random.default_rng(seed)
+    classes = int(rng.integers(2, 12))
+    labels = rng.permutation(np.repeat(3 * np.arange(classes, dtype=np.uint8), rng.integers(4, 60, classes)))
+    train = int(rng.integers(classes, len(labels) - classes))
+    validation = int(rng.integers(classes, len(labels) - train + 1))
+    expected = train_test_split(
+        np.arange(len(labels)), train_size=train, test_size=validation, stratify=labels, random_state=seed
+    )
+    for part, rows in zip(splits.stratified_split(labels, train, validation, seed), expected, strict=True):
+        np.testing.assert_array_equal(part, rows)
+        assert part.dtype == rows.dtype == np.int64
+
+
+def test_a_class_of_one_image_cannot_be_in_both_parts():
+    with pytest.raises(UserError, match=r"cannot draw 4 training and 4 validation .*class 7 has only one image"):
+        splits.stratified_split(np.array([1, 7, *[1] * 5, *[2] * 5]), 4, 4, seed=0)
 
 
 @pytest.mark.parametrize(("train", "validation", "named"), [(280, 21, "280.*21.*300"), (5, 10, "5 training")])

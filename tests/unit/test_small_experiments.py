@@ -1,6 +1,8 @@
 """The small experiments of the report: what theory says of them holds, and their files are what the report reads."""
 
 import math
+import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 from torch import nn
 
 import compare_crowding
@@ -18,8 +22,12 @@ import compare_momentum
 from compare_crowding import KERNELS, PLANE, SPACE
 from compare_momentum import CLASSICAL, DESCENT, NESTEROV
 from fixtures_kmeans import command_line
+from reporting import theory
+from semisup import small_network
 from semisup.cli import UserError
 from semisup.small_digits import centered, checked_seeds, read_digits, split_digits, warn_at_edge
+from semisup.small_experiments import CROWDING, DIGITS, DROPOUT, MOMENTUM
+from semisup.small_network import RECTIFIER, TANH, Network
 from semisup.sne import affinities, sne_cost
 
 PROGRAMS = (compare_momentum, compare_dropout, compare_initialization, compare_crowding)
@@ -51,9 +59,9 @@ def digits():
 @pytest.fixture
 def run(monkeypatch):
     """Return a function that runs a program with small sizes and returns its files by option."""
-    monkeypatch.setattr(compare_momentum, "RATES", (0.4, 0.8))
-    monkeypatch.setattr(compare_dropout, "RATES", (0.01, 0.03))
-    monkeypatch.setattr(compare_crowding, "RATES", (30.0, 100.0))
+    monkeypatch.setattr(compare_momentum, "MOMENTUM", MOMENTUM._replace(rates=(0.4, 0.8)))
+    monkeypatch.setattr(compare_dropout, "DROPOUT", DROPOUT._replace(rates=(0.01, 0.03)))
+    monkeypatch.setattr(compare_crowding, "CROWDING", CROWDING._replace(rates=(30.0, 100.0)))
 
     def run_small(program, folder, seeds=(0, 3), **options):
         files = {table: folder / f"{table}.csv" for table in COLUMNS[program]}
@@ -111,11 +119,64 @@ def test_a_mistake_is_one_line_and_leaves_nothing(seeds, folder, expected, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_the_rows_of_a_seed_do_not_depend_on_the_other_seeds(program, run, monkeypatch, tmp_path):
+    for module, name in ((compare_momentum, "MOMENTUM"), (compare_dropout, "DROPOUT"), (compare_crowding, "CROWDING")):
+        settings = getattr(module, name)
+        monkeypatch.setattr(module, name, settings._replace(rates=settings.rates[:1]))  # others might choose another
+    monkeypatch.setattr(program, "draw_figure", lambda *arguments: None)
+    alone, together = (run(program, tmp_path / str(len(seeds)), seeds=seeds) for seeds in ((3,), (0, 3)))
+    for table in COLUMNS[program]:
+        one, two = (pd.read_csv(files[table]) for files in (alone, together))
+        pd.testing.assert_frame_equal(one, two[two["seed"] != 0].reset_index(drop=True), check_dtype=False)
+
+
+@pytest.mark.parametrize("module", [*(program.__name__ for program in PROGRAMS), theory.__name__])
+def test_nothing_heavy_is_imported(module):
+    """None of these is needed, and each takes a second; the report needs no figure either."""
+    heavy = ["torch", "sklearn", "scipy.stats", *(["matplotlib"] if module == theory.__name__ else [])]
+    folder = Path(compare_momentum.__file__).parent
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import {module}; print(sorted({heavy} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what is freed is another C library's business")
+def test_freed_memory_is_used_again():
+    """Counted are the pages that the system hands out for arrays of 8 MiB, which are made and freed in turn."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(Path(compare_momentum.__file__).parent)!r})\n"
+        "import resource, numpy as np\n"
+        "from semisup.small_digits import reuse_memory\n"
+        "def pages():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(20): np.ones(2**20)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "first = pages(); reuse_memory(); pages(); print(first, pages())"
+    )
+    others = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # settings of the allocator
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    before, after = map(int, done.stdout.split())
+    assert after < before / 10
+
+
 def test_seeds_keep_their_order():
     assert checked_seeds([3, 0, 2]) == [3, 0, 2]
 
 
 # The digits
+
+
+def test_digits_are_those_of_scikit_learn():
+    images, labels = load_digits(return_X_y=True)
+    digits = read_digits()
+    np.testing.assert_array_equal(digits.images, images / 16)
+    np.testing.assert_array_equal(digits.labels, labels)
+    assert digits.labels.dtype == np.int64
+    assert len(labels) == DIGITS
 
 
 def test_parts_of_the_digits_are_disjoint_and_the_seed_decides_them():
@@ -189,26 +250,20 @@ def test_constants_of_theory_shrink_as_it_says_and_none_are_better(method, condi
 
 
 def test_the_loss_shrinks_by_the_square_of_the_factor():
-    eigenvalues = torch.tensor([0.1, 1.0], dtype=torch.float64)
+    eigenvalues = np.array([0.1, 1.0])
     for method, constants in compare_momentum.best_constants(0.1, 1.0).items():
-        found = compare_momentum.losses(
-            method,
-            torch.ones(2, dtype=torch.float64),
-            lambda x: (eigenvalues * x**2).sum() / 2,
-            lambda x: eigenvalues * x,
-            constants,
-            60,
-        )
+        points = compare_momentum.descend(method, np.ones(2), lambda x: eigenvalues * x, constants, 60)
+        found = compare_momentum.losses(points, lambda x: (eigenvalues * x**2).sum() / 2)
         assert len(found) == 61
         assert found[0] == pytest.approx(0.55)
         seen = (found[60] / found[30]) ** (1 / 60)
-        assert seen == pytest.approx(shrinking(method, *constants, eigenvalues.numpy()), abs=0.03)
+        assert seen == pytest.approx(shrinking(method, *constants, eigenvalues), abs=0.03)
 
 
 def test_a_descent_that_leaves_the_numbers_ends_in_infinite_losses():
-    start = torch.ones(1, dtype=torch.float64)
     constants = compare_momentum.Constants(1e6, 0.9)
-    found = compare_momentum.losses(CLASSICAL, start, lambda x: (x**2).sum() / 2, lambda x: x, constants, 200)
+    points = compare_momentum.descend(CLASSICAL, np.ones(1), lambda x: x, constants, 200)
+    found = compare_momentum.losses(points, lambda x: (x**2).sum() / 2)
     assert len(found) == 201
     assert found[0] == 0.5
     assert found[-1] == math.inf
@@ -216,7 +271,7 @@ def test_a_descent_that_leaves_the_numbers_ends_in_infinite_losses():
 
 
 def test_momentum_helps_on_the_quadratic_and_nesterov_where_there_is_too_much():
-    constants = compare_momentum.best_constants(1 / compare_momentum.CONDITION, 1.0)
+    constants = compare_momentum.best_constants(1 / MOMENTUM.condition, 1.0)
     table = pd.DataFrame(compare_momentum.quadratic_rows("quadratic", constants, 400))
     last = table[table["step"] == 400].set_index("method")["loss"]
     assert last[CLASSICAL] < last[NESTEROV] < 1e-6 * last[DESCENT]
@@ -235,18 +290,20 @@ def test_the_network_of_one_vector_is_the_network_of_layers(digits):
     for n_in, n_out in ((64, 32), (32, 32), (32, 10)):
         layer = nn.Linear(n_in, n_out, dtype=torch.float64)
         with torch.no_grad():
-            layer.weight.copy_(parameters[position : position + n_in * n_out].view(n_out, n_in))
-            layer.bias.copy_(parameters[position + n_in * n_out : position + (n_in + 1) * n_out])
+            weights = parameters[position : position + n_in * n_out].reshape(n_out, n_in)
+            layer.weight.copy_(torch.from_numpy(weights))
+            layer.bias.copy_(torch.from_numpy(parameters[position + n_in * n_out : position + (n_in + 1) * n_out]))
         position += (n_in + 1) * n_out
         layers += [layer, nn.Tanh()]
         bound = math.sqrt(6 / (n_in + n_out))
         assert 0.95 * bound < layer.weight.abs().max() <= bound
         assert not layer.bias.any()
     assert position == len(parameters)
-    images, labels = torch.from_numpy(digits.images[:50]), torch.from_numpy(digits.labels[:50])
+    few = digits.at(np.arange(50))
+    images, labels = map(torch.from_numpy, few)
     expected = nn.functional.cross_entropy(nn.Sequential(*layers[:-1])(images), labels)
-    found = compare_momentum.network_loss(parameters, images, labels)
-    assert found.item() == pytest.approx(expected.item(), abs=1e-12)
+    (found,) = compare_momentum.network_losses([parameters], few)
+    assert found == pytest.approx(expected.item(), abs=1e-12)
 
 
 @pytest.mark.parametrize(("rate", "warned"), [(1, True), (3, True), (2, False)])
@@ -262,11 +319,12 @@ def test_each_method_has_the_rate_with_the_smallest_mean_of_the_last_losses(monk
     last |= {(NESTEROV, 1): (7, 7), (NESTEROV, 2): (7, 7), (NESTEROV, 3): (6, 7)}
     momenta = set()
 
-    def made_up(method, digits, seed, constants, steps):
+    def made_up(method, train, seed, constants, steps):
         momenta.add((method, constants.momentum))
         return [10.0] * steps + [last[method, constants.rate][seed]]
 
     monkeypatch.setattr(compare_momentum, "train_network", made_up)
+    monkeypatch.setattr(compare_momentum, "network_losses", lambda points, train: points)
     table = pd.DataFrame(compare_momentum.network_rows([0, 1], 4, [1, 2, 3]))
     assert table.groupby("method")["rate"].unique().map(list).to_dict() == {DESCENT: [2], CLASSICAL: [2], NESTEROV: [3]}
     assert momenta == {(DESCENT, 0.0), (CLASSICAL, 0.9), (NESTEROV, 0.9)}
@@ -275,8 +333,11 @@ def test_each_method_has_the_rate_with_the_smallest_mean_of_the_last_losses(monk
 
 
 def test_momentum_beats_plain_descent_on_the_network(digits):
+    train = split_digits(digits, [300], 0)[0]
     plain, moving = (
-        compare_momentum.train_network(method, digits, 0, compare_momentum.Constants(0.4, momentum), 30)
+        compare_momentum.network_losses(
+            compare_momentum.train_network(method, train, 0, compare_momentum.Constants(0.4, momentum), 30), train
+        )
         for method, momentum in ((DESCENT, 0.0), (NESTEROV, 0.9))
     )
     assert plain[0] == moving[0]
@@ -287,35 +348,59 @@ def test_momentum_beats_plain_descent_on_the_network(digits):
 
 
 def test_a_thinned_network_has_one_choice_of_units_for_all_images():
-    layer = nn.Linear(1000, 1000, bias=False)
-    with torch.no_grad():
-        layer.weight.copy_(torch.eye(1000))
-    torch.manual_seed(0)
-    found = compare_dropout.thinned_scores(nn.Sequential(nn.Dropout(0.2), layer), torch.ones(4, 1000))
+    network = Network((1000, 1000), RECTIFIER)
+    identity = np.concatenate([np.eye(1000).ravel(), np.zeros(1000)])
+    rng = np.random.default_rng(0)
+    found = compare_dropout.thinned_scores(network, identity, np.ones((4, 1000)), (0.2, 0.5), rng)
     assert (found == found[0]).all()
-    assert set(found.unique().tolist()) == {0.0, 1.25}
-    assert (found[0] == 0).double().mean().item() == pytest.approx(0.2, abs=0.05)
+    assert set(np.unique(found)) == {0.0, 1.25}
+    assert (found[0] == 0).mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_thinned_network_is_the_network_with_masks():
+    """What training multiplies a layer's inputs by, cuts the same units out of the weights."""
+    network = compare_dropout.new_network(30)
+    rng = np.random.default_rng(1)
+    parameters = rng.normal(size=len(compare_dropout.first_weights(network.sizes, rng)))
+    images = rng.normal(size=(7, 64))
+    drawn = np.random.default_rng(2)
+    masks = [
+        (drawn.random(size) >= rate) / (1 - rate) for size, rate in zip((64, 30, 30), (0.2, 0.5, 0.5), strict=True)
+    ]
+    expected = small_network.layer_outputs(network, parameters, images, masks)[-1]
+    found = compare_dropout.thinned_scores(network, parameters, images, (0.2, 0.5), np.random.default_rng(2))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_masks_drop_as_many_as_they_should_and_keep_the_mean():
+    masks = compare_dropout.draw_masks(500, (64, 40, 40, 10), (0.2, 0.5), np.random.default_rng(0))
+    assert [mask.shape for mask in masks] == [(500, 64), (500, 40), (500, 40)]
+    assert compare_dropout.draw_masks(5, (64, 40, 10), (0.0, 0.0), np.random.default_rng(0)) is None
+    for mask, rate in zip(masks, (0.2, 0.5, 0.5), strict=True):
+        assert mask.dtype == np.float32
+        assert np.unique(mask) == pytest.approx([0, 1 / (1 - rate)])
+        assert (mask == 0).mean() == pytest.approx(rate, abs=0.02)
 
 
 def test_thinned_networks_of_nothing_dropped_are_the_network(digits):
-    images = torch.from_numpy(digits.images[:30]).float()
-    torch.manual_seed(0)
-    network = compare_dropout.new_network(16, (0.0, 0.0))
-    found = compare_dropout.thinned_scores(network.train(), images)
-    torch.testing.assert_close(found, compare_dropout.all_unit_scores(network, images))
+    images = digits.images[:30].astype(np.float32)
+    rng = np.random.default_rng(0)
+    network = compare_dropout.new_network(16)
+    parameters = compare_dropout.first_weights(network.sizes, rng)
+    found = compare_dropout.thinned_scores(network, parameters, images, (0.0, 0.0), rng)
+    np.testing.assert_allclose(found, small_network.scores(network, parameters, images), rtol=1e-5, atol=1e-6)
 
 
 def test_the_rate_is_chosen_without_the_validation_images(monkeypatch, caplog, digits):
     choice = {0.003: 0.7, 0.01: 0.9, 0.03: 0.9, 0.1: 0.1}
 
     def made_up(parts, dropped, seed, rate, width, epochs):
-        row = compare_dropout.Epoch(dropped, seed, epochs, 0.0, 1.0, 1 - choice[rate], rate)
-        return compare_dropout.Training(None, choice[rate] + seed / 100, [row])
+        return compare_dropout.Training(dropped, seed, rate, None, {}, choice[rate] + seed / 100)
 
     monkeypatch.setattr(compare_dropout, "train_network", made_up)
     parts = {seed: compare_dropout.read_parts(digits, seed) for seed in (0, 1)}
     found = compare_dropout.best_trainings(parts, "yes", 8, 5)
-    assert [(row.seed, row.rate) for training in found for row in training.epochs] == [(0, 0.01), (1, 0.01)]
+    assert [(training.seed, training.rate) for training in found] == [(0, 0.01), (1, 0.01)]
     assert not [line for line in caplog.messages if "edge" in line]
     choice[0.1] = 1.0
     compare_dropout.best_trainings(parts, "yes", 8, 5)
@@ -328,11 +413,12 @@ def test_dropout_fits_slower_generalises_better_and_its_ensemble_grows_better(di
     for dropped in compare_dropout.DROPPED:
         for seed, part in parts.items():
             training = compare_dropout.train_network(part, dropped, seed, 0.01, 256, 60)
-            rows += training.epochs
+            rows += compare_dropout.measured(training, part)
             if dropped == "yes":
-                ensembles += compare_dropout.ensemble_rows(training.network, part.validation, seed)
+                ensembles += compare_dropout.ensemble_rows(training, part.validation)
+    losses = pd.DataFrame(rows).query("epoch == 10").groupby("dropout")["train_loss"].mean()
+    assert losses["yes"] > 2 * losses["no"]  # later, at the same rate, the larger activations may overtake
     last = pd.DataFrame(rows).query("epoch == 60").groupby("dropout").mean()
-    assert last["train_loss"]["yes"] > last["train_loss"]["no"]
     assert last["validation_accuracy"]["yes"] > last["validation_accuracy"]["no"] + 0.005
     assert last["train_accuracy"]["no"] == 1
     ensemble = pd.DataFrame(ensembles).groupby("networks")["validation_accuracy"].mean()
@@ -342,6 +428,59 @@ def test_dropout_fits_slower_generalises_better_and_its_ensemble_grows_better(di
     whole = pd.DataFrame(rows).query("epoch == 60 and dropout == 'yes'").set_index("seed")["validation_accuracy"]
     single = pd.DataFrame(ensembles).query("networks == 0").set_index("seed")["validation_accuracy"]
     pd.testing.assert_series_equal(whole, single)
+
+
+# The network of both
+
+
+def torch_network(parameters, sizes, activation):
+    """Return the scores as a function of images and of masks, and PyTorch's parameters, layer after layer."""
+    layers = [tuple(map(torch.from_numpy, layer)) for layer in small_network.layers_of(parameters, sizes)]
+    for layer in layers:
+        for part in layer:
+            part.requires_grad_()
+
+    def scores(images, masks):
+        for number, ((weights, bias), mask) in enumerate(zip(layers, masks, strict=True)):
+            images = nn.functional.linear((activation(images) if number else images) * mask, weights, bias)
+        return images
+
+    return scores, [part for layer in layers for part in layer]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("activation", "library"), [(TANH, torch.tanh), (RECTIFIER, torch.relu)])
+def test_the_gradient_is_that_of_autograd(activation, library, masked):
+    rng = np.random.default_rng(0)
+    network = Network((6, 5, 4, 3), activation)
+    parameters = rng.normal(size=(6 + 1) * 5 + (5 + 1) * 4 + (4 + 1) * 3)
+    images, labels = rng.normal(size=(9, 6)), rng.integers(0, 3, 9)
+    masks = [(rng.random((9, size)) < 0.6) / 0.6 if masked else np.ones((9, size)) for size in (6, 5, 4)]
+    scores, parts = torch_network(parameters.copy(), network.sizes, library)
+    expected = scores(torch.from_numpy(images), [torch.from_numpy(mask) for mask in masks])
+    loss = nn.functional.cross_entropy(expected, torch.from_numpy(labels))
+    loss.backward()
+    given = masks if masked else None
+    found = small_network.layer_outputs(network, parameters, images, given)
+    assert len(found) == len(network.sizes)
+    np.testing.assert_allclose(found[-1], expected.detach(), rtol=1e-12)
+    assert small_network.cross_entropy(found[-1], labels) == pytest.approx(loss.item())
+    gradient = small_network.loss_gradient(network, parameters, images, labels, given)
+    np.testing.assert_allclose(gradient, np.concatenate([part.grad.numpy().ravel() for part in parts]), atol=1e-12)
+
+
+def test_large_scores_have_a_finite_loss():
+    assert small_network.cross_entropy(np.array([[1e4, 0.0]]), np.array([1])) == pytest.approx(1e4)
+
+
+def test_small_numbers_stay_small():
+    """A gradient of another type would make all later products slower."""
+    network = compare_dropout.new_network(8)
+    parameters = compare_dropout.first_weights(network.sizes, np.random.default_rng(0))
+    images, labels = np.ones((3, 64), np.float32), np.array([0, 1, 2])
+    masks = compare_dropout.draw_masks(3, network.sizes, (0.2, 0.5), np.random.default_rng(0))
+    assert parameters.dtype == np.float32
+    assert small_network.loss_gradient(network, parameters, images, labels, masks).dtype == np.float32
 
 
 # Initialisation
@@ -412,11 +551,18 @@ def test_gradients_of_the_chain_are_those_of_autograd(name):
 # Crowding
 
 
+def test_the_plane_is_that_of_scikit_learn():
+    points = split_digits(read_digits(), [100], 0)[0].images
+    np.testing.assert_allclose(
+        compare_crowding.pca_map(points), PCA(2, svd_solver="full").fit_transform(points), atol=1e-12
+    )
+
+
 def test_nearest_are_the_nearest_others():
     points = np.concatenate([np.arange(11.0), [100.0]])[:, None]
     found = compare_crowding.nearest(compare_crowding.relative_distances(points))
     assert not found.diagonal().any()
-    assert (found.sum(axis=1) == compare_crowding.NEIGHBORS).all()
+    assert (found.sum(axis=1) == CROWDING.neighbors).all()
     assert not found[:11, 11].any()
     assert list(np.flatnonzero(found[11])) == list(range(1, 11))
 
@@ -436,7 +582,7 @@ def test_measures_do_not_depend_on_the_scale_and_the_space_agrees_with_itself():
 
 
 def test_measures_of_a_map_that_can_be_counted(monkeypatch):
-    monkeypatch.setattr(compare_crowding, "NEIGHBORS", 1)
+    monkeypatch.setattr(compare_crowding, "CROWDING", CROWDING._replace(neighbors=1))
     points = np.array([[0.0], [1.0], [100.0], [101.0]])
     space = compare_crowding.relative_distances(points)
     result = compare_crowding.Map(points[[0, 2, 1, 3]], 0.5, 2.0)
@@ -486,10 +632,10 @@ def test_the_first_seed_chooses_the_rate_with_the_lowest_cost(monkeypatch, caplo
 
     def made_up(joint, start, kernel, rate, steps):
         tried.append((kernel, rate))
-        return compare_crowding.Map(start.numpy(), costs[kernel][rate], rate)
+        return compare_crowding.Map(start, costs[kernel][rate], rate)
 
     monkeypatch.setattr(compare_crowding, "descend", made_up)
-    monkeypatch.setattr(compare_crowding, "RATES", (10, 30, 100))
+    monkeypatch.setattr(compare_crowding, "CROWDING", CROWDING._replace(rates=(10, 30, 100)))
     found = compare_crowding.all_maps(read_digits(), [5, 6], 60, 3)
     assert [seed for seed, _, _ in found] == [5, 6]
     for _, _, maps in found:
@@ -506,9 +652,16 @@ def test_the_first_seed_chooses_the_rate_with_the_lowest_cost(monkeypatch, caplo
 
 @pytest.mark.parametrize("kernel", KERNELS.values())
 def test_the_descent_lowers_the_cost_of_its_kernel(kernel):
-    points = torch.from_numpy(split_digits(read_digits(), [60], 0)[0].images)
+    points = split_digits(read_digits(), [60], 0)[0].images
     joint = affinities(points, 10.0)
-    start = torch.from_numpy(compare_crowding.pca_map(points.numpy()))
+    start = compare_crowding.pca_map(points)
     found = compare_crowding.descend(joint, start, kernel, 10.0, 100)
-    assert found.cost < 0.8 * sne_cost(joint, start, kernel).item()
-    assert found.cost == pytest.approx(sne_cost(joint, torch.from_numpy(found.points), kernel).item())
+    assert found.cost < 0.8 * sne_cost(joint, start, kernel)
+    assert found.cost == pytest.approx(sne_cost(joint, found.points, kernel))
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values())
+def test_a_descent_that_leaves_the_numbers_has_an_infinite_cost(kernel):
+    points = split_digits(read_digits(), [60], 0)[0].images
+    start = compare_crowding.pca_map(points)
+    assert compare_crowding.descend(affinities(points, 10.0), start, kernel, 1e200, 30).cost == math.inf

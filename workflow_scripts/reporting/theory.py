@@ -13,22 +13,27 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
-import compare_crowding
-import compare_dropout
-import compare_initialization
-import compare_momentum
-from semisup import derivations
+from semisup import initialization
 from semisup.cli import UserError
-from semisup.small_digits import read_digits
+from semisup.small_experiments import (
+    CLASSICAL,
+    CROWDING,
+    DIGITS,
+    DROPOUT,
+    GAUSSIAN,
+    INITIALIZATION,
+    MOMENTUM,
+    NESTEROV,
+    STUDENT,
+    WITH,
+    WITHOUT,
+)
 from semisup.tables import read_table
 
 Values = dict[str, Any]
 TARGET = 1e-6  # of the first loss: how far a quadratic must be minimised
-CLASSICAL, NESTEROV = compare_momentum.CLASSICAL, compare_momentum.NESTEROV
-WITHOUT, WITH = compare_dropout.DROPPED
-GAUSSIAN, STUDENT = compare_crowding.KERNELS
 CHANGES = ("moderate_over_near", "class_separation", "neighbor_agreement")  # what the kernel may change
 WHOLE = 0  # in the table of ensembles: the one network with all units
 
@@ -140,7 +145,7 @@ def t_interval(values: Sequence[float], confidence: float) -> Interval:
     numbers = np.asarray(values, dtype=np.float64)
     if len(numbers) < 2 or not np.isfinite(numbers).all():  # noqa: PLR2004 - one number has no spread
         raise ValueError(f"no interval of {numbers.tolist()}: two or more finite numbers are needed")
-    margin = stats.t.ppf((1 + confidence) / 2, len(numbers) - 1) * numbers.std(ddof=1) / math.sqrt(len(numbers))
+    margin = stdtrit(len(numbers) - 1, (1 + confidence) / 2) * numbers.std(ddof=1) / math.sqrt(len(numbers))
     return Interval(numbers.mean(), numbers.mean() - margin, numbers.mean() + margin)
 
 
@@ -251,14 +256,14 @@ def momentum_values(folder: Path, confidence: float) -> Values:
     pairs = list(zip(constants.index[1:], constants.index[:-1], strict=True))
     return {
         "target": TARGET,
-        "condition": compare_momentum.CONDITION,
+        "condition": MOMENTUM.condition,
         "best": best,
         "same": same,
         "momentum": same["constants"][CLASSICAL]["momentum"],
         "network": {
-            "images": compare_momentum.TRAIN_IMAGES,
-            "sizes": [str(size) for size in compare_momentum.SIZES],
-            "tried": [f"{rate:g}" for rate in compare_momentum.RATES],
+            "images": MOMENTUM.images,
+            "sizes": [str(size) for size in MOMENTUM.sizes],
+            "tried": [f"{rate:g}" for rate in MOMENTUM.rates],
             "steps": int(last_step),
             "seeds": len(last),
             "momentum": constants["momentum"].max(),
@@ -276,13 +281,13 @@ def momentum_values(folder: Path, confidence: float) -> Values:
 
 def rectified_factor(name: str) -> float:
     """Return by what factor a wide rectified layer of equally many inputs and outputs multiplies the variance."""
-    units = compare_initialization.WIDTH
+    units = INITIALIZATION.width
     variances = {
-        "heuristic": derivations.uniform_variance(derivations.heuristic_bound(units)),
-        "Glorot": derivations.uniform_variance(derivations.glorot_bound(units, units)),
-        "He": derivations.he_deviation(units) ** 2,
+        "heuristic": initialization.uniform_variance(initialization.heuristic_bound(units)),
+        "Glorot": initialization.uniform_variance(initialization.glorot_bound(units, units)),
+        "He": initialization.he_deviation(units) ** 2,
     }
-    return derivations.layer_gain(units, variances[name], rectified=True)
+    return initialization.layer_gain(units, variances[name], rectified=True)
 
 
 def kept_best(logs: pd.DataFrame, confidence: float) -> Values:
@@ -327,8 +332,8 @@ def initialization_values(folder: Path, confidence: float) -> Values:
         for activation, part in logs.groupby(level="activation", sort=False)
     }
     return {
-        "images": compare_initialization.IMAGES,
-        "width": compare_initialization.WIDTH,
+        "images": INITIALIZATION.images,
+        "width": INITIALIZATION.width,
         "layers": layers,
         "seeds": table["seed"].nunique(),
         "rows": rows,
@@ -352,19 +357,18 @@ def dropout_values(folder: Path, confidence: float) -> Values:
         last.pivot_table(index="seed", columns="dropout", values=column)
         for column in ("validation_accuracy", "train_loss")
     )
-    pixels, units = compare_dropout.DROPPED[WITH]
     ensemble = read_table(folder / "dropout_ensemble.csv").pivot_table(
         index="seed", columns="networks", values="validation_accuracy"
     )
     fewest, *_, most = sorted(size for size in ensemble.columns if size != WHOLE)
     return {
-        "images": compare_dropout.TRAIN_IMAGES,
-        "choice_images": compare_dropout.CHOICE_IMAGES,
-        "validation_images": len(read_digits().labels) - compare_dropout.TRAIN_IMAGES - compare_dropout.CHOICE_IMAGES,
-        "width": compare_dropout.WIDTH,
-        "tried": [f"{rate:g}" for rate in compare_dropout.RATES],
-        "pixels": pixels,
-        "units": units,
+        "images": DROPOUT.images,
+        "choice_images": DROPOUT.choice_images,
+        "validation_images": DIGITS - DROPOUT.images - DROPOUT.choice_images,
+        "width": DROPOUT.width,
+        "tried": [f"{rate:g}" for rate in DROPOUT.rates],
+        "pixels": DROPOUT.pixels,
+        "units": DROPOUT.units,
         "epochs": int(table["epoch"].max()),
         "seeds": len(accuracy),
         "means": {
@@ -404,12 +408,12 @@ def crowding_values(folder: Path, confidence: float) -> Values:
             for name, kernel in (("gaussian", GAUSSIAN), ("student", STUDENT))
         },
         "seeds": table["seed"].nunique(),
-        "images": compare_crowding.IMAGES,
-        "steps": compare_crowding.STEPS,
-        "momentum": compare_crowding.MOMENTUM,
-        "tried": [f"{rate:g}" for rate in compare_crowding.RATES],
-        "neighbors": compare_crowding.NEIGHBORS,
-        "perplexity": compare_crowding.PERPLEXITY,
+        "images": CROWDING.images,
+        "steps": CROWDING.steps,
+        "momentum": CROWDING.momentum,
+        "tried": [f"{rate:g}" for rate in CROWDING.rates],
+        "neighbors": CROWDING.neighbors,
+        "perplexity": CROWDING.perplexity,
     }
 
 

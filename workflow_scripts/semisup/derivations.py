@@ -1,12 +1,11 @@
 """The closed forms that the report derives, each a plain function; derivation_checks.py compares them with other means.
 
 All tensors are float64. E is the quantity that is minimised, `upstream` its derivative by a function's output.
-The gradients of t-SNE are in sne.py, the steps of momentum in momentum.py, top-k error in metrics.py, the proximal
-gradient method in proximal.py.
+The gradients of t-SNE are in sne.py, the steps of momentum in momentum.py, initialisation in initialization.py, top-k
+error in metrics.py, the proximal gradient method in proximal.py.
 """
 
 import itertools
-import math
 
 import torch
 from torch.nn import functional
@@ -274,39 +273,3 @@ def weight_scaled_layer(weights: torch.Tensor, bias: torch.Tensor, x: torch.Tens
     (Srivastava et al. 2014; Hinton et al. 2012).
     """
     return keep * weights @ x + bias
-
-
-# Initialisation: variances of zero-mean weights for layers of so many inputs and outputs
-
-
-def heuristic_bound(inputs: int) -> float:
-    """Return a of the older heuristic U[-a, a]: 1 / sqrt(inputs) (Glorot and Bengio 2010, equation 1)."""
-    return 1 / math.sqrt(inputs)
-
-
-def glorot_bound(inputs: int, outputs: int) -> float:
-    """Return a of U[-a, a]: sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010, equation 16)."""
-    return math.sqrt(6 / (inputs + outputs))
-
-
-def he_deviation(connections: int) -> float:
-    """Return the normal distribution's standard deviation sqrt(2 / n) (He et al. 2015, equations 10 and 14).
-
-    n is k^2 c for c input channels and k x k kernels to preserve the outputs' mean square, and k^2 d for d output
-    channels to preserve that of the gradients.
-    """
-    return math.sqrt(2 / connections)
-
-
-def uniform_variance(bound: float) -> float:
-    """Return the variance of U[-bound, bound]."""
-    return bound**2 / 3
-
-
-def layer_gain(connections: int, weight_variance: float, rectified: bool) -> float:
-    """Return the mean square of a layer's output, over the weights, divided by that of its n inputs.
-
-    n Var(w), and half of it after a rectifier, which cuts off half of a symmetric distribution (He et al. 2015,
-    section 2.2). For gradients, n are the outputs.
-    """
-    return connections * weight_variance * (0.5 if rectified else 1.0)

@@ -15,8 +15,9 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import Lasso
 from torch.nn import init
+from torch.optim.sgd import sgd
 
-from semisup import derivations, momentum, proximal, sne
+from semisup import derivations, initialization, momentum, proximal, sne
 from semisup.derivation_checks import (
     EXACT,
     ROUGH,
@@ -37,7 +38,7 @@ UNITS = 8  # that dropout may drop: 256 thinned networks
 OPTIMIZER_STEPS = 20
 RATE_STEPS = 50  # of ISTA, whose objective is compared with the bound after each
 CURVATURES, OTHER_CONSTANTS = 5, 5  # of a quadratic; tried beside the best rate and momentum
-LIMIT_STEPS = 500  # of ISTA on a problem of five unknowns: far more than it needs
+LIMIT_STEPS = 200  # of ISTA on a problem of five unknowns: far more than it needs
 
 Step = Callable[..., momentum.State]
 
@@ -47,9 +48,9 @@ Step = Callable[..., momentum.State]
 def check_map_gradient(rng: torch.Generator, kernel: str) -> float:
     """Compare the gradient of a map's cost with autograd's of the cost written out pair by pair."""
     count = 8
-    joint = sne.affinities(normal(rng, count, FEATURES), 3.0)
+    joint = sne.affinities(normal(rng, count, FEATURES).numpy(), 3.0)
     first, second = np.nonzero(~np.eye(count, dtype=bool))
-    p = joint[first, second]
+    p = torch.from_numpy(joint[first, second])
 
     def cost(points: torch.Tensor) -> torch.Tensor:
         squares = ((points[first] - points[second]) ** 2).sum(dim=1)
@@ -57,49 +58,49 @@ def check_map_gradient(rng: torch.Generator, kernel: str) -> float:
         return (p * torch.log(p * similarities.sum() / similarities)).sum()
 
     points = normal(rng, count, 2)
-    return differences([sne.sne_gradient(joint, points, kernel)], autograd(cost, points))
+    found = torch.from_numpy(sne.sne_gradient(joint, points.numpy(), kernel))
+    return differences([found], autograd(cost, points))
 
 
 # Momentum
 
 
 def check_momentum(rng: torch.Generator, nesterov: bool) -> float:
-    """Compare each step on a quadratic with torch.optim.SGD's, for a constant rate and momentum.
+    """Compare each step on a quadratic with that of the function behind torch.optim.SGD, for a constant rate.
 
-    With nesterov its variables are where Nesterov's gradient is taken.
+    With nesterov its variables are where Nesterov's gradient is taken. The class would import PyTorch's compiler too.
     """
     root = normal(rng, FEATURES, FEATURES)
     matrix = root.T @ root + torch.eye(FEATURES, dtype=torch.float64)
     rate = uniform(rng, 0.1, 1.0) / float(torch.linalg.matrix_norm(matrix, ord=2))
     decay = uniform(rng, 0.1, 0.95)
     start = normal(rng, FEATURES)
-    variables = start.clone().requires_grad_()
-    optimizer = torch.optim.SGD([variables], lr=rate, momentum=decay, nesterov=nesterov)
+    variables, buffers = start.clone(), [None]
+    settings = {"lr": rate, "momentum": decay, "nesterov": nesterov}
+    settings |= {"weight_decay": 0.0, "dampening": 0.0, "maximize": False}
     step = momentum.nesterov_step if nesterov else momentum.classical_momentum_step
     state = momentum.State(start, torch.zeros_like(start))
     errors = []
     for _ in range(OPTIMIZER_STEPS):
-        optimizer.zero_grad()
-        (variables @ matrix @ variables / 2).backward()
-        optimizer.step()
+        gradients = autograd(lambda x: x @ matrix @ x / 2, variables)
+        sgd([variables], list(gradients), buffers, **settings)
         state = step(*state, lambda x: matrix @ x, rate, decay)
         found = momentum.look_ahead(*state, decay) if nesterov else state.parameters
-        errors.append(difference(found, variables.detach()))
+        errors.append(difference(found, variables))
     return float(np.max(errors))
 
 
 def shrinking(step: Step, constants: momentum.Constants, curvatures: torch.Tensor) -> float:
     """Return by which factor a step shrinks the distance to a quadratic's minimum in the long run.
 
-    That is the spectral radius of the step, which maps place and velocity along a direction linearly.
+    That is the spectral radius of the step, which maps place and velocity along a direction linearly. The columns of
+    its matrix are what it makes of a place of one and of a velocity of one.
     """
-
-    def step_of(state: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
-        return torch.stack(step(state[0], state[1], lambda x: curvature * x, *constants))
-
-    start = torch.zeros(2, dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian
-    maps = torch.stack([jacobian(partial(step_of, curvature=curvature), start) for curvature in curvatures])
+    none, one = torch.zeros_like(curvatures), torch.ones_like(curvatures)
+    columns = [
+        torch.stack(step(*state, lambda x: curvatures * x, *constants), dim=1) for state in ((one, none), (none, one))
+    ]
+    maps = torch.stack(columns, dim=2)
     return float(torch.linalg.eigvals(maps).abs().max())
 
 
@@ -207,8 +208,8 @@ def uniform_gain(rng: torch.Generator, connections: int, bound: float) -> float:
 def check_heuristic(rng: torch.Generator) -> float:
     """Compare a linear layer's gain, a third, with a quadrature over its weights."""
     inputs = integer(rng, 2, 5)
-    bound = derivations.heuristic_bound(inputs)
-    found = derivations.layer_gain(inputs, derivations.uniform_variance(bound), rectified=False)
+    bound = initialization.heuristic_bound(inputs)
+    found = initialization.layer_gain(inputs, initialization.uniform_variance(bound), rectified=False)
     return max(number_difference(found, uniform_gain(rng, inputs, bound)), number_difference(found, 1 / 3))
 
 
@@ -220,9 +221,9 @@ def check_glorot(rng: torch.Generator, forward: bool) -> float:
     inputs, outputs = integer(rng, 2, 5), integer(rng, 2, 5)
     errors = []
     for n_in, n_out in ((inputs, outputs), (inputs, inputs)):
-        bound = derivations.glorot_bound(n_in, n_out)
+        bound = initialization.glorot_bound(n_in, n_out)
         connections = n_in if forward else n_out
-        found = derivations.layer_gain(connections, derivations.uniform_variance(bound), rectified=False)
+        found = initialization.layer_gain(connections, initialization.uniform_variance(bound), rectified=False)
         errors.append(number_difference(found, uniform_gain(rng, connections, bound)))
         errors.append(number_difference(found, 2 * connections / (n_in + n_out)))
     return float(np.max(errors))
@@ -234,7 +235,7 @@ def check_glorot_library(rng: torch.Generator) -> float:
     empty, again = torch.empty(outputs, inputs, dtype=torch.float64), torch.Generator().manual_seed(seed)
     expected = init.xavier_uniform_(empty.clone(), generator=again)
     unit = empty.uniform_(-1, 1, generator=again.manual_seed(seed))
-    return difference(derivations.glorot_bound(inputs, outputs) * unit, expected)
+    return difference(initialization.glorot_bound(inputs, outputs) * unit, expected)
 
 
 def check_he_forward(rng: torch.Generator) -> float:
@@ -243,14 +244,14 @@ def check_he_forward(rng: torch.Generator) -> float:
     For given inputs the sum w . x is normal, of variance Var(w) |x|^2.
     """
     x = normal(rng, integer(rng, 2, 50))
-    deviation = derivations.he_deviation(len(x))
+    deviation = initialization.he_deviation(len(x))
     spread = deviation * float(x.norm())
 
     def weighted_square(standard: float) -> float:
         return (spread * standard) ** 2 * math.exp(-(standard**2) / 2) / math.sqrt(2 * math.pi)
 
     mean_square, _ = quad(weighted_square, 0, math.inf, epsabs=1e-13, epsrel=1e-13)
-    found = derivations.layer_gain(len(x), deviation**2, rectified=True)
+    found = initialization.layer_gain(len(x), deviation**2, rectified=True)
     return max(number_difference(found, mean_square / float((x**2).mean())), number_difference(found, 1.0))
 
 
@@ -260,14 +261,14 @@ def check_he_backward(rng: torch.Generator) -> float:
     As in the paper, they are open half of the time and independent of the weights; these by quadrature.
     """
     outputs = integer(rng, 2, 4)
-    upstream, deviation = normal(rng, outputs), derivations.he_deviation(outputs)
+    upstream, deviation = normal(rng, outputs), initialization.he_deviation(outputs)
     nodes, shares = np.polynomial.hermite_e.hermegauss(3)
     patterns, probabilities = all_masks(outputs, 0.5)
     mean_square = math.fsum(
         float(probability) * mean_square_by_quadrature(upstream * pattern, deviation * nodes, shares / shares.sum())
         for pattern, probability in zip(patterns, probabilities, strict=True)
     )
-    found = derivations.layer_gain(outputs, deviation**2, rectified=True)
+    found = initialization.layer_gain(outputs, deviation**2, rectified=True)
     return max(number_difference(found, mean_square / float((upstream**2).mean())), number_difference(found, 1.0))
 
 
@@ -280,7 +281,7 @@ def check_he_library(rng: torch.Generator) -> float:
     for mode, maps in (("fan_in", channels), ("fan_out", filters)):
         again.manual_seed(seed)
         expected = init.kaiming_normal_(torch.empty_like(unit), mode=mode, nonlinearity="relu", generator=again)
-        errors.append(difference(derivations.he_deviation(kernel**2 * maps) * unit, expected))
+        errors.append(difference(initialization.he_deviation(kernel**2 * maps) * unit, expected))
     return float(np.max(errors))
 
 

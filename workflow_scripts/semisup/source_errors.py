@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup import derivations, metrics, sne
+from semisup import derivations, initialization, metrics, sne
 
 COURSE_REPORT = "course report"
 LAB_SHEET = "lab sheet"
@@ -147,7 +147,7 @@ def printed_top_k_error(ranks: np.ndarray, k: int) -> float:
 
 def printed_glorot_bound(inputs: int, outputs: int) -> float:
     """Return a of the homework III.1, U[-a, a]: the heuristic that Glorot and Bengio argue against."""
-    return derivations.heuristic_bound(inputs)
+    return initialization.heuristic_bound(inputs)
 
 
 # Both at a point
@@ -253,17 +253,19 @@ def top_k_23() -> SourceError:
 
 def tsne_25() -> SourceError:
     """Evaluate the gradient of t-SNE, for which the theory homework prints a line about convolutions."""
-    points = vector(0.0, 1.0, 3.0)[:, None]
-    joint = (1 - torch.eye(3, dtype=torch.float64)) / 6
-    gradient = sne.sne_gradient(joint, points, "student")[0, 0].item()
+    points = np.array([[0.0], [1.0], [3.0]])
+    joint = (1 - np.eye(3)) / 6
+    gradient = float(sne.sne_gradient(joint, points, "student")[0, 0])
     return SourceError("tsne_25", THEORY_HOMEWORK, "(25)", "y = 0, 1, 3, all p equal, i = 1", None, gradient)
 
 
 def glorot() -> SourceError:
     """Evaluate the variance of a linear layer's outputs for inputs of mean square one."""
     units = 100
-    bounds = (printed_glorot_bound(units, units), derivations.glorot_bound(units, units))
-    gains = (derivations.layer_gain(units, derivations.uniform_variance(bound), rectified=False) for bound in bounds)
+    bounds = (printed_glorot_bound(units, units), initialization.glorot_bound(units, units))
+    gains = (
+        initialization.layer_gain(units, initialization.uniform_variance(bound), rectified=False) for bound in bounds
+    )
     return SourceError(
         "glorot", HOMEWORK, "III.1", "n = n' = 100: variance of W x for a mean square of x of one", *gains
     )

@@ -1,7 +1,6 @@
 """Which image goes into which split: rows are drawn at random, a seed decides."""
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from semisup.cli import UserError
 
@@ -11,22 +10,47 @@ def stratified_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the train and the validation rows, int64 in random order, with the class proportions of `labels`.
 
+    The rows are those of scikit-learn's train_test_split(..., stratify=labels, random_state=seed), whose import takes
+    longer than what many of our programs do.
+
     Raises UserError if there are fewer images than asked for, or too few for every class to be in both parts.
     """
     asked = f"{train_images} training and {validation_images} validation images"
     if train_images + validation_images > len(labels):
         raise UserError(f"asked for {asked}, but there are only {len(labels)} labelled images: ask for fewer")
-    try:
-        train, validation = train_test_split(
-            np.arange(len(labels)),
-            train_size=train_images,
-            test_size=validation_images,
-            stratify=labels,
-            random_state=seed,
-        )
-    except ValueError as error:
-        raise UserError(f"cannot draw {asked} of every class: {error}") from error
-    return train, validation
+    classes, counts = np.unique(labels, return_counts=True)
+    if min(train_images, validation_images) < len(classes):
+        raise UserError(f"cannot draw {asked} of every class: there are {len(classes)} classes: ask for more images")
+    if counts.min(initial=2) < 2:  # noqa: PLR2004 - one for each part
+        alone = classes[counts.argmin()]
+        raise UserError(f"cannot draw {asked} of every class: class {alone} has only one image: give it more")
+    rng = np.random.RandomState(seed)
+    train_counts = class_shares(counts, train_images, rng)
+    validation_counts = class_shares(counts - train_counts, validation_images, rng)
+    train, validation = [], []
+    for label, first, second in zip(classes, train_counts, validation_counts, strict=True):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        train.append(rows[:first])
+        validation.append(rows[first : first + second])
+    return rng.permutation(np.concatenate(train)), rng.permutation(np.concatenate(validation))
+
+
+def class_shares(counts: np.ndarray, images: int, rng: np.random.RandomState) -> np.ndarray:
+    """Return how many images of each class make a part, int64 (classes,), in proportion to the classes' counts.
+
+    Shares are rounded down, and those with the largest remainders up, until the part is full; ties are drawn.
+    """
+    shares = counts / counts.sum() * images
+    whole = np.floor(shares)
+    missing = int(images - whole.sum())
+    for remainder in np.unique(shares - whole)[::-1]:
+        if not missing:
+            break
+        tied = np.flatnonzero(shares - whole == remainder)
+        chosen = rng.choice(tied, min(len(tied), missing), replace=False)
+        whole[chosen] += 1
+        missing -= len(chosen)
+    return whole.astype(np.int64)
 
 
 def unlabeled_rows(total: int, used: np.ndarray, count: int, seed: int) -> np.ndarray:
