@@ -3,6 +3,8 @@
 Its sample of random test images is the only door through which labels of single test images reach figures.
 
 A run is known by its place: the folder of its scores is the run, the folder above it the experiment.
+
+Every interval is a bootstrap of test images, those of one group together; that of several runs draws the runs too.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semisup.cli import UserError, fraction, name_pair, positive_int, run_program
-from semisup.dataset import read_class_names, read_labelled, read_test_labels, run_rows
+from semisup.dataset import read_class_names, read_labelled, read_test_groups, read_test_labels, run_rows
 from semisup.files import file_checksum
 from semisup.metrics import bootstrap_interval, top_k_error, true_label_ranks
 from semisup.scores import read_arrays
@@ -38,8 +40,9 @@ class Run(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """How intervals are made: number of bootstrap samples and coverage."""
+    """How intervals are made: groups of the test images, int64 (N,), number of bootstrap samples and coverage."""
 
+    groups: np.ndarray
     samples: int
     confidence: float
 
@@ -78,7 +81,7 @@ def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes:
 def run_metrics(run: Run, images: str, top_k: int, interval: Interval) -> dict[str, Any]:
     """Return the row of a run in metrics.csv."""
     train, _ = run_rows(images, run.name)
-    correct = (run.test_ranks == 0).astype(float)
+    correct = right_answers([run])
     low, high = bootstrap_interval(correct, *interval)
     errors = {f"top{k}_error": top_k_error(run.test_ranks, k) for k in range(1, top_k + 1)}
     return {
@@ -88,7 +91,8 @@ def run_metrics(run: Run, images: str, top_k: int, interval: Interval) -> dict[s
         "labels": len(train),
         "validation_images": run.validation_images,  # rounds of pseudo-labels hold some out
         "validation_accuracy": run.validation_accuracy,
-        "test_images": len(correct),
+        "test_images": correct.size,
+        "test_groups": len(np.unique(interval.groups)),
         "test_accuracy": correct.mean(),
         "test_accuracy_low": low,
         "test_accuracy_high": high,
@@ -123,9 +127,9 @@ def confusion_rows(run: Run, test_labels: np.ndarray, class_names: list[str]) ->
     ]
 
 
-def mean_correct(runs: list[Run]) -> np.ndarray:
-    """Return float64 (N,): for each test image, the fraction of the runs that have it right."""
-    return np.mean([run.test_ranks == 0 for run in runs], axis=0)
+def right_answers(runs: list[Run]) -> np.ndarray:
+    """Return float64 (runs, N): 1 where a run has a test image right, 0 where it has not."""
+    return np.array([run.test_ranks == 0 for run in runs], float)
 
 
 def protocol_summary(
@@ -133,10 +137,11 @@ def protocol_summary(
 ) -> dict[str, Any]:
     """Summarise an experiment's runs of one protocol, and the paired difference to the baseline's runs of equal name.
 
-    Standard deviations divide by the number of runs minus one. Intervals resample test images.
+    Standard deviations divide by the number of runs minus one. Intervals resample runs and test images.
     """
-    accuracies = [np.mean(run.test_ranks == 0) for run in runs]
-    low, high = bootstrap_interval(mean_correct(runs), *interval)
+    correct = right_answers(runs)
+    accuracies = correct.mean(axis=1)
+    low, high = bootstrap_interval(correct, *interval)
     summary = {
         "labels": labels,
         "runs": len(runs),
@@ -149,13 +154,14 @@ def protocol_summary(
             f"top{k}_error_mean": np.mean([top_k_error(run.test_ranks, k) for run in runs]) for k in range(1, top_k + 1)
         },
     }
-    shared = {run.name for run in runs} & {run.name for run in baseline}
-    if shared and runs[0].experiment != baseline[0].experiment:
-        ours, theirs = (mean_correct([run for run in group if run.name in shared]) for group in (runs, baseline))
-        low, high = bootstrap_interval(ours - theirs, *interval)
+    theirs = {run.name: run for run in baseline}
+    pairs = [(run, theirs[run.name]) for run in runs if run.name in theirs]
+    if pairs and runs[0].experiment != baseline[0].experiment:
+        differences = right_answers([run for run, _ in pairs]) - right_answers([twin for _, twin in pairs])
+        low, high = bootstrap_interval(differences, *interval)
         summary |= {
-            "difference_runs": len(shared),
-            "difference": np.mean(ours - theirs),
+            "difference_runs": len(pairs),
+            "difference": differences.mean(),
             "difference_low": low,
             "difference_high": high,
         }
@@ -254,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     labelled, test_labels = read_labelled(options.images), read_test_labels(options.test_labels)
     class_names = read_class_names(options.images)
-    interval = Interval(options.bootstrap_samples, options.confidence)
+    interval = Interval(read_test_groups(options.test_labels), options.bootstrap_samples, options.confidence)
     runs = [read_run(path, labelled, test_labels, len(class_names)) for path in options.scores]
     baselines = checked_baselines(options.baselines, {run.experiment for run in runs})
     solver = [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)]

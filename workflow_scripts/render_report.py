@@ -508,21 +508,29 @@ def mark_baselines(experiments: list[Values], baseline: str) -> None:
 
 
 def verdict(summary: Values) -> str:
-    """Say whether the paired difference is better or worse than nothing, or neither: its interval includes zero."""
+    """Say whether the paired difference is better or worse than nothing, or neither: its interval includes zero.
+
+    Of one run there is no verdict: its interval knows nothing of other seeds, and another processor rounds otherwise.
+    """
+    if summary["difference_runs"] == 1:
+        return "none"
     if summary["difference_low"] > 0:
         return "better"
     return "worse" if summary["difference_high"] < 0 else "undecided"
 
 
 def compared_groups(experiments: list[Values], protocol: str) -> list[Values]:
-    """Return, for each baseline that is compared with, the titles of the better, worse and undecided experiments."""
+    """Return, for each baseline that is compared with, the titles of the better, worse and undecided experiments.
+
+    none: those compared by one run, of which nothing is claimed.
+    """
     titles = {row["name"]: row["title"] for row in experiments}
     groups: dict[str, Values] = {}
     for row in experiments:
         if "difference" not in row[protocol]:
             continue
-        empty = {"baseline": titles[row["baseline"]], "mark": row["mark"], "better": [], "worse": [], "undecided": []}
-        group = groups.setdefault(row["baseline"], empty)
+        empty: Values = {"better": [], "worse": [], "undecided": [], "none": []}
+        group = groups.setdefault(row["baseline"], {"baseline": titles[row["baseline"]], "mark": row["mark"], **empty})
         points = FILTERS["points"](row[protocol]["difference"])
         group[verdict(row[protocol])].append(rf"\emph{{{tex(row['title'])}}} ({points})")
     return sorted(groups.values(), key=lambda group: group["mark"])
@@ -589,11 +597,11 @@ def times_as_many_images(row: Values, by_name: dict[str, Values]) -> float | Non
 def unlabeled_answers(experiments: list[Values]) -> Values | None:
     """Return what unlabeled images gain: each experiment that uses them against a baseline that does so less.
 
-    rows: one for each experiment and kind of run; groups: for each kind of run the titles that are better, worse and
-    undecided; verdicts: how many rows are; longer, shorter: experiments that are also trained on more or on fewer
-    images; otherwise: those that are also trained with other options; controls: what rounds gain over a control;
-    elsewhere: names of those whose baseline uses unlabeled images in a way of its own, which so answer another
-    question. Nothing if there is no such comparison.
+    rows: one for each experiment and kind of run; groups: for each kind of run a sentence of those that are better,
+    worse and undecided; verdicts: how many rows are, and how many have none; longer, shorter: experiments that are also
+    trained on more or on fewer images; otherwise: those that are also trained with other options; controls: what rounds
+    gain over a control; elsewhere: names of those whose baseline uses unlabeled images in a way of its own, which so
+    answer another question. Nothing if there is no such comparison.
     """
     by_name = {row["name"]: row for row in experiments}
     rows, elsewhere, answering = [], [], []
@@ -618,7 +626,7 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
         ]
         answering.append(row)
     groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in PROTOCOLS]
-    verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided")}
+    verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided", "none")}
     answers = {"rows": rows, "groups": [group for group in groups if group], "verdicts": verdicts}
     reservations = {
         **training_lengths(answering, by_name),
@@ -682,7 +690,11 @@ def control_differences(rows: list[Values], experiments: list[Values]) -> list[V
 
 
 def answer_group(rows: list[Values]) -> Values:
-    """Return what the comparisons of one kind of run say together, in a sentence without its end."""
+    """Return what the comparisons of one kind of run say together, in a sentence without its end.
+
+    Nothing if there are none, or none of several runs.
+    """
+    rows = [row for row in rows if row["verdict"] != "none"]
     titles: dict[str, list[str]] = {"better": [], "worse": [], "undecided": []}
     for row in rows:
         titles[row["verdict"]].append(rf"\emph{{{tex(row['title'])}}} ({FILTERS['points'](row['difference'])})")
@@ -931,12 +943,15 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
     best_on_test = max(experiments, key=lambda experiment: experiment["seeds"]["test_accuracy_mean"])
     easiest, hardest = extreme_classes(read_table(folder / "per_class.csv"), best["name"])
     clustering = clustering_rows(folder, {row["name"]: row["title"] for row in experiments})
+    test_groups = int(read_table(folder / "metrics.csv")["test_groups"].iloc[0])
     return {
         "name": name,
         **plan,
         "shape": shape,
         "classes": classes,
         "counts": {split: image_count(images, split) for split in SPLITS},
+        "test_groups": test_groups,
+        "grouped": test_groups < image_count(images, "test"),
         "experiments": experiments,
         "methods": {row["method"] for row in experiments},
         "groups": {protocol: compared_groups(experiments, protocol) for protocol in PROTOCOLS},

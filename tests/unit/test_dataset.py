@@ -104,6 +104,16 @@ def test_no_folds_in_the_set(tmp_path):
         dataset.run_rows(paths[0], "fold0")
 
 
+def test_test_groups(toy, tmp_path):
+    groups = np.arange(30) // 7
+    blocks = dataset.row_blocks(toy_images("test"), np.arange(30))
+    paths = write_toy(tmp_path, test=dataset.Split(blocks, np.arange(30), np.arange(30) % 2, {"group": groups}))
+    assert np.array_equal(dataset.read_test_groups(paths[1]), groups)
+    with h5py.File(paths[0]) as file:
+        assert list(file["test"]) == ["images"]
+    assert np.array_equal(dataset.read_test_groups(toy[1]), np.arange(30)), "each image its own group"
+
+
 def test_test_labels_are_not_to_be_had_from_the_images(toy):
     with pytest.raises(UserError, match=r"lacks what is needed.*give the right file"):
         dataset.read_labels(toy[0], "test")
@@ -139,7 +149,8 @@ def test_files_that_are_none(tmp_path):
     foreign = tmp_path / "foreign.h5"
     with h5py.File(foreign, "w") as file:
         file["something"] = 1
-    for reader in (dataset.image_shape, dataset.read_class_names, dataset.read_test_labels):
+    readers = (dataset.image_shape, dataset.read_class_names, dataset.read_test_labels, dataset.read_test_groups)
+    for reader in readers:
         with pytest.raises(UserError, match=r"lacks what is needed.*give the right file"):
             reader(foreign)
 

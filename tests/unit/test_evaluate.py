@@ -5,6 +5,7 @@ import ast
 import hashlib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,15 +94,22 @@ def naive_top_k_error(scores, labels, k):
     return wrong / len(labels)
 
 
-def naive_interval(values, samples=3000, confidence=0.9):
+def naive_interval(values, groups, samples=3000, confidence=0.9):
+    """Draw runs and groups of images one by one; values: (runs, N)."""
     rng = np.random.default_rng(5)
-    means = [rng.choice(values, len(values)).mean() for _ in range(samples)]
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    means = []
+    for _ in range(samples):
+        images = np.concatenate([members[number] for number in rng.integers(len(members), size=len(members))])
+        runs = rng.integers(len(values), size=len(values))
+        means.append(values[runs][:, images].mean())
     return np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
 
 
-def assert_interval(row, prefix, values):
+def assert_interval(row, prefix, values, groups=None):
     """The program's interval comes from other random samples, so it may differ by a part of its width."""
-    low, high = naive_interval(values)
+    values = np.atleast_2d(values).astype(float)
+    low, high = naive_interval(values, np.arange(values.shape[1]) if groups is None else groups)
     assert row[f"{prefix}_low"] == pytest.approx(low, abs=0.2 * (high - low) + 1e-9)
     assert row[f"{prefix}_high"] == pytest.approx(high, abs=0.2 * (high - low) + 1e-9)
 
@@ -125,12 +133,12 @@ def test_metrics_of_each_run(study, tables):
         assert row["protocol"] == ("seeds" if run.startswith("seed") else "folds")
         assert row["labels"] == len(train) == (40 if run.startswith("seed") else 20)
         assert row["validation_images"] == len(validation)
-        assert row["test_images"] == COUNTS["test"]
+        assert row["test_images"] == row["test_groups"] == COUNTS["test"]
         right = scores["validation"].argmax(axis=1) == study.labelled[validation]
         assert row["validation_accuracy"] == pytest.approx(right.sum() / len(validation))
         correct = study.correct(experiment, run)
         assert row["test_accuracy"] == pytest.approx(correct.sum() / COUNTS["test"])
-        assert_interval(row, "test_accuracy", correct.astype(float))
+        assert_interval(row, "test_accuracy", correct)
         for k in range(1, TOP_K + 1):
             naive = naive_top_k_error(scores["test"], study.test_labels, k)
             assert row[f"top{k}_error"] == pytest.approx(naive)
@@ -194,7 +202,7 @@ def test_comparison_of_the_experiments(study, tables, protocol):
         assert row[f"{protocol}_test_accuracy_mean"] == pytest.approx((first + second) / 2)
         # With two values and n - 1 in the denominator.
         assert row[f"{protocol}_test_accuracy_std"] == pytest.approx(abs(first - second) / 2**0.5)
-        assert_interval(row, f"{protocol}_test_accuracy", correct.mean(axis=0))
+        assert_interval(row, f"{protocol}_test_accuracy", correct)
         for k, pair in enumerate(errors, start=1):
             assert row[f"{protocol}_top{k}_error_mean"] == pytest.approx(sum(pair) / 2)
 
@@ -209,7 +217,41 @@ def test_paired_difference_to_the_baseline(study, tables, protocol):
     row = differences.loc["better"]
     assert row[f"{protocol}_difference_runs"] == 2
     assert row[f"{protocol}_difference"] == pytest.approx(np.mean(pairs))
-    assert_interval(row, f"{protocol}_difference", np.mean(pairs, axis=0))
+    assert_interval(row, f"{protocol}_difference", pairs)
+
+
+def test_images_of_a_group_are_drawn_together(study, tables, tmp_path):
+    """Every number but the intervals stays as it is."""
+    groups = np.random.default_rng(0).permutation(np.arange(COUNTS["test"]) // 6)
+    path = tmp_path / "test_labels.h5"
+    path.write_bytes(study.test_labels_path.read_bytes())
+    with h5py.File(path, "a") as file:
+        file["group"] = groups
+    grouped = study.evaluate(tmp_path / "tables", test_labels=path)
+    metrics = grouped["metrics"].set_index(["experiment", "run"])
+    assert (metrics["test_groups"] == COUNTS["test"] / 6).all()
+    assert_interval(metrics.loc["plain", "seed0"], "test_accuracy", study.correct("plain", "seed0"), groups)
+    row = grouped["comparison"].set_index("experiment").loc["better"]
+    ours, theirs = (np.array([study.correct(name, run) for run in RUNS[:2]], float) for name in ("better", "plain"))
+    assert_interval(row, "seeds_test_accuracy", ours, groups)
+    assert_interval(row, "seeds_difference", ours - theirs, groups)
+    for name in ("metrics", "comparison"):
+        intervals = [column for column in tables[name] if column.endswith(("_low", "_high"))]
+        changed = [*intervals, *(["test_groups"] if name == "metrics" else [])]
+        pd.testing.assert_frame_equal(grouped[name].drop(columns=changed), tables[name].drop(columns=changed))
+        assert not grouped[name][intervals].equals(tables[name][intervals])
+
+
+def test_runs_that_differ_as_a_whole_widen_the_interval(study, tmp_path):
+    """One seed is all right and the other all wrong: no choice of images would tell."""
+    for run, wrong in (("seed0", 0), ("seed1", 1)):
+        scores = np.eye(len(CLASS_NAMES), dtype=np.float32)[(study.test_labels + wrong) % len(CLASS_NAMES)]
+        changed_run(study, tmp_path, run, test=scores)
+    paths = [tmp_path / "plain" / run / "scores.npz" for run in ("seed0", "seed1")]
+    tables = study.evaluate(tmp_path / "tables", paths, baselines=["plain=plain"], solver_scores=[])
+    row = tables["comparison"].iloc[0]
+    assert (row["seeds_test_accuracy_low"], row["seeds_test_accuracy_high"]) == (0, 1)
+    assert tables["metrics"]["test_accuracy_low"].tolist() == [1, 0], "a run alone knows of its own images"
 
 
 def test_seeds_and_folds_share_no_column(study, tables, tmp_path):
@@ -251,11 +293,11 @@ def test_no_solver_iterations(study, tmp_path):
     assert len(table) == 0
 
 
-def changed_run(study, folder, **changes):
+def changed_run(study, folder, run="seed0", **changes):
     """Write the scores of a run with some arrays replaced; return their path."""
-    path = folder / "plain" / "seed0" / "scores.npz"
+    path = folder / "plain" / run / "scores.npz"
     path.parent.mkdir(parents=True)
-    np.savez(path, **study.scores["plain", "seed0"] | changes)
+    np.savez(path, **study.scores["plain", run] | changes)
     return path
 
 

@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import h5py
 import numpy as np
 import pytest
@@ -34,12 +32,17 @@ def pictures():
     return photos.load_pictures()
 
 
-def read_crops(paths):
-    crops = {}
+def read_places(paths, name):
+    """Return `crop` or `group` of each split."""
+    places = {}
     for split in SIZES:
         with h5py.File(paths[1] if split == "test" else paths[0]) as file:
-            crops[split] = file["crop" if split == "test" else f"{split}/crop"][:]
-    return crops
+            places[split] = file[name if split == "test" else f"{split}/{name}"][:]
+    return places
+
+
+def read_crops(paths):
+    return read_places(paths, "crop")
 
 
 def test_pictures(pictures):
@@ -49,13 +52,55 @@ def test_pictures(pictures):
         assert picture.shape[0] == 3
         grey = np.array_equal(picture[0], picture[1]) and np.array_equal(picture[0], picture[2])
         assert grey == (name in photos.GREY_PICTURES)
-    widths = [pictures[name].shape[2] for name in photos.COLOUR_PICTURES]
-    for width in widths:
-        edges = [photos.band_edges(width, split) for split in photos.BANDS]
-        assert edges[0][0] == 0
-        assert edges[-1][1] == width
-        assert all(right - left >= 96 for left, right in edges)
-        assert all(before[1] == after[0] for before, after in pairwise(edges))
+
+
+def tiles_of(pictures, picture, split=None):
+    """The tiles of a picture by their numbers."""
+    tiles = enumerate(photos.cut_tiles(pictures))
+    return {number: tile for number, tile in tiles if tile.picture == picture and split in (None, tile.split)}
+
+
+def test_tiles_cover_the_pictures_once(pictures):
+    for name, picture in pictures.items():
+        covered = np.zeros(picture.shape[1:], int)
+        for tile in tiles_of(pictures, name).values():
+            covered[tile.top : tile.bottom, tile.left : tile.right] += 1
+        assert (covered == 1).all(), name
+
+
+def test_a_tile_of_a_colour_picture_gives_several_crops(pictures):
+    for name in photos.COLOUR_PICTURES:
+        for tile in tiles_of(pictures, name).values():
+            assert min(tile.bottom - tile.top, tile.right - tile.left) >= 100, name
+
+
+@pytest.mark.parametrize("split", SIZES)
+def test_tiles_of_a_split_are_spread_over_every_picture(pictures, split):
+    """Their mean is near the picture's middle, and some lie in each half; a quarter of it in one piece would not do."""
+    for name in photos.COLOUR_PICTURES:
+        own, size = tiles_of(pictures, name, split).values(), np.array(pictures[name].shape[1:])
+        middles = np.array([[tile.top + tile.bottom, tile.left + tile.right] for tile in own]) / 2 / size
+        assert len(middles) >= 3, name
+        assert (np.abs(middles.mean(axis=0) - 0.5) < 0.15).all(), name
+        assert (middles.min(axis=0) < 0.4).all(), name
+        assert (middles.max(axis=0) > 0.6).all(), name
+
+
+def share_an_edge(one, other):
+    beside = one.top == other.top and (one.right == other.left or other.right == one.left)
+    above = one.left == other.left and (one.bottom == other.top or other.bottom == one.top)
+    return beside or above
+
+
+def test_training_tiles_have_as_many_validation_as_test_tiles_beside_them(pictures):
+    edges = dict.fromkeys(("validation", "test"), 0)
+    for name in photos.COLOUR_PICTURES:
+        train = tiles_of(pictures, name, "train").values()
+        for split in edges:
+            others = tiles_of(pictures, name, split).values()
+            edges[split] += sum(share_an_edge(one, other) for one in train for other in others)
+    assert edges["validation"] == pytest.approx(edges["test"], rel=0.1)
+    assert edges["test"] > 100
 
 
 def test_stored_crop_is_what_the_picture_shows(prepared, pictures):
@@ -76,6 +121,44 @@ def test_crops_of_two_splits_never_overlap(prepared):
                 same_picture = apart[..., 0] == 0
                 assert same_picture.any()
                 assert ((apart[..., 1] >= 96) | (apart[..., 2] >= 96))[same_picture].all()
+
+
+def test_groups_are_the_tiles(prepared, pictures):
+    tiles = photos.cut_tiles(pictures)
+    groups = read_places(prepared, "group")
+    assert np.array_equal(dataset.read_test_groups(prepared[1]), groups["test"])
+    for split, crops in read_crops(prepared).items():
+        for group, (number, y, x) in zip(groups[split], crops, strict=True):
+            tile = tiles[group]
+            assert (tile.split, tile.picture) == (split, list(pictures)[number])
+            assert tile.top <= y <= tile.bottom - 96
+            assert tile.left <= x <= tile.right - 96
+
+
+def test_crops_are_spread_evenly_over_the_tiles(prepared, pictures):
+    groups = read_places(prepared, "group")
+    for split, size in SIZES.items():
+        for name in photos.COLOUR_PICTURES:
+            if name == "retina":
+                continue  # some of its tiles are blank
+            counts = [np.sum(groups[split] == number) for number in tiles_of(pictures, name, split)]
+            assert max(counts) - min(counts) <= 1, (split, name)
+            assert sum(counts) == size // (20 if split == "unlabeled" else 10)
+
+
+def test_blank_tiles_are_passed_over(pictures):
+    """The retina's corners are black: the other tiles supply."""
+    own = tiles_of(pictures, "retina", "test")
+    blank = [
+        number
+        for number, tile in own.items()
+        if pictures["retina"][:, tile.top : tile.bottom, tile.left : tile.right].std(axis=(1, 2)).max() < 1
+    ]
+    assert blank
+    drawn = [number for number, _, _ in photos.draw_crops(pictures["retina"], own, 100, np.random.default_rng(0))]
+    assert not set(blank) & set(drawn)
+    counts = np.bincount(drawn)
+    assert sorted(set(counts[counts > 0])) == [2, 3]
 
 
 def test_no_crop_twice_and_none_blank(prepared):
@@ -135,7 +218,10 @@ def test_uneven_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"validation_images": 10_000}, "validation, picture cat: asked for 1000 crops.* has 820"),
+        (
+            {"validation_images": 3000},
+            "validation, picture cat: asked for 300 crops of tiles that have 265: ask for fewer",
+        ),
         ({"fold_images": 100}, "folds of 100 from 100"),
         ({"fold_images": 5}, "folds of 5"),
     ],
@@ -148,16 +234,29 @@ def test_more_than_there_is(tmp_path, changes, match):
 
 
 def test_distinct_means_distinct_pixels():
-    stripes = np.zeros((3, 100, 120), np.uint8)
+    stripes = np.zeros((3, 100, 240), np.uint8)
     stripes[:, :, ::2] = 200
     rng = np.random.default_rng(0)
-    assert len(photos.draw_crops(stripes, 0, 120, 2, rng)) == 2
-    with pytest.raises(UserError, match="asked for 3 crops of a picture that has 2"):
-        photos.draw_crops(stripes, 0, 120, 3, rng)
-    with pytest.raises(UserError, match="asked for 1 crops of a picture that has 0"):
-        photos.draw_crops(np.zeros((3, 100, 120), np.uint8), 0, 120, 1, rng)
-    with pytest.raises(UserError, match="has 0"):
-        photos.draw_crops(stripes, 10, 105, 1, rng)
+    left = photos.Tile("stripes", "test", 0, 100, 0, 120)
+    tiles = {4: left, 7: left._replace(left=120, right=240)}
+    assert len(photos.draw_crops(stripes, tiles, 2, rng)) == 2
+    with pytest.raises(UserError, match="asked for 3 crops of tiles that have 2"):
+        photos.draw_crops(stripes, tiles, 3, rng)
+    with pytest.raises(UserError, match="asked for 1 crops of tiles that have 0"):
+        photos.draw_crops(np.zeros((3, 100, 120), np.uint8), {4: left}, 1, rng)
+    with pytest.raises(UserError, match="have 0"):
+        photos.draw_crops(stripes, {4: left._replace(right=95)}, 1, rng)
+    with pytest.raises(UserError, match="have 0"):
+        photos.draw_crops(stripes, {}, 1, rng)
+
+
+def test_a_tile_that_has_no_more_is_made_up_for():
+    noise = np.random.default_rng(0).integers(0, 256, (3, 100, 300), dtype=np.uint8)
+    small = photos.Tile("noise", "test", 0, 97, 0, 97)  # four places
+    tiles = {0: small, 1: photos.Tile("noise", "test", 0, 100, 100, 200)}
+    drawn = photos.draw_crops(noise, tiles, 20, np.random.default_rng(0))
+    assert np.bincount([number for number, _, _ in drawn]).tolist() == [4, 16]
+    assert len(set(drawn)) == 20
 
 
 def test_picture_that_is_not_shipped():

@@ -26,6 +26,7 @@ CONFIG = planning.checked_config(
     planning.read_yaml(ROOT / "config.yaml"), planning.read_yaml(ROOT / "config.schema.yaml")
 )
 CLASS_NAMES = ["cat", "dog", "9_&"]
+IMAGES = 4  # of each split
 LAYERS = {"kmeans": ["features"], "surrogate": ["conv1", "conv2", "full"]}
 NETWORK_LAYERS = ["stem", "stage1"]  # of the other networks
 NETWORK_FILES = {"surrogate": "surrogate_network.h5"}
@@ -95,9 +96,9 @@ def made_up_images(folder, channels, size):
     rng = np.random.default_rng(0)
     splits = {
         name: Split(
-            [rng.integers(0, 256, (4, channels, size, size), dtype=np.uint8)],
-            np.arange(4),
-            None if name == "unlabeled" else np.arange(4) % len(CLASS_NAMES),
+            [rng.integers(0, 256, (IMAGES, channels, size, size), dtype=np.uint8)],
+            np.arange(IMAGES),
+            None if name == "unlabeled" else np.arange(IMAGES) % len(CLASS_NAMES),
         )
         for name in ("train", "validation", "unlabeled", "test")
     }
@@ -132,6 +133,12 @@ def made_up_comparison(experiments, top_k, rng):
                 row |= {f"{protocol}_{key}": cell for key, cell in summary.items()}
         rows.append(row)
     return rows
+
+
+def made_up_metrics(experiments, test_groups=IMAGES):
+    """Return the rows of metrics.csv, as far as the report reads them."""
+    runs = [(name, run) for name, plan in experiments.items() for run in plan["runs"]]
+    return [{"experiment": name, "run": run, "test_groups": test_groups} for name, run in runs]
 
 
 def made_up_history(epochs, rng, method="cnn"):
@@ -217,6 +224,7 @@ def write_study(folder, plan, shape, top_k, rng):
     (folder / "data").mkdir(parents=True)
     made_up_images(folder / "data", *shape)
     write_csv(folder / "comparison.csv", made_up_comparison(experiments, top_k, rng))
+    write_csv(folder / "metrics.csv", made_up_metrics(experiments))
     solver, per_class = [], []
     for name, values in experiments.items():
         per_class += [
@@ -307,6 +315,16 @@ def render(folder, plan):
     }
     render_report.main([str(text) for name, values in options.items() for text in (f"--{name}", *values)])
     return (report / "report.tex").read_text()
+
+
+def with_seeds(plan, seeds, folds=None):
+    """The plan with other seeds, and with that many folds where it has any."""
+    for study in plan["studies"].values():
+        study["seeds"] = list(seeds)
+        for values in study["experiments"].values():
+            of_folds = [run for run in values["runs"] if run.startswith("fold")]
+            values["runs"] = [f"seed{seed}" for seed in seeds] + of_folds[:folds]
+    return plan
 
 
 def plan_of(*methods):
@@ -431,7 +449,7 @@ def test_every_recipe_has_its_words(tmp_path):
         "along a cosine",
         "three fifths",
         "moving average",
-        "does best on validation",
+        "does best on validation images",
         "(kept ",
     ):
         assert words in text
@@ -458,13 +476,16 @@ def test_one_is_followed_by_the_singular(tmp_path):
 # What is computed
 
 
-def summary(value, margin=0.01):
-    return {"difference": value, "difference_low": value - margin, "difference_high": value + margin}
+def summary(value, margin=0.01, runs=3):
+    interval = {"difference_low": value - margin, "difference_high": value + margin}
+    return {"difference_runs": runs, "difference": value} | interval
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.02, "better"), (-0.02, "worse"), (0.005, "undecided")])
 def test_verdict(value, expected):
     assert render_report.verdict(summary(value)) == expected
+    assert render_report.verdict(summary(value, runs=2)) == expected
+    assert render_report.verdict(summary(value, runs=1)) == "none", "whatever its interval"
 
 
 def test_differences_carry_the_mark_of_their_baseline():
@@ -482,6 +503,82 @@ def test_differences_carry_the_mark_of_their_baseline():
     assert [group["undecided"] for group in render_report.compared_groups(rows, "folds")] == [[r"\emph{C} ($+0.0$)"]]
     assert render_report.difference(rows[0]["seeds"]) == "--"
     assert r"\mathrm{a}" in render_report.difference(rows[2]["seeds"], "a")
+
+
+def test_nothing_is_claimed_of_experiments_compared_by_one_run():
+    rows = [
+        {"name": "a", "title": "A", "baseline": "a", "seeds": {}, "folds": {}, "mark": ""},
+        {"name": "b", "title": "B", "baseline": "a", "seeds": summary(0.1, runs=1), "folds": summary(0.1), "mark": ""},
+    ]
+    (of_seeds,), (of_folds,) = (render_report.compared_groups(rows, protocol) for protocol in ("seeds", "folds"))
+    assert [of_seeds[name] for name in ("better", "worse", "undecided")] == [[], [], []]
+    assert of_seeds["none"] == [r"\emph{B} ($+10.0$)"]
+    assert (of_folds["better"], of_folds["none"]) == ([r"\emph{B} ($+10.0$)"], [])
+
+
+# What a text says of differences, beside their numbers.
+VERDICTS = re.compile(
+    r"\b(better|worse|best|helped|did harm|did not help|can be claimed|surer|ahead of|higher by|lower by)\b"
+)
+
+
+def claims(text):
+    """The words of verdicts in the results and the discussion, but for the maps of classes and what names a table."""
+    results = text.split(r"\section{Results", 1)[1].split(r"\appendix")[0]
+    results = re.sub(r"\\subsection\*\{How well do the classes cluster\?\}.*?\\clearpage", "", results, flags=re.DOTALL)
+    return VERDICTS.findall(results)
+
+
+ALL_METHODS = ("kmeans", "cnn", "surrogate", "kmeans_rounds", *PSEUDO_LABELS)
+
+
+def test_one_seed_claims_nothing(tmp_path):
+    """Half of the made-up intervals exclude zero."""
+    text = render(tmp_path, with_seeds(plan_of(*ALL_METHODS), [7], folds=1))
+    assert claims(text) == []
+    assert re.search(r"With 4\\,000 labels \(1 seed\)\nno difference is claimed\.", text)
+    assert text.count("With one seed no difference between experiments is claimed") == 1
+    assert text.count("With one fold no difference between experiments is claimed") == 1
+    assert "A comparison of one run has no verdict." in text
+    rows = re.findall(r"1 (?:seed|fold) & (\$.*\]) & (\w+) \\\\", text)
+    assert len(rows) > 5
+    assert {verdict for _, verdict in rows} == {"none"}
+    assert {difference[:5] for difference, _ in rows} == {"$+5.0", "$+0.0", "$-5.0"}, "the table has the numbers"
+    assert "interval over test images." in text
+
+
+def test_several_seeds_are_judged_by_their_interval(tmp_path):
+    text = render(tmp_path, with_seeds(plan_of(*ALL_METHODS), [0, 1, 2]))
+    assert {"better", "worse", "helped", "did harm", "can be claimed"} <= set(claims(text))
+    assert "no difference between experiments is claimed" not in text
+    assert "has no verdict" not in text
+    rows = re.findall(r"(?:seeds|folds) & \$([+-][\d.]+)\$ \[.*\] & (\w+) \\\\", text)
+    assert set(rows) == {("+5.0", "better"), ("+0.0", "undecided"), ("-5.0", "worse")}
+    assert "interval over test images and seeds." in text
+    assert "interval over test images and folds." in text
+
+
+def test_folds_are_judged_where_the_seed_is_one(tmp_path):
+    text = render(tmp_path, with_seeds(plan_of(*ALL_METHODS), [0]))
+    of_seeds, of_folds = text.split(r"\subsection*{Folds}")
+    assert "With one seed no difference between experiments is claimed" in of_seeds
+    assert not claims(of_seeds + r"\appendix")
+    assert "can be claimed" in of_folds
+    judged = re.search(
+        r"Of (\d+) comparisons of several runs, (\d+) says? .*?, (\d+) says? .*? and (\d+) lea", of_folds, re.DOTALL
+    )
+    total, *parts = map(int, judged.groups())
+    assert total == sum(parts) == len(re.findall(r"folds & .* (?:better|worse|undecided) \\\\", of_folds))
+
+
+@pytest.mark.parametrize(("groups", "said"), [(IMAGES, False), (2, True)])
+def test_groups_of_test_images_are_said(monkeypatch, tmp_path, groups, said):
+    made_up = made_up_metrics
+    monkeypatch.setitem(globals(), "made_up_metrics", lambda experiments: made_up(experiments, groups))
+    text = render(tmp_path, made_up_plan(["kmeans_coates"], baseline="kmeans_coates", dataset="photos"))
+    assert ("The test images form 2 groups, each the crops of one tile;" in text) == said
+    assert ("those of one group together" in text) == said
+    assert ("interval over groups of test images" in text) == said
 
 
 def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_images():
@@ -550,7 +647,7 @@ def test_who_answers_for_the_unlabeled_images():
         ("FIXMATCH", "PLAIN", "seeds", "worse"),
     ]
     assert [row["first"] for row in answers["rows"]] == [True, True, False, True, False, True, True, True]
-    assert answers["verdicts"] == {"better": 4, "worse": 2, "undecided": 2}
+    assert answers["verdicts"] == {"better": 4, "worse": 2, "undecided": 2, "none": 0}
     assert answers["elsewhere"] == [r"\texttt{surrogate}"], "ablations of one method ask another question"
     # 1,000 of its own after 100 of the base, against 100; 1,100 against the 1,100 of the control; 1,000 against 100.
     assert answers["longer"] == [r"\emph{ROUNDS} (11.0 times)", r"\emph{FIXMATCH} (10.0 times)"]
@@ -795,20 +892,16 @@ def test_rounds_that_accept_nothing_have_no_confidence(tmp_path):
     assert [render_report.FILTERS["percent_if_any"](values["rounds"][key]) for key in keys] == ["--"] * 3
 
 
-@pytest.mark.parametrize(
-    ("confidence", "words"), [(0.99, "surer than it is right"), (0.6, "no surer than it is right")]
-)
-def test_the_report_compares_confidence_and_precision_of_the_same_images(monkeypatch, tmp_path, confidence, words):
+def test_confidence_and_precision_are_of_the_same_images(monkeypatch, tmp_path):
     """Of the held-out images, two thirds of them right; what the history says of accepted images is another thing."""
 
     def held_out(history, _):
-        return pd.DataFrame({"round": [0] * 3, "row": 1, "label": 1, "predicted": [1, 1, 2], "confidence": confidence})
+        return pd.DataFrame({"round": [0] * 3, "row": 1, "label": 1, "predicted": [1, 1, 2], "confidence": 0.99})
 
     monkeypatch.setitem(globals(), "made_up_held_out", held_out)
     text = render(tmp_path, made_up_plan(["supervised", "pseudo_label"], baseline="supervised"))
-    of_these = f"with a mean confidence of\n{100 * confidence:.1f}\\,\\%: the model is {words}."
-    assert f"66.7\\,\\% are given the right class, {of_these}" in text
-    assert f"66.7 & {100 * confidence:.1f} & 85.0 \\\\" in text
+    assert "66.7\\,\\% are given the right class, with a mean confidence of\n99.0\\,\\%." in text
+    assert "66.7 & 99.0 & 85.0 \\\\" in text
 
 
 def test_training_values_of_rounds(tmp_path):

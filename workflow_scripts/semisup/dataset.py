@@ -10,7 +10,8 @@ and, where the set defines folds, /folds is int64 (F, n): rows of the labelled s
 the validation rows. File attributes: dataset, class_names, source, checksums (JSON text: name -> md5).
 
 The test labels lie in a file of their own, `test_labels.h5` (labels and source_index, int64 (N,); class_names), so that
-a program can be given the images without them.
+a program can be given the images without them. It may hold `group`, int64 (N,): test images of one group belong
+together (crops of one tile of a picture) and are resampled together. Without it every image is a group of its own.
 """
 
 import json
@@ -223,3 +224,9 @@ def read_test_labels(path: str | Path) -> np.ndarray:
     """Return the labels of the test split, int64 (N,), from the file of their own."""
     with open_hdf5(path) as file:
         return file["labels"][:]
+
+
+def read_test_groups(path: str | Path) -> np.ndarray:
+    """Return the group of each image of the test split, int64 (N,), from the file of the test labels."""
+    with open_hdf5(path) as file:
+        return file["group"][:] if "group" in file else np.arange(len(file["labels"]))

@@ -5,7 +5,8 @@ kinds of objects apart.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,12 +48,24 @@ GREY_PICTURES = {
 }
 SCIKIT_LEARN_FILES = ("china.jpg", "flower.jpg")
 
-# The vertical band of a colour picture that each split is cut from, in percent of the width. Bands do not overlap, so
-# neither do crops of different splits. In the narrowest picture (451 px) the narrowest band has 99 px.
-BANDS = {"train": (0, 31), "unlabeled": (31, 56), "validation": (56, 78), "test": (78, 100)}
+# Least side of a tile in pixels: a crop fits into it at some places, and every split has tiles in the smallest picture.
+TILE = 100
+# The splits in the order that their tiles lie in: training tiles are neighbours of as many validation as test tiles.
+TILED_SPLITS = ("train", "validation", "unlabeled", "test")
 
 # Crops with less spread in every channel (in grey levels) are blank, like the black corners around the retina.
 SMALLEST_SPREAD = 2.0
+
+
+class Tile(NamedTuple):
+    """A rectangle of a picture whose crops all belong to one split; it ends before row `bottom` and column `right`."""
+
+    picture: str
+    split: str
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 class Counts(NamedTuple):
@@ -86,34 +99,60 @@ def read_picture(file: str) -> np.ndarray:
         return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
 
 
-def band_edges(width: int, split: str) -> tuple[int, int]:
-    """Return the first column of a split's band and the first column after it."""
-    first, last = BANDS[split]
-    return width * first // 100, width * last // 100
+def cut_tiles(pictures: Mapping[str, np.ndarray]) -> list[Tile]:
+    """Cut the pictures into tiles that do not overlap; a tile's place in the list is its number.
 
-
-def draw_crops(picture: np.ndarray, left: int, right: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw the corners (y, x) of `count` crops between columns `left` and `right`, int64 (count, 2).
-
-    picture: uint8 (3, H, W). No two crops have the same pixels, and none is blank.
-    Raises UserError if there are not that many.
+    The tiles of a colour picture, at least `TILE` pixels high and wide, go to the splits along diagonals: each row and
+    column of four tiles has one of every split. A grey picture, having no other use, is one unlabeled tile.
     """
-    rows = max(picture.shape[1] - CROP + 1, 0)
-    columns = max(right - left - CROP + 1, 0)
-    seen = set()
-    corners = []
+    tiles = []
+    for name, picture in pictures.items():
+        height, width = picture.shape[1:]
+        if name in GREY_PICTURES:
+            tiles.append(Tile(name, "unlabeled", 0, height, 0, width))
+            continue
+        for row, (top, bottom) in enumerate(even_spans(height, height // TILE)):
+            for column, (left, right) in enumerate(even_spans(width, width // TILE)):
+                split = TILED_SPLITS[(row + column) % len(TILED_SPLITS)]
+                tiles.append(Tile(name, split, top, bottom, left, right))
+    return tiles
+
+
+def even_spans(length: int, parts: int) -> list[tuple[int, int]]:
+    """Divide `length` pixels into spans (first, first after it) that differ by at most one pixel."""
+    return list(pairwise(length * part // parts for part in range(parts + 1)))
+
+
+def draw_crops(
+    picture: np.ndarray, tiles: Mapping[int, Tile], count: int, rng: np.random.Generator
+) -> list[tuple[int, int, int]]:
+    """Draw `count` crops from the tiles of a picture, uint8 (3, H, W), in turn; return (tile number, y, x) of each.
+
+    No two crops have the same pixels, and none is blank. A tile that has no more is passed over.
+    Raises UserError if all tiles together have fewer.
+    """
+    seen: set[bytes] = set()
+    supplies = [distinct_crops(picture, number, tiles[number], seen, rng) for number in rng.permutation(list(tiles))]
+    turns = zip_longest(*supplies)
+    crops = list(islice((crop for turn in turns for crop in turn if crop is not None), count))
+    if len(crops) < count:
+        raise UserError(f"asked for {count} crops of tiles that have {len(crops)}: ask for fewer images")
+    return crops
+
+
+def distinct_crops(
+    picture: np.ndarray, number: int, tile: Tile, seen: set[bytes], rng: np.random.Generator
+) -> Iterator[tuple[int, int, int]]:
+    """Yield the crops of a tile in random order as (number, y, x), but for blank ones and for pixels that were seen."""
+    rows = max(tile.bottom - tile.top - CROP + 1, 0)
+    columns = max(tile.right - tile.left - CROP + 1, 0)
     for position in rng.permutation(rows * columns):
-        if len(corners) == count:
-            break
-        y, x = divmod(int(position), columns)
-        crop = crop_at(picture, y, left + x)
+        y, x = tile.top + int(position) // columns, tile.left + int(position) % columns
+        crop = crop_at(picture, y, x)
         pixels = crop.tobytes()
         if pixels not in seen and crop.std(axis=(1, 2)).max() >= SMALLEST_SPREAD:
             seen.add(pixels)
-            corners.append((y, left + x))
-    if len(corners) < count:
-        raise UserError(f"asked for {count} crops of a picture that has {len(corners)}: ask for fewer images")
-    return np.array(corners, np.int64).reshape(-1, 2)
+            yield number, y, x
 
 
 def crop_at(picture: np.ndarray, y: int, x: int) -> np.ndarray:
@@ -126,33 +165,32 @@ def even_shares(total: int, parts: int) -> list[int]:
     return [total // parts + (part < total % parts) for part in range(parts)]
 
 
-def draw_split(pictures: dict[str, np.ndarray], split: str, count: int, seed: int) -> np.ndarray:
-    """Draw the crops of a split as rows (picture, y, x) in random order, int64 (count, 3).
+def draw_split(pictures: Mapping[str, np.ndarray], tiles: list[Tile], split: str, count: int, seed: int) -> np.ndarray:
+    """Draw the crops of a split as rows (picture, tile, y, x) in random order, int64 (count, 4).
 
-    Labelled splits have equally many of each colour picture. Half of the unlabeled crops come from the grey pictures,
-    which, having no other use, are drawn from all over. What is drawn depends on no other split.
+    Labelled splits have equally many of each colour picture, and of each of its tiles, as far as these have so many.
+    Half of the unlabeled crops come from the grey pictures. What is drawn depends on no other split.
     """
-    rng = np.random.default_rng([seed, list(BANDS).index(split)])
+    rng = np.random.default_rng([seed, TILED_SPLITS.index(split)])
     colour, grey = even_shares(count, 2) if split == "unlabeled" else (count, 0)
     shares = even_shares(colour, len(COLOUR_PICTURES)) + even_shares(grey, len(GREY_PICTURES))
     crops = []
     for number, (name, share) in enumerate(zip(pictures, shares, strict=True)):
-        width = pictures[name].shape[2]
-        left, right = band_edges(width, split) if name in COLOUR_PICTURES else (0, width)
+        own = {place: tile for place, tile in enumerate(tiles) if (tile.picture, tile.split) == (name, split)}
         try:
-            corners = draw_crops(pictures[name], left, right, share, rng)
+            drawn = draw_crops(pictures[name], own, share, rng)
         except UserError as error:
             raise UserError(f"{split}, picture {name}: {error}") from error
-        crops.append(np.column_stack([np.full(share, number), corners]))
-    return rng.permutation(np.concatenate(crops))
+        crops += [(number, *crop) for crop in drawn]
+    return rng.permutation(np.array(crops, np.int64))
 
 
-def crop_blocks(pictures: dict[str, np.ndarray], crops: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the pixels of the crops (picture, y, x) in blocks, uint8 (n, 3, 96, 96)."""
+def crop_blocks(pictures: Mapping[str, np.ndarray], crops: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the pixels of the crops (picture, tile, y, x) in blocks, uint8 (n, 3, 96, 96)."""
     by_number = list(pictures.values())
     for start in range(0, len(crops), IMAGES_PER_BLOCK):
         block = crops[start : start + IMAGES_PER_BLOCK]
-        yield np.stack([crop_at(by_number[number], y, x) for number, y, x in block])
+        yield np.stack([crop_at(by_number[number], y, x) for number, _, y, x in block])
 
 
 def draw_folds(labels: np.ndarray, folds: int, fold_images: int, seed: int) -> np.ndarray:
@@ -170,18 +208,20 @@ def draw_folds(labels: np.ndarray, folds: int, fold_images: int, seed: int) -> n
 
 
 def write_photos(counts: Counts, seed: int, images_path: str | Path, test_labels_path: str | Path) -> None:
-    """Write the data set. Where each crop was cut lies in `crop`, int64 (N, 3), as picture, y and x.
+    """Write the data set. `crop`, int64 (N, 3), has the picture, y and x of each crop; `group`, int64 (N,), its tile.
 
-    The numbers of the pictures are the labels, then those of the grey pictures. So the `crop` of the test split lies
-    with the test labels. Raises UserError if a picture cannot supply as many crops as asked.
+    The numbers of the pictures are the labels, then those of the grey pictures. So for the test split both lie with
+    the labels. Raises UserError if a picture cannot supply as many crops as asked.
     """
     pictures = load_pictures()
+    tiles = cut_tiles(pictures)
     splits = {}
     labels = {}
-    for name in BANDS:
-        crops = draw_split(pictures, name, getattr(counts, name), seed)
+    for name in TILED_SPLITS:
+        crops = draw_split(pictures, tiles, name, getattr(counts, name), seed)
         labels[name] = None if name == "unlabeled" else crops[:, 0]
-        splits[name] = Split(crop_blocks(pictures, crops), np.arange(len(crops)), labels[name], {"crop": crops})
+        places = {"crop": crops[:, [0, 2, 3]], "group": crops[:, 1]}
+        splits[name] = Split(crop_blocks(pictures, crops), np.arange(len(crops)), labels[name], places)
 
     folds = draw_folds(np.concatenate([labels["train"], labels["validation"]]), counts.folds, counts.fold_images, seed)
     attributes = {
