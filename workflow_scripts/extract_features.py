@@ -11,7 +11,8 @@ import numpy as np
 from semisup.cli import UserError, natural_int, peak_memory_gib, positive_int, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape
 from semisup.device import leased_device
-from semisup.features import feature_blocks, read_dictionary
+from semisup.dictionary import read_dictionary
+from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 
 BLOCK = 128  # images
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "learn centroids on this data set"
         )
     with leased_device(options.gpu) as device, new_hdf5(options.features) as output:
-        dictionary = dictionary.to(device)
+        dictionary = on_device(dictionary, device)
         for split in options.splits:
             count = image_count(options.images, split)
             width = 4 * len(dictionary.centroids)

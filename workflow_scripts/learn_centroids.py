@@ -20,7 +20,8 @@ from semisup.cli import (
     seed_number,
 )
 from semisup.device import computed_on, leased_device, product_dtype
-from semisup.features import Dictionary, write_dictionary
+from semisup.dictionary import Dictionary, write_dictionary
+from semisup.features import on_device
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
 from semisup.patches import normalize_patches
@@ -30,7 +31,7 @@ from semisup.whitening import Spectrum, zca_matrix
 BLOCK = 16384  # patches
 
 
-def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary) -> torch.Tensor:
+def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary[torch.Tensor]) -> torch.Tensor:
     """Return float32 (n, D) normalised and whitened patches on the dictionary's device, made block by block."""
     device = dictionary.mean.device
     points = torch.empty(patches.shape, device=device)
@@ -41,12 +42,13 @@ def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary) -> torch.Ten
     return points
 
 
-def read_unlearned(path: str, epsilon: float) -> Dictionary:
+def read_unlearned(path: str, epsilon: float) -> Dictionary[np.ndarray]:
     """Return the dictionary of a whitening file for this epsilon, its centroids still empty."""
     with open_hdf5(path) as file:
         spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
         numbers = [file.attrs[name].item() for name in ("image_size", "patch_size", "contrast_constant")]
-    return Dictionary(*numbers, epsilon, spectrum.mean, zca_matrix(spectrum, epsilon), torch.empty(0))
+    whitening = zca_matrix(spectrum, epsilon).numpy()
+    return Dictionary(*numbers, epsilon, spectrum.mean.numpy(), whitening, np.empty(0, np.float32))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -74,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{len(source['patches'])}: lower centroids, or draw more patches"
             )
         start = time.perf_counter()
-        dictionary = read_unlearned(options.whitening, options.epsilon).to(device)
-        points = whitened_patches(source["patches"], dictionary)
+        dictionary = read_unlearned(options.whitening, options.epsilon)
+        points = whitened_patches(source["patches"], on_device(dictionary, device))
         dtype = product_dtype(device, options.precision)
         logging.info("%d x %d points whitened in %.1f s", *points.shape, time.perf_counter() - start)
         first = initial_centroids(points, options.centroids, options.initialization, rng)
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         usage = torch.bincount(nearest_centroids(points, centroids, dtype), minlength=options.centroids)
     with new_hdf5(options.centroids_file) as file:
         file.attrs["computed_on"] = computed_on(device, options.precision)
-        write_dictionary(file, dictionary._replace(centroids=centroids))
+        write_dictionary(file, dictionary._replace(centroids=centroids.cpu().numpy()))
         file.create_dataset("usage", data=usage.cpu().numpy())
     write_table(options.history, history)
     logging.info(

@@ -43,10 +43,10 @@ def centroids_figure(model: Path, whitening: str, centroids_files: Sequence[Path
         spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
         channels = int(file.attrs["channels"])
     order = np.argsort(-usage_of(centroids_files, dictionary.epsilon), kind="stable")[:most]
-    vectors = dictionary.centroids[order] @ unwhitening_matrix(spectrum, dictionary.epsilon)
+    vectors = dictionary.centroids[order] @ unwhitening_matrix(spectrum, dictionary.epsilon).numpy()
     columns = int(np.ceil(np.sqrt(2 * len(order))))  # twice as wide as high
     figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * np.ceil(len(order) / columns) / columns)
-    tiles = signed_tiles(vectors.numpy(), channels, dictionary.patch_size)
+    tiles = signed_tiles(vectors, channels, dictionary.patch_size)
     show_image(figure, (1, 1, 1), image_grid(tiles, columns, gap=2))
     return figure
 

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
-from semisup.features import read_dictionary
+from semisup.dictionary import read_dictionary
 from semisup.hdf5 import open_hdf5
 from semisup.patches import normalize_patches
 from semisup.plots import (
@@ -31,15 +31,15 @@ def patches_figure(patches_file: str, centroids_file: str, most: int) -> Figure:
         patches = stored[np.linspace(0, len(stored) - 1, count).astype(int)]
     with open_hdf5(centroids_file) as file:
         dictionary = read_dictionary(file)
-    normalized = normalize_patches(torch.from_numpy(patches), dictionary.contrast_constant)
+    normalized = normalize_patches(torch.from_numpy(patches), dictionary.contrast_constant).numpy()
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
 
     size = dictionary.patch_size
     columns = int(np.ceil(np.sqrt(count)))
     panels = {
         "patches": patches.reshape(-1, channels, size, size) / 255,
-        "normalised": signed_tiles(normalized.numpy(), channels, size),
-        f"whitened, ε = {dictionary.epsilon:g}": signed_tiles(whitened.numpy(), channels, size),
+        "normalised": signed_tiles(normalized, channels, size),
+        f"whitened, ε = {dictionary.epsilon:g}": signed_tiles(whitened, channels, size),
     }
     figure = new_figure(TEXT_WIDTH, TEXT_WIDTH / 3 + 0.2)
     for position, (title, tiles) in enumerate(panels.items(), start=1):

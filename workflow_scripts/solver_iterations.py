@@ -8,7 +8,7 @@ import numpy as np
 
 from semisup.cli import positive_int, run_program, seed_number
 from semisup.dataset import read_labelled, run_rows
-from semisup.features import read_labelled_features
+from semisup.dictionary import read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.kmeans_model import read_model

@@ -13,7 +13,8 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, peak_memory_gib, run_program, seed_number
 from semisup.dataset import image_count, image_shape, read_class_names, read_labelled, run_rows
 from semisup.device import leased_device
-from semisup.features import feature_blocks, read_labelled_features
+from semisup.dictionary import read_labelled_features
+from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.kmeans_model import KMeansModel, image_channels, read_model, write_model
 from semisup.models import model_method
@@ -48,7 +49,7 @@ class SvmRounds:
     ) -> None:
         """Take the base's model and C; features float32 (N, F), labels (N,) and train rows of the labelled set."""
         self.model = model
-        self.dictionary = model.dictionary.to(device)
+        self.dictionary = on_device(model.dictionary, device)
         self.c = c
         self.labelled = standardize(labelled, model.scaling)
         self.labels = labels

@@ -12,7 +12,7 @@ import numpy as np
 
 from semisup.cli import peak_memory_gib, positive_int, positive_number, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
-from semisup.features import read_dictionary, read_labelled_features
+from semisup.dictionary import read_dictionary, read_labelled_features
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans_model import KMeansModel, write_model
 from semisup.scores import write_scores

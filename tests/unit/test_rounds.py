@@ -28,7 +28,7 @@ from semisup import kmeans_model, network_model
 from semisup.checkpoints import locked_checkpoint
 from semisup.cli import UserError
 from semisup.dataset import Split, read_images, read_labelled, write_dataset
-from semisup.features import feature_blocks
+from semisup.features import feature_blocks, on_device
 from semisup.network_run import read_run
 from semisup.networks import Shape, network_scores, new_network, set_normalization
 from semisup.pseudo_labels import Accepted, HeldOut, RoundRow, Rule, fit_temperature, predict
@@ -568,7 +568,9 @@ def test_gram_matrix_and_solution_are_those_of_all_images_at_once(images, kmeans
     accepted = read(tmp_path, "accepted")
     base = kmeans_model.read_model(kmeans_base / "model.h5")
     pixels = np.concatenate([read_images(images, "train"), read_images(images, "unlabeled")[accepted["image"]]])
-    features = np.concatenate(list(feature_blocks(iter([pixels]), base.dictionary, base.stride)))
+    features = np.concatenate(
+        list(feature_blocks(iter([pixels]), on_device(base.dictionary, torch.device("cpu")), base.stride))
+    )
     features = standardize(features, base.scaling).astype(np.float64)
     gram = features @ features.T
     assert grown.gram.shape == (120, 120)

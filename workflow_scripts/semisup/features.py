@@ -4,52 +4,23 @@ Source: Coates, Lee and Ng 2011, section 3.2: f_k(x) = max(0, mean(z) - z_k), z_
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
-import h5py
 import numpy as np
 import torch
 
-from semisup.hdf5 import finite, open_hdf5
+from semisup.dictionary import Dictionary
 from semisup.patches import grid_patches, normalize_patches, scale_images
 
 ROWS = 4096  # patches in work at once; rows x K distances stay in the cache
 
 
-class Dictionary(NamedTuple):
-    """All that turns an image into features. Tensors are float32: mean (D,), whitening (D, D), centroids (K, D)."""
-
-    image_size: int
-    patch_size: int
-    contrast_constant: float
-    epsilon: float
-    mean: torch.Tensor
-    whitening: torch.Tensor
-    centroids: torch.Tensor
-
-    def to(self, device: torch.device) -> "Dictionary":
-        """Return a copy with its tensors on `device`."""
-        return Dictionary(*(value.to(device) if isinstance(value, torch.Tensor) else value for value in self))
+def on_device(dictionary: Dictionary[np.ndarray], device: torch.device) -> Dictionary[torch.Tensor]:
+    """Return the dictionary with tensors on `device` in place of its arrays."""
+    arrays = {name: getattr(dictionary, name) for name in ("mean", "whitening", "centroids")}
+    return dictionary._replace(**{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
 
 
-def write_dictionary(group: h5py.Group, dictionary: Dictionary) -> None:
-    """Write the dictionary: tensors as data sets, the rest as attributes."""
-    for name, value in dictionary._asdict().items():
-        if isinstance(value, torch.Tensor):
-            group.create_dataset(name, data=value.cpu().numpy())
-        else:
-            group.attrs[name] = value
-
-
-def read_dictionary(group: h5py.Group) -> Dictionary:
-    """Read what `write_dictionary` wrote, onto the CPU."""
-    attributes = {key: group.attrs[key].item() for key in ("image_size", "patch_size", "contrast_constant", "epsilon")}
-    tensors = {key: torch.from_numpy(group[key][:]) for key in ("mean", "whitening", "centroids")}
-    return Dictionary(**attributes, **tensors)
-
-
-def triangle(patches: torch.Tensor, dictionary: Dictionary) -> torch.Tensor:
+def triangle(patches: torch.Tensor, dictionary: Dictionary[torch.Tensor]) -> torch.Tensor:
     """Return float32 (n, K) activations of patches (n, D), pixels 0..255."""
     normalized = normalize_patches(patches, dictionary.contrast_constant)
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
@@ -72,14 +43,16 @@ def quadrant_sums(activations: torch.Tensor) -> torch.Tensor:
     return (quadrants.view(4, h * w).to(activations) @ activations.view(count, h * w, k)).view(count, 4 * k)
 
 
-def image_features(images: torch.Tensor, dictionary: Dictionary, stride: int) -> torch.Tensor:
+def image_features(images: torch.Tensor, dictionary: Dictionary[torch.Tensor], stride: int) -> torch.Tensor:
     """Return float32 (N, 4 K) features of uint8 images (N, C, H, W), all on the dictionary's device."""
     patches = grid_patches(scale_images(images, dictionary.image_size), dictionary.patch_size, stride)
     count, h, w, size = patches.shape
     return quadrant_sums(triangle(patches.reshape(-1, size), dictionary).view(count, h, w, -1))
 
 
-def feature_blocks(blocks: Iterator[np.ndarray], dictionary: Dictionary, stride: int) -> Iterator[np.ndarray]:
+def feature_blocks(
+    blocks: Iterator[np.ndarray], dictionary: Dictionary[torch.Tensor], stride: int
+) -> Iterator[np.ndarray]:
     """Yield float32 (n, 4 K) features for blocks of uint8 images (n, C, H, W), in pieces of bounded memory."""
     device = dictionary.centroids.device
     positions = ((dictionary.image_size - dictionary.patch_size) // stride + 1) ** 2
@@ -87,12 +60,3 @@ def feature_blocks(blocks: Iterator[np.ndarray], dictionary: Dictionary, stride:
     for images in blocks:
         pieces = torch.from_numpy(images).to(device).split(piece)
         yield torch.cat([image_features(part, dictionary, stride) for part in pieces]).cpu().numpy()
-
-
-def read_labelled_features(path: str | Path) -> np.ndarray:
-    """Return float32 (Ntrain + Nvalidation, F), the features of the labelled set, from a file of features.
-
-    Raises UserError if one is not finite.
-    """
-    with open_hdf5(path) as file:
-        return finite(np.concatenate([file["train"][:], file["validation"][:]]), path, "features")

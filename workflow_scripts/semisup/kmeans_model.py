@@ -5,20 +5,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
-from semisup.features import Dictionary, feature_blocks, read_dictionary, write_dictionary
+from semisup.dictionary import Dictionary, read_dictionary, write_dictionary
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.svm import LinearModel, Scaling, standardize, svm_scores
+
+if TYPE_CHECKING:
+    import torch
 
 
 class KMeansModel(NamedTuple):
     """A classifier of images; see the types of its parts for shapes."""
 
-    dictionary: Dictionary
+    dictionary: Dictionary[np.ndarray]
     stride: int
     scaling: Scaling
     svm: LinearModel
@@ -38,7 +40,7 @@ def write_model(path: str | Path, model: KMeansModel) -> None:
 
 
 def read_model(path: str | Path) -> KMeansModel:
-    """Read a model onto the CPU. Raises UserError if the file is not one."""
+    """Read a model. Raises UserError if the file is not one."""
     with open_hdf5(path) as file:
         return KMeansModel(
             dictionary=read_dictionary(file["dictionary"]),
@@ -54,7 +56,9 @@ def image_channels(model: KMeansModel) -> int:
     return model.dictionary.centroids.shape[1] // model.dictionary.patch_size**2
 
 
-def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: torch.device) -> Iterator[np.ndarray]:
+def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: "torch.device") -> Iterator[np.ndarray]:
     """Yield float32 (n, classes) scores for blocks of uint8 images (n, C, H, W)."""
-    for features in feature_blocks(blocks, model.dictionary.to(device), model.stride):
+    from semisup.features import feature_blocks, on_device  # torch: what only reads or writes a model needs none
+
+    for features in feature_blocks(blocks, on_device(model.dictionary, device), model.stride):
         yield svm_scores(standardize(features, model.scaling), model.svm)
