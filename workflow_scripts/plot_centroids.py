@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from semisup.cli import UserError, positive_int, run_program
 from semisup.hdf5 import open_hdf5
-from semisup.kmeans_model import read_model
+from semisup.kmeans_files import read_model
 from semisup.plots import (
     TEXT_WIDTH,
     add_figure_options,

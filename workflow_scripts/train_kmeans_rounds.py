@@ -13,10 +13,10 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, peak_memory_gib, run_program, seed_number
 from semisup.dataset import image_count, image_shape, read_class_names, read_labelled, run_rows
 from semisup.device import leased_device
-from semisup.dictionary import read_labelled_features
 from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import open_hdf5, read_rows
-from semisup.kmeans_model import KMeansModel, image_channels, read_model, write_model
+from semisup.kmeans_files import KMeansModel, read_labelled_features, read_model, write_model
+from semisup.kmeans_model import image_channels
 from semisup.models import model_method
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds

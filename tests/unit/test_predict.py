@@ -15,7 +15,7 @@ from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, train_striped_run
 from fixtures_stl10 import image_bytes
 from semisup.cli import UserError
 from semisup.dataset import read_images, read_labelled, run_rows
-from semisup.kmeans_model import read_model
+from semisup.kmeans_files import read_model
 from semisup.svm import svm_scores
 
 PROGRAM = Path(predict.__file__)

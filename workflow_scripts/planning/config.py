@@ -71,7 +71,8 @@ class ConfigError(Exception):
 
 def read_yaml(path: str | Path) -> Config:
     """Return the content of a YAML file."""
-    return yaml.safe_load(Path(path).read_text())
+    # Safe both; LibYAML, where PyYAML was built with it, reads ten times as fast.
+    return yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
 def checked_config(config: Config, schema: Config) -> Config:

@@ -2,10 +2,20 @@
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of a statement that hold statements
+
+
+class _Module(NamedTuple):
+    """Every dotted name that a file may import, and its source without comments, docstrings and formatting."""
+
+    imports: list[str]
+    code: str
 
 
 def code_digest(program: Path) -> str:
@@ -15,55 +25,59 @@ def code_digest(program: Path) -> str:
     """
     root = program.parent
     digest = hashlib.sha256()
-    for module in local_modules(program, root):
-        digest.update(str(module.relative_to(root)).encode())
-        digest.update(_bare_source(module, module.read_text()).encode())
+    for path in local_modules(program, root):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(_read(path, root).code.encode())
     return digest.hexdigest()[:16]
 
 
 def local_modules(program: Path, root: Path) -> list[Path]:
     """Return the program and, found by following its imports, the files under `root` that it runs, sorted."""
-    found: set[Path] = set()
-    waiting = [program]
+    there = {file.relative_to(root).as_posix() for file in root.rglob("*.py")}
+    found: set[str] = set()
+    waiting = [program.relative_to(root).as_posix()]
     while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            names = _imported_names(path, path.read_text(), root)
-            waiting += [file for name in names for file in _module_files(name, root) if file not in found]
-    return sorted(found)
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += [other for name in _read(root / file, root).imports for other in _files(name) if other in there]
+    return sorted(root / file for file in found)
+
+
+def _read(path: Path, root: Path) -> _Module:
+    """Read a file below `root`."""
+    return _parse(path.relative_to(root).parent.parts, path.read_text())
 
 
 # Most modules belong to many programs. With the source as an argument, the cache cannot outlive a change of the file.
 @cache
-def _imported_names(path: Path, source: str, root: Path) -> list[str]:
-    """Return every dotted name that the file may import; `from a import b` gives a and a.b."""
-    package = path.relative_to(root).parent.parts
-    names = []
-    for node in ast.walk(ast.parse(source, str(path))):
+def _parse(package: tuple[str, ...], source: str) -> _Module:
+    """Parse a file of a package; `from a import b` gives a and a.b."""
+    tree = ast.parse(source)
+    imports = []
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             # One dot is the file's own package, each further one the package above it.
             above = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*above, *([node.module] if node.module else [])])
-            names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-    return names
-
-
-def _module_files(name: str, root: Path) -> list[Path]:
-    """Return the existing files behind a dotted name: the module and the __init__ of every package above it."""
-    parts = name.split(".")
-    candidates = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
-    candidates.append(root.joinpath(*parts).with_suffix(".py"))
-    return [path for path in candidates if path.is_file()]
-
-
-@cache
-def _bare_source(path: Path, source: str) -> str:
-    """Return the source without comments, docstrings and formatting."""
-    tree = ast.parse(source, str(path))
-    for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            imports += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return ast.unparse(tree)
+    return _Module(imports, ast.unparse(tree))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the node and every statement in it, however deep; expressions hold no statements."""
+    yield node
+    for field in _BLOCKS:
+        for part in getattr(node, field, ()):
+            yield from _statements(part)
+
+
+def _files(name: str) -> list[str]:
+    """Return where the code of a dotted name may lie: the module and the __init__ of every package above it."""
+    parts = name.split(".")
+    packages = ["/".join([*parts[:depth], "__init__.py"]) for depth in range(1, len(parts) + 1)]
+    return [*packages, "/".join(parts) + ".py"]

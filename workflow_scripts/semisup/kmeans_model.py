@@ -1,54 +1,15 @@
-"""The finished k-means model as one file: dictionary, stride, scaling and support vector machine.
-
-`model.h5` holds all that is needed to score an image, and nothing about the data it was trained on.
-"""
+"""The finished k-means model at work: images to scores."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
-from semisup.dictionary import Dictionary, read_dictionary, write_dictionary
-from semisup.hdf5 import new_hdf5, open_hdf5
-from semisup.svm import LinearModel, Scaling, standardize, svm_scores
+from semisup.features import feature_blocks, on_device
+from semisup.kmeans_files import KMeansModel, read_model
+from semisup.svm import standardize, svm_scores
 
-if TYPE_CHECKING:
-    import torch
-
-
-class KMeansModel(NamedTuple):
-    """A classifier of images; see the types of its parts for shapes."""
-
-    dictionary: Dictionary[np.ndarray]
-    stride: int
-    scaling: Scaling
-    svm: LinearModel
-    class_names: list[str]
-
-
-def write_model(path: str | Path, model: KMeansModel) -> None:
-    """Write the model to an HDF5 file."""
-    with new_hdf5(path) as file:
-        file.attrs["method"] = "kmeans"
-        file.attrs["class_names"] = model.class_names
-        file.attrs["stride"] = model.stride
-        write_dictionary(file.create_group("dictionary"), model.dictionary)
-        for name in ("scaling", "svm"):
-            for field, value in getattr(model, name)._asdict().items():
-                file.create_dataset(f"{name}/{field}", data=value)
-
-
-def read_model(path: str | Path) -> KMeansModel:
-    """Read a model. Raises UserError if the file is not one."""
-    with open_hdf5(path) as file:
-        return KMeansModel(
-            dictionary=read_dictionary(file["dictionary"]),
-            stride=int(file.attrs["stride"]),
-            scaling=Scaling(*(file[f"scaling/{field}"][:] for field in Scaling._fields)),
-            svm=LinearModel(*(file[f"svm/{field}"][:] for field in LinearModel._fields)),
-            class_names=list(file.attrs["class_names"]),
-        )
+__all__ = ["image_channels", "image_scores", "read_model"]  # what a method's module has for semisup.models
 
 
 def image_channels(model: KMeansModel) -> int:
@@ -56,9 +17,7 @@ def image_channels(model: KMeansModel) -> int:
     return model.dictionary.centroids.shape[1] // model.dictionary.patch_size**2
 
 
-def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: "torch.device") -> Iterator[np.ndarray]:
+def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: torch.device) -> Iterator[np.ndarray]:
     """Yield float32 (n, classes) scores for blocks of uint8 images (n, C, H, W)."""
-    from semisup.features import feature_blocks, on_device  # torch: what only reads or writes a model needs none
-
     for features in feature_blocks(blocks, on_device(model.dictionary, device), model.stride):
         yield svm_scores(standardize(features, model.scaling), model.svm)
