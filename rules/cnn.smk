@@ -16,6 +16,7 @@ rule train_cnn:
         "results/benchmarks/{study}/{experiment}/{run}/train_cnn.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("cnn"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8

@@ -18,6 +18,7 @@ rule evaluate:
         "results/logs/{study}/evaluate.log",
     benchmark:
         "results/benchmarks/{study}/evaluate.jsonl"
+    priority: 1
     conda:
         "../envs/train.yaml"
     resources:

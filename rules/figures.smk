@@ -254,6 +254,7 @@ rule embed_tsne:
         "results/logs/{study}/embed_tsne.log",
     benchmark:
         "results/benchmarks/{study}/embed_tsne.jsonl"
+    priority: 1
     conda:
         "../envs/train.yaml"
     resources:

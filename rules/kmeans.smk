@@ -14,6 +14,7 @@ rule sample_patches:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     resources:
@@ -41,6 +42,7 @@ rule fit_whitening:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -71,6 +73,7 @@ rule learn_centroids:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -102,6 +105,7 @@ rule extract_features:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -135,6 +139,7 @@ rule train_svm:
         "results/benchmarks/{study}/{experiment}/{run}/train_svm.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8

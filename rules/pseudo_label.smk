@@ -18,6 +18,7 @@ rule train_pseudo_label_rounds:
         "results/benchmarks/{study}/{experiment}/{run}/train_pseudo_label_rounds.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("pseudo_label_rounds"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -59,6 +60,7 @@ rule train_kmeans_rounds:
         "results/benchmarks/{study}/{experiment}/{run}/train_kmeans_rounds.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("kmeans_rounds"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -94,6 +96,7 @@ rule train_pseudo_label_loss:
         "results/benchmarks/{study}/{experiment}/{run}/train_pseudo_label_loss.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("pseudo_label_loss"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -137,6 +140,7 @@ rule train_fixmatch:
         "results/benchmarks/{study}/{experiment}/{run}/train_fixmatch.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("fixmatch"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8

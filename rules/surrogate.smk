@@ -14,6 +14,7 @@ rule make_surrogates:
     wildcard_constraints:
         experiment=experiment_pattern("surrogate"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -44,6 +45,7 @@ rule train_surrogate:
     wildcard_constraints:
         experiment=experiment_pattern("surrogate"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -76,6 +78,7 @@ rule extract_layers:
     wildcard_constraints:
         experiment=experiment_pattern("surrogate"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8
@@ -108,6 +111,7 @@ rule train_probe:
         "results/benchmarks/{study}/{experiment}/{run}/train_probe.jsonl"
     wildcard_constraints:
         experiment=experiment_pattern("surrogate"),
+    priority: 1
     conda:
         "../envs/train.yaml"
     threads: 8

@@ -11,9 +11,9 @@ import numpy as np
 from semisup.cli import UserError, natural_int, peak_memory_gib, positive_int, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape
 from semisup.device import leased_device
+from semisup.dictionary import read_dictionary
 from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
-from semisup.kmeans_files import read_dictionary
 
 BLOCK = 128  # images
 

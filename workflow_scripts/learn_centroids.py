@@ -20,10 +20,10 @@ from semisup.cli import (
     seed_number,
 )
 from semisup.device import computed_on, leased_device, product_dtype
+from semisup.dictionary import Dictionary, write_dictionary
 from semisup.features import on_device
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
-from semisup.kmeans_files import Dictionary, write_dictionary
 from semisup.patches import normalize_patches
 from semisup.tables import write_table
 from semisup.whitening import Spectrum, zca_matrix

@@ -9,8 +9,8 @@ import torch
 from matplotlib.figure import Figure
 
 from semisup.cli import UserError, positive_int, run_program
+from semisup.dictionary import read_dictionary
 from semisup.hdf5 import open_hdf5
-from semisup.kmeans_files import read_model
 from semisup.plots import (
     TEXT_WIDTH,
     add_figure_options,
@@ -38,7 +38,8 @@ def usage_of(paths: Sequence[Path], epsilon: float) -> np.ndarray:
 
 def centroids_figure(model: Path, whitening: str, centroids_files: Sequence[Path], most: int) -> Figure:
     """Draw at most so many centroids of a run; centroids_files: of every candidate epsilon."""
-    dictionary = read_model(model).dictionary
+    with open_hdf5(model) as file:
+        dictionary = read_dictionary(file["dictionary"])
     with open_hdf5(whitening) as file:
         spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
         channels = int(file.attrs["channels"])

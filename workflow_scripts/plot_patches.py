@@ -8,8 +8,8 @@ import torch
 from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
+from semisup.dictionary import read_dictionary
 from semisup.hdf5 import open_hdf5
-from semisup.kmeans_files import read_dictionary
 from semisup.patches import normalize_patches
 from semisup.plots import (
     TEXT_WIDTH,

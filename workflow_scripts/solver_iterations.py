@@ -8,9 +8,10 @@ import numpy as np
 
 from semisup.cli import positive_int, run_program, seed_number
 from semisup.dataset import read_labelled, run_rows
+from semisup.dictionary import read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
-from semisup.kmeans_files import read_labelled_features, read_model
+from semisup.kmeans_files import read_model
 from semisup.stochastic_svm import stochastic_svm
 from semisup.svm import LinearModel, standardize, svm_scores
 from semisup.tables import read_table

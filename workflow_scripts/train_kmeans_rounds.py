@@ -13,19 +13,19 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, peak_memory_gib, run_program, seed_number
 from semisup.dataset import image_count, image_shape, read_class_names, read_labelled, run_rows
 from semisup.device import leased_device
+from semisup.dictionary import read_labelled_features
 from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import open_hdf5, read_rows
-from semisup.kmeans_files import KMeansModel, read_labelled_features, read_model, write_model
+from semisup.kmeans_files import KMeansModel, read_model, write_model
 from semisup.kmeans_model import image_channels
 from semisup.models import model_method
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
-from semisup.run_options import add_output_options, add_run_options, result_options
+from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scores import write_scores
 from semisup.svm import DualModel, LinearModel, fit_svm, linear_model, standardize, svm_scores
 from semisup.tables import read_table
-from semisup.training_options import add_checkpoint_options
 
 BLOCK = 128  # images
 

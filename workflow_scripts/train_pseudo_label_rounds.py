@@ -22,11 +22,10 @@ from semisup.patches import scale_all
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
-from semisup.run_options import add_output_options, add_run_options, result_options
+from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.training import Examples, Recipe, device_peak_gib, train_network
 from semisup.training_options import (
     add_augmentation_options,
-    add_checkpoint_options,
     add_recipe_options,
     augmentation_of,
     recipe_of,

@@ -20,9 +20,10 @@ from semisup.networks import (
     set_normalization,
     write_network,
 )
+from semisup.run_options import add_checkpoint_options
 from semisup.tables import write_table
 from semisup.training import Examples, history_table, log_summary, train_network
-from semisup.training_options import add_checkpoint_options, add_recipe_options, recipe_of
+from semisup.training_options import add_recipe_options, recipe_of
 
 HELD_OUT = 10  # one in so many patches of a class is kept for validation, and at least one
 CLASSES = 256  # read at once

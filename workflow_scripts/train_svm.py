@@ -12,8 +12,9 @@ import numpy as np
 
 from semisup.cli import peak_memory_gib, positive_int, positive_number, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
+from semisup.dictionary import read_dictionary, read_labelled_features
 from semisup.hdf5 import new_hdf5, open_hdf5
-from semisup.kmeans_files import KMeansModel, read_dictionary, read_labelled_features, write_model
+from semisup.kmeans_files import KMeansModel, write_model
 from semisup.scores import write_scores
 from semisup.svm import LinearModel, Scaling, SolverStep, fit_scaling, standardize, svm_scores
 from semisup.svm_selection import fit_for_each_c, warn_at_edge

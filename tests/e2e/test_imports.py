@@ -10,13 +10,58 @@ from fixtures_demo import SITE, notes_of
 from workflow.clones import ROOT, run_python
 
 SCRIPTS = ROOT / "workflow_scripts"
-ALONE = set()
 TABLES = {"pandas"}
 DRAWS = {"matplotlib"}
-NETWORKS = {"torch"}
+COMPUTES = {"torch"}
 TRAINS = {"torch", "kornia"}
+SKLEARN = {"sklearn", "scipy", "pandas"}  # scikit-learn loads the other two
 MAY_LOAD = {
-    "check_derivations": {"torch", "scipy", "sklearn"},
+    "check_derivations": SKLEARN | COMPUTES,
+    "collect_provenance": TABLES,
+    "compare_crowding": TABLES | DRAWS | {"scipy"},
+    "compare_dropout": TABLES | DRAWS,
+    "compare_initialization": TABLES | DRAWS,
+    "compare_momentum": TABLES | DRAWS,
+    "download": set(),
+    "embed_tsne": SKLEARN | COMPUTES,
+    "evaluate": set(),
+    "extract_features": COMPUTES,
+    "extract_layers": COMPUTES,
+    "fit_whitening": COMPUTES,
+    "learn_centroids": COMPUTES,
+    "make_surrogates": COMPUTES,
+    "plot_augmentations": TRAINS | DRAWS,
+    "plot_centroids": COMPUTES | DRAWS,
+    "plot_confusion": TABLES | DRAWS,
+    "plot_filters": DRAWS,
+    "plot_layers": TABLES | DRAWS,
+    "plot_mistakes": TABLES | DRAWS,
+    "plot_patches": COMPUTES | DRAWS,
+    "plot_rounds": TABLES | DRAWS,
+    "plot_rulegraph": DRAWS,
+    "plot_solver_iterations": TABLES | DRAWS,
+    "plot_surrogates": DRAWS,
+    "plot_training": TABLES | DRAWS,
+    "plot_tsne": TABLES | DRAWS,
+    "plot_unlabeled": TABLES | DRAWS,
+    "predict": COMPUTES | {"scipy"},
+    "prepare_mnist": set(),
+    "prepare_mnist5k": set(),
+    "prepare_photos": SKLEARN,
+    "prepare_stl10": set(),
+    "render_report": TABLES | {"scipy"},
+    "sample_patches": COMPUTES,
+    "solver_iterations": SKLEARN,
+    "train_cnn": TRAINS,
+    "train_fixmatch": TRAINS,
+    "train_kmeans_rounds": SKLEARN | COMPUTES,
+    "train_probe": COMPUTES | {"scipy"},
+    "train_pseudo_label_loss": TRAINS,
+    "train_pseudo_label_rounds": SKLEARN | TRAINS,
+    "train_surrogate": TRAINS,
+    "train_svm": {"scipy"},
+    "typeset_report": set(),
+    "write_predictions": set(),
 }
 
 

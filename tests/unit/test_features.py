@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from semisup import features
+from semisup.dictionary import Dictionary, read_dictionary, write_dictionary
 from semisup.features import feature_blocks, image_features, on_device, quadrant_sums, triangle
-from semisup.kmeans_files import Dictionary, read_dictionary, write_dictionary
 
 
 def toy_dictionary(*shape, **named):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from semisup.kmeans_files import Dictionary
+from semisup.dictionary import Dictionary
 from semisup.patches import grid_patches, normalize_patches, scale_images
 
 ROWS = 4096  # patches in work at once; rows x K distances stay in the cache

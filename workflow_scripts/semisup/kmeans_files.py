@@ -1,54 +1,16 @@
-"""What the steps of the method k-means leave in files, read and written without torch.
+"""The file of a finished k-means model, read and written without torch.
 
 `model.h5` holds all that is needed to score an image, and nothing about the data it was trained on.
 """
 
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
-import h5py
 import numpy as np
 
-from semisup.hdf5 import finite, new_hdf5, open_hdf5
+from semisup.dictionary import Dictionary, read_dictionary, write_dictionary
+from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.svm import LinearModel, Scaling
-
-Array = TypeVar("Array")  # of numpy as it is read, of torch on a device
-
-
-class Dictionary(NamedTuple, Generic[Array]):
-    """All that turns an image into features. Arrays are float32: mean (D,), whitening (D, D), centroids (K, D)."""
-
-    image_size: int
-    patch_size: int
-    contrast_constant: float
-    epsilon: float
-    mean: Array
-    whitening: Array
-    centroids: Array
-
-
-def write_dictionary(group: h5py.Group, dictionary: Dictionary[np.ndarray]) -> None:
-    """Write the dictionary: arrays as data sets, the rest as attributes."""
-    for name, value in dictionary._asdict().items():
-        if isinstance(value, np.ndarray):
-            group.create_dataset(name, data=value)
-        else:
-            group.attrs[name] = value
-
-
-def read_dictionary(group: h5py.Group) -> Dictionary[np.ndarray]:
-    """Read what `write_dictionary` wrote."""
-    attributes = {key: group.attrs[key].item() for key in ("image_size", "patch_size", "contrast_constant", "epsilon")}
-    return Dictionary(**attributes, **{key: group[key][:] for key in ("mean", "whitening", "centroids")})
-
-
-def read_labelled_features(path: str | Path) -> np.ndarray:
-    """Return float32 (Ntrain + Nvalidation, F), the features of the labelled set, from a file of features.
-
-    Raises UserError if one is not finite.
-    """
-    with open_hdf5(path) as file:
-        return finite(np.concatenate([file["train"][:], file["validation"][:]]), path, "features")
 
 
 class KMeansModel(NamedTuple):

@@ -16,7 +16,7 @@ from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.network_model import NetworkModel, write_model
 from semisup.networks import NETWORKS, Network, Shape, network_scores, new_network, set_normalization
 from semisup.patches import scale_all
-from semisup.run_options import add_output_options, add_run_options, result_options
+from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scores import write_scores
 from semisup.tables import write_table
 from semisup.training import (
@@ -30,7 +30,6 @@ from semisup.training import (
 )
 from semisup.training_options import (
     add_augmentation_options,
-    add_checkpoint_options,
     add_recipe_options,
     augmentation_of,
     recipe_of,

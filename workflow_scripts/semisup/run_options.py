@@ -2,7 +2,9 @@
 
 import argparse
 
-from semisup.cli import natural_int
+from semisup.cli import natural_int, natural_number
+
+CHECKPOINT_SECONDS = 60.0
 
 FILES_AND_DEVICE = (
     "accepted_table",
@@ -41,3 +43,12 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 def result_options(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a result depends on: neither files, whose content counts, nor the device."""
     return {name: value for name, value in vars(options).items() if name not in FILES_AND_DEVICE}
+
+
+def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    """Add where checkpoints lie, how often they are written, and the digest of the code they belong to."""
+    parser.add_argument("--checkpoint", required=True, help="folder of the checkpoint, beside no output of a rule")
+    parser.add_argument("--checkpoint-seconds", type=natural_number, default=CHECKPOINT_SECONDS)
+    parser.add_argument(
+        "--code", default="", help="digest of the code; without it, a checkpoint of older code is resumed"
+    )

@@ -7,8 +7,6 @@ from semisup.augmentation import Augmentation
 from semisup.cli import fraction, natural_int, natural_number, positive_int, positive_number, true_or_false
 from semisup.training import Recipe
 
-CHECKPOINT_SECONDS = 60.0
-
 
 def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     """Add one option for each field of `Recipe`."""
@@ -34,15 +32,6 @@ def add_augmentation_options(parser: argparse.ArgumentParser, nargs: str | None 
     parser.add_argument("--color", type=fraction, **common, help="brightness, contrast, saturation times 1 +- this")
     parser.add_argument("--hue", type=half_circle, **common, help="shift as a fraction of the circle")
     parser.add_argument("--cutout", type=natural_int, **common, help="side of a blanked square, in pixels")
-
-
-def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
-    """Add where checkpoints lie, how often they are written, and the digest of the code they belong to."""
-    parser.add_argument("--checkpoint", required=True, help="folder of the checkpoint, beside no output of a rule")
-    parser.add_argument("--checkpoint-seconds", type=natural_number, default=CHECKPOINT_SECONDS)
-    parser.add_argument(
-        "--code", default="", help="digest of the code; without it, a checkpoint of older code is resumed"
-    )
 
 
 def half_circle(text: str) -> float:
