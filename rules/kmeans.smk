@@ -47,7 +47,6 @@ rule fit_whitening:
         "../envs/train.yaml"
     threads: 8
     resources:
-        gpu=1,
         mem_mb=memory(4000),
         runtime=run_time(minutes=30),
     params:
@@ -56,7 +55,7 @@ rule fit_whitening:
         options=options_of("contrast_constant"),
     shell:
         "python {params.program:q} --patches {input.patches} --whitening {output.whitening}"
-        " {params.options} --gpu {resources.gpu} 2> {log}"
+        " {params.options} 2> {log}"
 
 
 rule learn_centroids:
@@ -172,6 +171,7 @@ rule solver_iterations:
     wildcard_constraints:
         experiment=experiment_pattern("kmeans"),
         run=SEED_RUN,
+    priority: 1
     conda:
         "../envs/train.yaml"
     resources:

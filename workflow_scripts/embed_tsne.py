@@ -19,7 +19,7 @@ from semisup.cli import UserError, name_pair, positive_int, run_program
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.layers import layer_features
 from semisup.networks import read_network
-from semisup.patches import scale_all
+from semisup.scaling import scale_all
 from semisup.svm import fit_scaling, standardize
 from semisup.tables import read_table, write_table
 

@@ -14,7 +14,7 @@ from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 from semisup.layers import layer_features
 from semisup.networks import read_network
-from semisup.patches import scale_all
+from semisup.scaling import scale_all
 
 BLOCK = 128  # images
 SPLITS = ("train", "validation", "test")

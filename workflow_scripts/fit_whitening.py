@@ -4,10 +4,9 @@ import argparse
 import logging
 from collections.abc import Iterator, Sequence
 
-import torch
+import numpy as np
 
-from semisup.cli import natural_int, positive_number, run_program
-from semisup.device import leased_device
+from semisup.cli import positive_number, run_program
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.patches import normalize_patches
 from semisup.whitening import fit_spectrum
@@ -21,15 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--patches", required=True, help="patches (HDF5)")
     parser.add_argument("--whitening", required=True, help="file to write (HDF5)")
     parser.add_argument("--contrast-constant", type=positive_number, required=True)
-    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
 
-    with leased_device(options.gpu) as device, open_hdf5(options.patches) as source:
+    with open_hdf5(options.patches) as source:
         patches = source["patches"]
 
-        def blocks() -> Iterator[torch.Tensor]:
+        def blocks() -> Iterator[np.ndarray]:
             for start in range(0, len(patches), BLOCK):
-                block = torch.from_numpy(patches[start : start + BLOCK]).to(device)
+                block = patches[start : start + BLOCK].astype(np.float32)
                 yield normalize_patches(block, options.contrast_constant)
 
         spectrum = fit_spectrum(blocks)
@@ -37,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file.attrs.update(source.attrs)
             file.attrs["contrast_constant"] = options.contrast_constant
             for name, value in spectrum._asdict().items():
-                file.create_dataset(name, data=value.cpu().numpy())
+                file.create_dataset(name, data=value)
     values = spectrum.eigenvalues
-    logging.info("eigenvalues from %.3g to %.3g, median %.3g", values.min(), values.max(), values.median())
+    logging.info("eigenvalues from %.3g to %.3g, median %.3g", values.min(), values.max(), np.median(values))
 
 
 if __name__ == "__main__":

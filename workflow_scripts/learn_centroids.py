@@ -26,7 +26,7 @@ from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
 from semisup.patches import normalize_patches
 from semisup.tables import write_table
-from semisup.whitening import Spectrum, zca_matrix
+from semisup.whitening import read_spectrum, zca_matrix
 
 BLOCK = 16384  # patches
 
@@ -37,7 +37,7 @@ def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary[torch.Tensor]
     points = torch.empty(patches.shape, device=device)
     for start in range(0, len(patches), BLOCK):
         block = torch.from_numpy(patches[start : start + BLOCK]).to(device)
-        normalized = normalize_patches(block, dictionary.contrast_constant)
+        normalized = normalize_patches(block.float(), dictionary.contrast_constant)
         torch.matmul(normalized - dictionary.mean, dictionary.whitening, out=points[start : start + BLOCK])
     return points
 
@@ -45,10 +45,9 @@ def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary[torch.Tensor]
 def read_unlearned(path: str, epsilon: float) -> Dictionary[np.ndarray]:
     """Return the dictionary of a whitening file for this epsilon, its centroids still empty."""
     with open_hdf5(path) as file:
-        spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
+        spectrum = read_spectrum(file)
         numbers = [file.attrs[name].item() for name in ("image_size", "patch_size", "contrast_constant")]
-    whitening = zca_matrix(spectrum, epsilon).numpy()
-    return Dictionary(*numbers, epsilon, spectrum.mean.numpy(), whitening, np.empty(0, np.float32))
+    return Dictionary(*numbers, epsilon, spectrum.mean, zca_matrix(spectrum, epsilon), np.empty(0, np.float32))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

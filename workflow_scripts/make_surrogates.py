@@ -27,7 +27,7 @@ from semisup.constants import TRANSFORMATIONS
 from semisup.dataset import image_count, image_shape
 from semisup.device import leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
-from semisup.patches import scale_images
+from semisup.scaling import scale_images
 from semisup.surrogates import (
     SEED_SAMPLINGS,
     Parameters,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from semisup.cli import UserError, positive_int, run_program
@@ -21,7 +20,7 @@ from semisup.plots import (
     show_image,
     signed_tiles,
 )
-from semisup.whitening import Spectrum, unwhitening_matrix
+from semisup.whitening import read_spectrum, unwhitening_matrix
 
 
 def usage_of(paths: Sequence[Path], epsilon: float) -> np.ndarray:
@@ -41,10 +40,10 @@ def centroids_figure(model: Path, whitening: str, centroids_files: Sequence[Path
     with open_hdf5(model) as file:
         dictionary = read_dictionary(file["dictionary"])
     with open_hdf5(whitening) as file:
-        spectrum = Spectrum(*(torch.from_numpy(file[name][:]) for name in Spectrum._fields))
+        spectrum = read_spectrum(file)
         channels = int(file.attrs["channels"])
     order = np.argsort(-usage_of(centroids_files, dictionary.epsilon), kind="stable")[:most]
-    vectors = dictionary.centroids[order] @ unwhitening_matrix(spectrum, dictionary.epsilon).numpy()
+    vectors = dictionary.centroids[order] @ unwhitening_matrix(spectrum, dictionary.epsilon)
     columns = int(np.ceil(np.sqrt(2 * len(order))))  # twice as wide as high
     figure = new_figure(TEXT_WIDTH, TEXT_WIDTH * np.ceil(len(order) / columns) / columns)
     tiles = signed_tiles(vectors, channels, dictionary.patch_size)

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
@@ -31,7 +30,7 @@ def patches_figure(patches_file: str, centroids_file: str, most: int) -> Figure:
         patches = stored[np.linspace(0, len(stored) - 1, count).astype(int)]
     with open_hdf5(centroids_file) as file:
         dictionary = read_dictionary(file)
-    normalized = normalize_patches(torch.from_numpy(patches), dictionary.contrast_constant).numpy()
+    normalized = normalize_patches(patches.astype(np.float32), dictionary.contrast_constant)
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
 
     size = dictionary.patch_size

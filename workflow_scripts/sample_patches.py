@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from semisup.cli import UserError, positive_int, progress, run_program, seed_number, size_or_native
 from semisup.dataset import image_count, image_shape, resolved_size
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
-from semisup.patches import random_patches, scale_images
+from semisup.patches import random_patches
+from semisup.scaling import scale_all
 
 BLOCK = 500  # images
 
@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         patches = file.create_dataset("patches", (len(rows) * options.patches_per_image, dimension), np.uint8)
         written = 0
         for block in progress(blocks, len(blocks), "blocks", "patches"):
-            images = scale_images(torch.from_numpy(read_rows(source["unlabeled/images"], block)), size)
+            images = scale_all(read_rows(source["unlabeled/images"], block), size)
             drawn = random_patches(images, options.patch_size, options.patches_per_image, rng)
-            patches[written : written + len(drawn)] = drawn.numpy()
+            patches[written : written + len(drawn)] = drawn
             written += len(drawn)
     logging.info("%d patches of %d values from %d images", written, dimension, len(rows))
 

@@ -63,8 +63,7 @@ TARGETS = ("results/report/report.tex", "evaluated")
 DOWNLOADED = "t10k-labels-idx1-ubyte.gz"
 LOCAL = (f"resources/mnist/{DOWNLOADED}", *(["results/report/report.pdf"] if HAS_LATEX else []))
 # Fewer threads than the rules ask for, as the test machine may have two processors.
-THREADS = dict.fromkeys(("fit_whitening", "learn_centroids", "extract_features", "train_svm", "extract_layers"), 1)
-THREADS |= {"train_cnn": 1, "predict": 2}
+THREADS = dict.fromkeys(("fit_whitening", "learn_centroids", "extract_features", "train_cnn"), 1) | {"train_svm": 2}
 # One node that is always near, and no accounting database.
 IN_THIS_CLUSTER = ("--slurm-init-seconds-before-status-checks", 1, "--slurm-status-command", "squeue")
 IN_THIS_CLUSTER += ("--latency-wait", 10)

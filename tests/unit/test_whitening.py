@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from sklearn.decomposition import PCA
 
 from semisup.whitening import fit_spectrum, unwhitening_matrix, zca_matrix
@@ -11,7 +10,7 @@ def correlated_points(count=2000, dimension=12, seed=0):
     rng = np.random.default_rng(seed)
     rotation, _ = np.linalg.qr(rng.normal(size=(dimension, dimension)))
     scaled = rng.normal(size=(count, dimension)) * np.geomspace(0.15, 3.0, dimension)
-    return torch.from_numpy((scaled @ rotation + rng.normal(size=dimension)).astype(np.float32))
+    return (scaled @ rotation + rng.normal(size=dimension)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -25,33 +24,33 @@ def spectrum(points):
 
 
 def test_spectrum_is_that_of_the_covariance(points, spectrum):
-    exact = points.double().numpy()
+    exact = points.astype(np.float64)
     covariance = np.cov(exact.T)
     np.testing.assert_allclose(spectrum.mean, exact.mean(axis=0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(spectrum.eigenvalues, np.linalg.eigvalsh(covariance), rtol=1e-4)
-    vectors = spectrum.eigenvectors.double().numpy()
-    np.testing.assert_allclose(vectors * spectrum.eigenvalues.numpy() @ vectors.T, covariance, atol=1e-4)
+    vectors = spectrum.eigenvectors.astype(np.float64)
+    np.testing.assert_allclose(vectors * spectrum.eigenvalues @ vectors.T, covariance, atol=1e-4)
 
 
 @pytest.mark.parametrize("epsilon", [1e-6, 0.1, 4.0])
 def test_covariance_of_whitened_points(points, spectrum, epsilon):
     """It is V diag(d / (d + epsilon)) V^T."""
     whitened = (points - spectrum.mean) @ zca_matrix(spectrum, epsilon)
-    values, vectors = np.linalg.eigh(np.cov(points.double().numpy().T))
+    values, vectors = np.linalg.eigh(np.cov(points.astype(np.float64).T))
     expected = vectors * (values / (values + epsilon)) @ vectors.T
-    np.testing.assert_allclose(np.cov(whitened.double().numpy().T), expected, atol=1e-3)
+    np.testing.assert_allclose(np.cov(whitened.astype(np.float64).T), expected, atol=1e-3)
 
 
 def test_inverse_square_root_of_the_covariance(points, spectrum):
-    matrix = zca_matrix(spectrum, 1e-9).double().numpy()
+    matrix = zca_matrix(spectrum, 1e-9).astype(np.float64)
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-4)
-    np.testing.assert_allclose(matrix @ np.cov(points.double().numpy().T) @ matrix, np.eye(12), atol=1e-3)
+    np.testing.assert_allclose(matrix @ np.cov(points.astype(np.float64).T) @ matrix, np.eye(12), atol=1e-3)
 
 
 def test_is_pca_whitening_but_for_a_rotation(points, spectrum):
     """Equal scalar products mean equal up to a rotation."""
-    ours = ((points - spectrum.mean) @ zca_matrix(spectrum, 1e-9)).double().numpy()
-    theirs = PCA(whiten=True).fit_transform(points.double().numpy())
+    ours = ((points - spectrum.mean) @ zca_matrix(spectrum, 1e-9)).astype(np.float64)
+    theirs = PCA(whiten=True).fit_transform(points.astype(np.float64))
     np.testing.assert_allclose(ours[:100] @ ours[:100].T, theirs[:100] @ theirs[:100].T, atol=1e-2)
 
 
@@ -59,15 +58,15 @@ def test_is_pca_whitening_but_for_a_rotation(points, spectrum):
 def test_unwhitening_is_the_inverse(points, spectrum, epsilon):
     whitened = (points - spectrum.mean) @ zca_matrix(spectrum, epsilon)
     back = whitened @ unwhitening_matrix(spectrum, epsilon) + spectrum.mean
-    torch.testing.assert_close(back, points, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(back, points, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("block", [1, 7, 500, 1999])
 def test_blocks_of_any_size(points, spectrum, block):
-    blocks = fit_spectrum(lambda: iter(points.split(block)))
-    torch.testing.assert_close(blocks.mean, spectrum.mean, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(blocks.eigenvalues, spectrum.eigenvalues, atol=1e-6, rtol=1e-4)
-    torch.testing.assert_close(zca_matrix(blocks, 0.1), zca_matrix(spectrum, 0.1), atol=1e-4, rtol=1e-3)
+    blocks = fit_spectrum(lambda: iter(np.split(points, range(block, len(points), block))))
+    np.testing.assert_allclose(blocks.mean, spectrum.mean, atol=1e-6, rtol=1e-5)
+    np.testing.assert_allclose(blocks.eigenvalues, spectrum.eigenvalues, atol=1e-6, rtol=1e-4)
+    np.testing.assert_allclose(zca_matrix(blocks, 0.1), zca_matrix(spectrum, 0.1), atol=1e-4, rtol=1e-3)
 
 
 def test_fewer_points_than_dimensions():
@@ -75,5 +74,5 @@ def test_fewer_points_than_dimensions():
     points = correlated_points(count=5)
     spectrum = fit_spectrum(lambda: iter([points]))
     assert spectrum.eigenvalues.min() >= 0
-    assert torch.linalg.matrix_rank(torch.diag(spectrum.eigenvalues), atol=1e-5) == 4
-    assert torch.isfinite((points - spectrum.mean) @ zca_matrix(spectrum, 0.1)).all()
+    assert np.sum(spectrum.eigenvalues > 1e-5) == 4
+    assert np.isfinite((points - spectrum.mean) @ zca_matrix(spectrum, 0.1)).all()

@@ -1,6 +1,7 @@
 """What every command-line program shares: one-line errors, log format, progress bar, peak memory, argument types."""
 
 import argparse
+import gc
 import logging
 import math
 import os
@@ -47,6 +48,8 @@ def run_program(main: Callable[[], None]) -> None:
         sys.exit(f"error: {where}{error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        gc.freeze()  # Python would look through all that was imported for cycles before it ends: 0.4 s with torch
 
 
 def out_of_memory(error: MemoryError | RuntimeError) -> bool:

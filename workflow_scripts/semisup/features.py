@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from semisup.dictionary import Dictionary
-from semisup.patches import grid_patches, normalize_patches, scale_images
+from semisup.patches import grid_patches, normalize_patches
+from semisup.scaling import scale_images
 
 ROWS = 4096  # patches in work at once; rows x K distances stay in the cache
 
@@ -22,7 +23,7 @@ def on_device(dictionary: Dictionary[np.ndarray], device: torch.device) -> Dicti
 
 def triangle(patches: torch.Tensor, dictionary: Dictionary[torch.Tensor]) -> torch.Tensor:
     """Return float32 (n, K) activations of patches (n, D), pixels 0..255."""
-    normalized = normalize_patches(patches, dictionary.contrast_constant)
+    normalized = normalize_patches(patches.float(), dictionary.contrast_constant)
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
     # |x|^2 - 2 x.c + |c|^2, in place: the distances are by far the largest array here.
     squared = torch.addmm(dictionary.centroids.square().sum(dim=1), whitened, -2 * dictionary.centroids.T)

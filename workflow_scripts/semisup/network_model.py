@@ -9,7 +9,7 @@ import torch
 
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.networks import Network, network_scores, read_network, write_network
-from semisup.patches import scale_images
+from semisup.scaling import scale_images
 
 
 class NetworkModel(NamedTuple):

@@ -3,18 +3,24 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import torch
+import h5py
+import numpy as np
 
 
 class Spectrum(NamedTuple):
     """Mean (D,), and the covariance's eigenvalues (D,) and eigenvectors (D, D) in columns; all float32."""
 
-    mean: torch.Tensor
-    eigenvalues: torch.Tensor
-    eigenvectors: torch.Tensor
+    mean: np.ndarray
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
 
 
-def fit_spectrum(blocks: Callable[[], Iterator[torch.Tensor]]) -> Spectrum:
+def read_spectrum(file: h5py.File) -> Spectrum:
+    """Read the spectrum from a file of `fit_whitening`."""
+    return Spectrum(*(file[name][:] for name in Spectrum._fields))
+
+
+def fit_spectrum(blocks: Callable[[], Iterator[np.ndarray]]) -> Spectrum:
     """Fit the mean and the covariance's eigendecomposition to points given in blocks.
 
     blocks: called twice; each call iterates over the same float32 blocks (n, D). Products are float32, sums float64.
@@ -23,23 +29,23 @@ def fit_spectrum(blocks: Callable[[], Iterator[torch.Tensor]]) -> Spectrum:
     count, total = 0, 0.0
     for block in blocks():
         count += len(block)
-        total = total + block.sum(dim=0, dtype=torch.float64)
-    mean = total / count
+        total = total + block.sum(axis=0, dtype=np.float64)
+    mean = (total / count).astype(np.float32)
     scatter = 0.0
     for block in blocks():
-        centered = block - mean.float()
-        scatter = scatter + (centered.T @ centered).double()
-    eigenvalues, eigenvectors = torch.linalg.eigh(scatter / max(count - 1, 1))
-    return Spectrum(mean.float(), eigenvalues.clamp_min(0).float(), eigenvectors.float())
+        centered = block - mean
+        scatter = scatter + (centered.T @ centered).astype(np.float64)
+    eigenvalues, eigenvectors = np.linalg.eigh(scatter / max(count - 1, 1))
+    return Spectrum(mean, eigenvalues.clip(min=0).astype(np.float32), eigenvectors.astype(np.float32))
 
 
-def zca_matrix(spectrum: Spectrum, epsilon: float) -> torch.Tensor:
+def zca_matrix(spectrum: Spectrum, epsilon: float) -> np.ndarray:
     """Return the symmetric (D, D) matrix V diag(1 / sqrt(d + epsilon)) V^T; whitened points are (x - mean) @ it."""
-    scaled = spectrum.eigenvectors / torch.sqrt(spectrum.eigenvalues + epsilon)
+    scaled = spectrum.eigenvectors / np.sqrt(spectrum.eigenvalues + np.float32(epsilon))
     return scaled @ spectrum.eigenvectors.T
 
 
-def unwhitening_matrix(spectrum: Spectrum, epsilon: float) -> torch.Tensor:
+def unwhitening_matrix(spectrum: Spectrum, epsilon: float) -> np.ndarray:
     """Return the inverse of `zca_matrix`: it brings centroids back to the space of normalised patches."""
-    scaled = spectrum.eigenvectors * torch.sqrt(spectrum.eigenvalues + epsilon)
+    scaled = spectrum.eigenvectors * np.sqrt(spectrum.eigenvalues + np.float32(epsilon))
     return scaled @ spectrum.eigenvectors.T
