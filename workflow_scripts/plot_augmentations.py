@@ -9,8 +9,8 @@ from semisup.augmentation import Augmentation, augment_function
 from semisup.cli import positive_int, run_program, seed_number, size_or_native
 from semisup.hdf5 import open_hdf5
 from semisup.networks import to_pixels
-from semisup.scaling import scale_images
 from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, example_grid, new_figure, save_figure, show_image
+from semisup.scaling import scale_images
 from semisup.training_options import add_augmentation_options
 
 DRAWN = ("shift", "flip", "color", "hue", "cutout")  # strengths that differ between figures

@@ -18,11 +18,11 @@ from semisup.models import model_method
 from semisup.network_model import NetworkModel, read_model
 from semisup.network_run import LabelledRun, add_image_size, read_run, write_network_run
 from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
-from semisup.scaling import scale_all
 from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
+from semisup.scaling import scale_all
 from semisup.training import Examples, Recipe, device_peak_gib, train_network
 from semisup.training_options import (
     add_augmentation_options,

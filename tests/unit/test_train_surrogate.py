@@ -15,8 +15,8 @@ from semisup.cli import UserError
 from semisup.dataset import read_images, read_labelled, run_rows
 from semisup.layers import layer_scales, quadrant_max
 from semisup.networks import Shape, read_network
-from semisup.scaling import scale_all
 from semisup.probe_model import image_scores, read_model
+from semisup.scaling import scale_all
 from semisup.training import EpochRow, to_pixels, train_network
 from train_surrogate import read_surrogates
 

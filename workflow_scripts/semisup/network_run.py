@@ -15,8 +15,8 @@ from semisup.dataset import read_class_names, read_images, read_labelled, resolv
 from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.network_model import NetworkModel, write_model
 from semisup.networks import NETWORKS, Network, Shape, network_scores, new_network, set_normalization
-from semisup.scaling import scale_all
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
+from semisup.scaling import scale_all
 from semisup.scores import write_scores
 from semisup.tables import write_table
 from semisup.training import (
