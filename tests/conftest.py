@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items):
     """With several processes (pytest -n), keep the tests of a file together, as they share what is slow to make."""
     for item in items:
         groups = [group for group, files in ONE_PROCESS.items() if item.path.name in files]
-        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else item.path.stem))
 
 
 @pytest.fixture(scope="session")
