@@ -13,7 +13,7 @@ import yaml
 
 from faults.programs import run_forked
 from fixtures_machine import HAS_LATEX
-from workflow.clones import ROOT, run_python
+from workflow.clones import ROOT, run_python, run_snakemake
 
 TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
 REPORT = "results/report/report.tex"  # everything but the PDF: predictions and provenance are among its sources
@@ -68,7 +68,7 @@ def read_jobs(clone, scratch):
     """
     script = ROOT / "tests/workflow/dump_dag.py"
     (scratch / "config.json").write_text(json.dumps(TINY))
-    process = run_python(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, cwd=scratch)
+    process = run_snakemake(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, cwd=scratch)
     assert process.returncode == 0, process.stderr
     jobs = {}
     for described in json.loads(process.stdout)["jobs"]:

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from clones import ROOT, run_python
+from clones import ROOT, run_snakemake
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,7 @@ def build_dag(tmp_path_factory):
         file = folder / "config.json"
         file.write_text(json.dumps(config))
         script = ROOT / "tests" / "workflow" / "dump_dag.py"
-        process = run_python(script, ROOT / "Snakefile", folder, file, *targets, cwd=folder)
+        process = run_snakemake(script, ROOT / "Snakefile", folder, file, *targets, cwd=folder)
         assert process.returncode == 0, process.stderr
         return json.loads(process.stdout)
 

@@ -3,15 +3,14 @@
 import itertools
 import logging
 import re
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from clones import run_snakemake
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
-from fixtures_snakemake import ROOT, command_of, environment, read_jobs
+from fixtures_snakemake import ROOT, command_of, read_jobs
 
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
@@ -35,7 +34,7 @@ def plan(tmp_path_factory):
         cores = [] if profile == "slurm" else ["--cores", 8]
         options = ["-n", "-p", *cores, *arguments]
         command = command_of(folder, profile, DEMO, *options, "--", "all", "evaluated")
-        process = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        process = run_snakemake(*command[1:], cwd=folder)
         assert process.returncode == 0, process.stdout + process.stderr
         return read_jobs(process.stdout + process.stderr)
 
@@ -91,9 +90,9 @@ rule failing:
 
 def test_the_log_of_a_failed_job_is_printed(profile, tmp_path):
     (tmp_path / "Snakefile").write_text(FAILING)
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(ROOT / "profiles" / profile)]
+    command = ["-m", "snakemake", "--workflow-profile", ROOT / "profiles" / profile]
     here = ["--executor", "local", "--cores", "1", "--retries", "0"]  # not on a cluster
-    process = subprocess.run([*command, *here], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    process = run_snakemake(*command, *here, cwd=tmp_path)
     assert process.returncode == 1
     assert "\nerror: the reason\n" in process.stdout + process.stderr
 
@@ -117,8 +116,7 @@ def test_default_profile_runs_one_gpu_job_at_a_time(tmp_path):
     """On eight cores too: two trainings on a laptop's one GPU would run out of its memory."""
     (tmp_path / "Snakefile").write_text(SLEEPERS)
     profile = ROOT / "profiles" / "default"
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(profile), "--cores", "8"]
-    subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=True)
+    run_snakemake("-m", "snakemake", "--workflow-profile", profile, "--cores", "8", cwd=tmp_path).check_returncode()
     times = sorted(tuple(map(float, file.read_text().split())) for file in tmp_path.glob("?.txt"))
     assert len(times) == 3
     for (_, end), (start, _) in itertools.pairwise(times):
