@@ -97,7 +97,9 @@ rule typeset_report:
     input:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
-        figures=lambda wildcards: [path for path in study_results() + theory_results() if "csv" not in path],
+        figures=lambda wildcards: [
+            path for path in study_results() + theory_results() if Path(path).suffix in ("", ".pdf")
+        ],
         rulegraph="results/report/rulegraph.pdf",
     output:
         pdf=report(

@@ -1,6 +1,7 @@
 """What all tests share: one finished demonstration, and who of several processes runs which file."""
 
 import fcntl
+import shutil
 
 import pytest
 
@@ -35,6 +36,7 @@ def demo(tmp_path_factory, worker_id):
     with (shared / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of another process, in which it failed
             run_demo(clone(folder), *WHOLE)
             finished.touch()
     return folder

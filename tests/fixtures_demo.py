@@ -21,6 +21,10 @@ SITE = ROOT / "tests/loaded"  # whose sitecustomize makes every program note wha
 WHOLE = [] if HAS_LATEX else ["--", REPORT]  # what is asked for: the report, typeset where LaTeX is installed
 
 
+MODEL, IMAGES = "results/photos/coates/seed3/model.h5", "results/photos/data/images.h5"
+PREDICTIONS = "results/photos/predictions/coates.csv"
+
+
 class Job(NamedTuple):
     """A job of the demonstration: its program and arguments, and the files that it reads and writes.
 
@@ -31,6 +35,14 @@ class Job(NamedTuple):
     arguments: list[str]
     inputs: list[str]
     outputs: list[str]
+
+
+PREDICT = Job(
+    "predict",
+    ["--model", MODEL, "--images", IMAGES, "--predictions", PREDICTIONS],
+    [MODEL, IMAGES],
+    [PREDICTIONS],
+)
 
 
 def demo_command(folder, *arguments):
@@ -64,6 +76,8 @@ def notes_of(folder):
 def read_jobs(clone, scratch):
     """Return one job of each program, by program: the first one of those of seeds, which have the most to do.
 
+    Beside those of the rules the program that a user runs by hand, as if it made what a rule makes from the scores.
+
     scratch: an empty folder.
     """
     script = ROOT / "tests/workflow/dump_dag.py"
@@ -78,7 +92,8 @@ def read_jobs(clone, scratch):
             written = [word for word in words[2:] if any(_is_in(word, path) for path in described["outputs"])]
             job = Job(Path(words[1]).stem, words[2:], described["inputs"], written)
             jobs.setdefault(job.program, []).append(job)
-    return {program: min(some, key=lambda job: (_is_fold(job), job.outputs)) for program, some in jobs.items()}
+    first = {program: min(some, key=lambda job: (_is_fold(job), job.outputs)) for program, some in jobs.items()}
+    return first | {"predict": PREDICT}
 
 
 def _is_in(path, place):
@@ -94,7 +109,17 @@ def redirected(job, changes, output_folder):
     written = {path: str(output_folder / path) for path in job.outputs}
     places = [number + 1 for number, word in enumerate(job.arguments) if word == "--checkpoint"]
     written |= {job.arguments[number]: str(output_folder / job.arguments[number]) for number in places}
-    return [{**written, **changes}.get(word, word) for word in job.arguments]
+    return [_with_path(word, written | changes) for word in job.arguments]
+
+
+def path_of(word):
+    """The path in a word of a command, which may stand there as NAME=PATH."""
+    return word.rpartition("=")[2]
+
+
+def _with_path(word, changes):
+    path = path_of(word)
+    return word.removesuffix(path) + changes.get(path, path)
 
 
 def run_job(job, demo, arguments, scratch, around=None):

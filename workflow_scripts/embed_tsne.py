@@ -18,7 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from semisup.cli import UserError, name_pair, positive_int, run_program
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.layers import layer_features
-from semisup.networks import read_network
+from semisup.networks import read_network, require_channels
 from semisup.scaling import scale_all
 from semisup.svm import fit_scaling, standardize
 from semisup.tables import read_table, write_table
@@ -98,6 +98,7 @@ def network_points(path: str, images: str, rows: np.ndarray) -> Layers:
         network = read_network(file["network"])
         precision = str(file.attrs["precision"])
     with open_hdf5(images) as file:
+        require_channels(network, file["test/images"].shape[1], path, images)
         pixels = scale_all(sampled(file["test/images"], rows), network.shape.size)
     blocks = (pixels[start : start + BLOCK] for start in range(0, len(pixels), BLOCK))
     features = list(layer_features(blocks, network, precision))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program, size_or_native
+from semisup.cli import natural_int, peak_memory_gib, progress, run_program, size_or_native
 from semisup.dataset import image_blocks, image_count, image_shape, resolved_size
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 from semisup.layers import layer_features
-from semisup.networks import read_network
+from semisup.networks import read_network, require_channels
 from semisup.scaling import scale_all
 
 BLOCK = 128  # images
@@ -37,12 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start, total = time.perf_counter(), 0
     with open_hdf5(options.network_file) as file:
         network = read_network(file["network"])
-    channels = image_shape(options.images)[0]
-    if network.shape.channels != channels:
-        raise UserError(
-            f"{options.network_file} takes images of {network.shape.channels} channels, and {options.images} holds "
-            f"{channels}: give a network that was trained on this data set"
-        )
+    require_channels(network, image_shape(options.images)[0], options.network_file, options.images)
     size = resolved_size(options.images, options.image_size)
     names = [name for name, _ in network.layers.named_children()]
     with leased_device(options.gpu) as device, new_hdf5(options.layers) as output:

@@ -64,14 +64,17 @@ def test_networks_leave_their_history(demo):
 
 
 def test_rounds_accept_unlabeled_images(demo):
-    for experiment in ("pseudo_label", "kmeans_pseudo_label"):
-        for run, labels in (("seed3", 200), ("fold1", 50)):
-            folder = demo / "results/photos" / experiment / run
-            history, accepted = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "accepted.csv")
-            assert history["training_images"].tolist() == [labels, labels + 20, labels + 40]
-            assert accepted["round"].value_counts().to_dict() == {0: 20, 1: 20}
-            assert accepted["image"].is_unique
-            assert accepted["image"].between(0, 199).all()
+    for run, labels in (
+        ("pseudo_label/seed3", 200),
+        ("kmeans_pseudo_label/seed3", 200),
+        ("kmeans_pseudo_label/fold1", 50),
+    ):
+        folder = demo / "results/photos" / run
+        history, accepted = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "accepted.csv")
+        assert history["training_images"].tolist() == [labels, labels + 20, labels + 40]
+        assert accepted["round"].value_counts().to_dict() == {0: 20, 1: 20}
+        assert accepted["image"].is_unique
+        assert accepted["image"].between(0, 199).all()
 
 
 def test_predictions_are_those_of_the_scores(demo):

@@ -7,17 +7,16 @@ import pytest
 from programs import error_line
 from test_full_disk import PROGRAMS
 
-from fixtures_demo import left_in, redirected, run_job
+from fixtures_demo import left_in, path_of, redirected, run_job
 
 SHARES = (0.0, 0.5, 0.99)
-UNREAD = {"embed_tsne": ["results/photos/data/images.h5"]}  # of which only the map of pixels needs the images
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_truncated_input(program, demo, jobs, tmp_path, fault):
     job = jobs.get(program)
-    inputs = [path for path in (job.inputs if job else []) if path.endswith((".h5", ".npz")) and path in job.arguments]
-    cut = [path for path in inputs if path not in UNREAD.get(program, [])]
+    named = set(map(path_of, job.arguments)) if job else set()
+    cut = [path for path in (job.inputs if job else []) if path.endswith((".h5", ".npz")) and path in named]
     if not cut:
         pytest.skip(f"{program} reads no HDF5 or npz file in the tiny demonstration")
     for number, path in enumerate(dict.fromkeys(cut)):

@@ -532,9 +532,9 @@ def test_relabelled_images_have_the_classes_of_the_last_network(images, network_
 
 
 def test_memory_does_not_grow_with_the_rounds(tmp_path):
-    """In a process of its own: by less than what the images accepted from round 2 on would take as float32.
+    """In a process of its own: by less than 0.8 of what the images accepted from round 2 on would take as float32.
 
-    It holds them as bytes, twice while it adds the next ones: half of that.
+    It holds them as bytes, twice while it adds the next ones: 0.5 of that. As float32 it would be 1.25.
     """
     rounds, accepted = 12, 240
     images = write_striped_dataset(tmp_path, size=96, unlabeled=rounds * accepted)[0]
@@ -551,7 +551,7 @@ def test_memory_does_not_grow_with_the_rounds(tmp_path):
     assert history["training_images"].tolist() == [40 + accepted * number for number in range(rounds + 1)]
     peaks = history["peak_memory_gib"]
     assert peaks[2] > 0.1
-    assert peaks[rounds] - peaks[2] < (rounds - 2) * accepted * 3 * 96 * 96 * 4 / 2**30
+    assert peaks[rounds] - peaks[2] < 0.8 * (rounds - 2) * accepted * 3 * 96 * 96 * 4 / 2**30
 
 
 # Rounds of a support vector machine
@@ -628,7 +628,7 @@ def kill(process, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_killed_program_goes_on_to_the_same_result(number, either, images, tmp_path):
+def test_killed_program_goes_on_to_the_same_result(number, either, images, tmp_path, caplog):
     """A network in the middle of a round; after SIGKILL from the checkpoint of the step before."""
     changes = LONG[either.program] | {"relabel": "true"}
     either.program.main(arguments(either, images, tmp_path / "whole", **changes))
@@ -646,10 +646,9 @@ def test_killed_program_goes_on_to_the_same_result(number, either, images, tmp_p
     assert ("the same command goes on from here" in log) == (number == signal.SIGTERM)
     assert not (folder / "model.h5").exists()
 
-    with start(either.program.__file__, options) as process:
-        _, log = process.communicate()
-    assert process.returncode == 0
-    assert "resumed after" in log
+    caplog.set_level("INFO")
+    either.program.main(options)
+    assert "resumed after" in caplog.text
     assert_same_run(folder, tmp_path / "whole")
     assert not list(Path(folder).glob("checkpoint/round-*"))
 

@@ -16,7 +16,7 @@ from fixtures_snakemake import environment as base_environment
 
 CLONED = ("Snakefile", "config.yaml", "config.demo.yaml", "config.schema.yaml", "rules", "workflow_scripts", "profiles")
 CLONED += ("envs", "report")
-# A process that has imported Snakemake and forks: a second less for each of many plans.
+# It has imported Snakemake and forks, which spares each of many plans the second that the import takes.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["snakemake.cli"])
 OURS = (ROOT / "tests", ROOT / "workflow_scripts")
@@ -25,7 +25,7 @@ OURS = (ROOT / "tests", ROOT / "workflow_scripts")
 def run_python(*arguments, **options):
     """Run this Python, its folder first on PATH, and return the finished process with its output as text.
 
-    before: words before the command.
+    before: words before the command. environment: further variables.
     """
     changes, before = options.pop("environment", {}), options.pop("before", ())
     return subprocess.run(
@@ -38,9 +38,9 @@ def run_python(*arguments, **options):
     )
 
 
-def run_snakemake(*arguments, cwd, environment=None):
+def run_snakemake(*arguments, cwd):
     """What `run_python` does, for a program that imports Snakemake, in a fork of a process that has imported it."""
-    words, environ = list(map(str, arguments)), base_environment() | (environment or {})
+    words, environ = list(map(str, arguments)), base_environment()
     with tempfile.TemporaryDirectory() as scratch:
         said = [Path(scratch, name) for name in ("stdout", "stderr")]
         process = SERVER.Process(target=_run_forked, args=(words, cwd, environ, said))
@@ -69,11 +69,16 @@ def _run_forked(words, folder, environ, said):
 
 
 def snakemake(root, folder, config, *arguments, environment=None):
-    """Run the workflow of the clone `root` in `folder` with the differences `config` from config.yaml."""
+    """Run the workflow of the clone `root` in `folder` with the differences `config` from config.yaml.
+
+    environment: further variables, for which Python starts anew.
+    """
     file = folder / "test_config.yaml"
     file.write_text(yaml.safe_dump(config))
     command = ("-m", "snakemake", "--snakefile", root / "Snakefile", "--directory", folder, "--configfile", file)
-    return run_snakemake(*command, *arguments, environment=environment, cwd=folder)
+    if environment:
+        return run_python(*command, *arguments, environment=environment, cwd=folder)
+    return run_snakemake(*command, *arguments, cwd=folder)
 
 
 def clone(folder):

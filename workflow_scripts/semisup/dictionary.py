@@ -1,4 +1,4 @@
-"""What the method k-means learns from patches, and the features it gives, as they lie in files: no torch is needed."""
+"""Files of the method k-means: what it learns from patches, and the features it gives. Neither needs torch."""
 
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar

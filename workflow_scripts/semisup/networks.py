@@ -160,6 +160,15 @@ def read_network(group: h5py.Group) -> Network:
     return network
 
 
+def require_channels(network: Network, channels: int, network_file: str, images: str) -> None:
+    """Raise UserError if the network was not made for images of so many channels."""
+    if network.shape.channels != channels:
+        raise UserError(
+            f"{network_file} takes images of {network.shape.channels} channels, and {images} holds {channels}: "
+            "give a network that was trained on this data set"
+        )
+
+
 def network_scores(
     network: Network, images: torch.Tensor, precision: str, average_flips: bool, device: torch.device
 ) -> np.ndarray:

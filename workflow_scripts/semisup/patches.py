@@ -1,6 +1,6 @@
 """Image patches: drawn at random, cut on a grid, normalised. A patch is a row of D = C p p values, channel first.
 
-No torch is needed here but by who gives tensors.
+Only `grid_patches` needs torch; whoever passes tensors has loaded it.
 
 Source: Coates, Lee and Ng, "An analysis of single-layer networks in unsupervised feature learning" (2011), section 3.
 """

@@ -13,6 +13,7 @@ changed in the last iteration says nothing of that, and differs between processo
 a_i >= 0 with sum_i a_i t_i = 0, the value sum_i a_i - |sum_i a_i t_i x_i|^2 / 2 - sum_i a_i^2 / (4 C).
 """
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -120,6 +121,8 @@ def fit_svm(
             bound = np.maximum(bound, lower_bound(gram, product + model.intercept, targets, c))
             if np.all(objective - bound <= tolerance * np.maximum(objective, smallest)):
                 break
+    else:
+        logging.warning("support vector machine: the duality gap is still open after %d iterations", max_iterations)
     return model, history
 
 
