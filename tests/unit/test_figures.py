@@ -621,6 +621,15 @@ def test_layers_are_those_that_extract_layers_writes(tmp_path, images, size):
         np.testing.assert_allclose(points, read[name], atol=1e-4)
 
 
+def test_network_of_images_with_another_number_of_channels(tmp_path, images):
+    network = exemplar_network(channels=1, classes=CLASSES)
+    model = network_model.NetworkModel(network, False, "float32", CLASS_NAMES)
+    network_model.write_model(tmp_path / "model.h5", model, "{}")
+    message = r"model\.h5 takes images of 1 channels, and .*images\.h5 holds 3: give a network that was trained on"
+    with pytest.raises(UserError, match=message):
+        dict(embed_tsne.network_points(tmp_path / "model.h5", images, np.array([0, 3])))
+
+
 def test_points_of_pixels_are_those_of_the_sampled_images(images):
     rows = np.array([0, 3, 4, 35])
     points = dict(embed_tsne.pixel_points(images, rows))

@@ -164,6 +164,15 @@ def test_tolerance_bounds_the_distance_to_the_minimum(images, features, toleranc
 
 
 @pytest.mark.parametrize(("images", "features"), SHAPES)
+def test_solver_says_when_it_stops_too_early(images, features, caplog):
+    x, labels = toy_problem(images, features)
+    fit_svm(gram_of(x), labels, 4, 1.0)
+    assert caplog.text == ""
+    fit_svm(gram_of(x), labels, 4, 1.0, tolerance=1e-10, max_iterations=2)
+    assert "the duality gap is still open after 2 iterations" in caplog.text
+
+
+@pytest.mark.parametrize(("images", "features"), SHAPES)
 def test_lower_bound_is_below_every_objective(images, features):
     """Of any scores, and so of any model: weak duality."""
     x, labels = toy_problem(images, features)
