@@ -27,9 +27,11 @@ def fault(request):
     @contextmanager
     def inject(kind):
         counts = Counter(injected=1)
-        request.node.user_properties.append((f"fault: {kind}", counts))  # which reaches the summary from any process
-        yield counts
-        counts["survived"] += 1
+        try:
+            yield counts
+            counts["survived"] += 1
+        finally:  # a plain dictionary, which reaches the summary from any process
+            request.node.user_properties.append((f"fault: {kind}", dict(counts)))
 
     return inject
 
