@@ -11,17 +11,9 @@ from semisup.cli import UserError, positive_int, progress, run_program, seed_num
 from semisup.dataset import image_count, image_shape, resolved_size
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
 from semisup.patches import random_patches
+from semisup.scaling import scale_all
 
 BLOCK = 500  # images
-
-
-def scaled(images: np.ndarray, size: int) -> np.ndarray:
-    """Return uint8 images (N, C, H, W) as (N, C, size, size)."""
-    if images.shape[2:] == (size, size):
-        return images
-    from semisup.scaling import scale_all  # it loads torch, which takes longer than all else here
-
-    return scale_all(images, size)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         patches = file.create_dataset("patches", (len(rows) * options.patches_per_image, dimension), np.uint8)
         written = 0
         for block in progress(blocks, len(blocks), "blocks", "patches"):
-            images = scaled(read_rows(source["unlabeled/images"], block), size)
+            images = scale_all(read_rows(source["unlabeled/images"], block), size)
             drawn = random_patches(images, options.patch_size, options.patches_per_image, rng)
             patches[written : written + len(drawn)] = drawn
             written += len(drawn)

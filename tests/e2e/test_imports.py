@@ -50,7 +50,7 @@ MAY_LOAD = {
     "prepare_photos": SKLEARN,
     "prepare_stl10": set(),
     "render_report": TABLES | {"scipy"},
-    "sample_patches": COMPUTES,  # to scale images; where they have their size, none
+    "sample_patches": COMPUTES,
     "solver_iterations": SKLEARN,
     "train_cnn": TRAINS,
     "train_fixmatch": TRAINS,

@@ -99,7 +99,7 @@ def undisturbed(demo):
 def eager(tmp_path):
     """A clone whose trainings write a checkpoint after every step, not once a minute, as they last seconds."""
     folder = clone(tmp_path / "eager")
-    path = folder / "workflow_scripts/semisup/training_options.py"
+    path = folder / "workflow_scripts/semisup/run_options.py"
     often = path.read_text().replace("\nCHECKPOINT_SECONDS = 60.0\n", "\nCHECKPOINT_SECONDS = 0.0\n")
     assert often != path.read_text()
     path.write_text(often)

@@ -79,13 +79,15 @@ def needed_packages(paths, root):
 
 
 def imported_names(path):
-    """Top-level names of what a file imports, or runs by `-m` in a list of words."""
+    """Top-level names of what a file imports, looks for with `find_spec`, or runs by `-m` in a list of words."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "find_spec":
+            names.add(ast.literal_eval(node.args[0]))
         elif isinstance(node, ast.List | ast.Tuple):
             words = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
             names |= {words[i + 1] for i in range(len(words) - 1) if words[i] == "-m" and words[i + 1]}
