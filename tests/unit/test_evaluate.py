@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import evaluate
+import write_predictions
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
 from semisup.cli import UserError
 from semisup.dataset import read_labelled, run_rows
@@ -428,3 +429,20 @@ def test_test_labels_are_read_by_this_program_alone():
         if mentions(path.read_text(encoding="utf-8"), "read_test_labels")
     }
     assert readers == {"evaluate.py", "semisup/dataset.py"}
+
+
+# What a study hands in
+
+
+def test_predictions_of_every_experiment(tmp_path):
+    """In Kaggle's form: images and classes count from 1."""
+    scores = {"one": [[0, 2, 1], [3, 0, 0]], "two": [[0, 0, 1], [0, 5, 4]]}
+    for name, values in scores.items():
+        np.savez(tmp_path / f"{name}.npz", test=np.array(values, np.float32))
+    options = {
+        kind: [tmp_path / f"{name}.{end}" for name in scores]
+        for kind, end in (("scores", "npz"), ("predictions", "csv"))
+    }
+    write_predictions.main(command_line(**options))
+    assert (tmp_path / "one.csv").read_text().split() == ["Id,Prediction", "1,2", "2,1"]
+    assert (tmp_path / "two.csv").read_text().split() == ["Id,Prediction", "1,3", "2,2"]

@@ -101,3 +101,13 @@ def test_table_is_read_as_written(tmp_path):
 def test_table_without_rows(tmp_path):
     write_table(tmp_path / "table.csv", [], columns=["name", "value"])
     assert (tmp_path / "table.csv").read_text() == "name,value\n"
+
+
+def test_a_reader_keeps_the_whole_old_file(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("the old one")
+    with target.open() as reader:
+        with atomic_path(target) as temporary:
+            temporary.write_text("the new one")
+        assert reader.read() == "the old one"
+    assert target.read_text() == "the new one"
