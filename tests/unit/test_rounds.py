@@ -543,7 +543,7 @@ def test_memory_does_not_grow_with_the_rounds(tmp_path):
     network_model.write_model(tmp_path / "model.h5", model, "{}")
     wanted = network_rounds(tmp_path)
     changes = {"rounds": rounds, "candidates": accepted, "accepted": accepted, "epochs": 1, "steps_per_epoch": 2}
-    options = arguments(wanted, images, tmp_path / "run", **changes, precision="auto")
+    options = arguments(wanted, images, tmp_path / "run", **changes)
     # A process inherits the peak of the one that starts it, which is a large one here: let it be a shell.
     command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, wanted.program.__file__, *options]
     subprocess.run(command, check=True)
