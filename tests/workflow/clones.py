@@ -16,7 +16,7 @@ from fixtures_snakemake import environment as base_environment
 
 CLONED = ("Snakefile", "config.yaml", "config.demo.yaml", "config.schema.yaml", "rules", "workflow_scripts", "profiles")
 CLONED += ("envs", "report")
-# It has imported Snakemake and forks, which spares each of many plans the second that the import takes.
+# A process that has imported Snakemake and forks. It spares each of many plans the second that the import takes.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["snakemake.cli"])
 OURS = (ROOT / "tests", ROOT / "workflow_scripts")
