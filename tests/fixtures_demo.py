@@ -21,10 +21,6 @@ SITE = ROOT / "tests/loaded"  # whose sitecustomize makes every program note wha
 WHOLE = [] if HAS_LATEX else ["--", REPORT]  # what is asked for: the report, typeset where LaTeX is installed
 
 
-MODEL, IMAGES = "results/photos/coates/seed3/model.h5", "results/photos/data/images.h5"
-PREDICTIONS = "results/photos/predictions/coates.csv"
-
-
 class Job(NamedTuple):
     """A job of the demonstration: its program and arguments, and the files that it reads and writes.
 
@@ -37,6 +33,8 @@ class Job(NamedTuple):
     outputs: list[str]
 
 
+MODEL, IMAGES = "results/photos/coates/seed3/model.h5", "results/photos/data/images.h5"
+PREDICTIONS = "results/photos/predictions/coates.csv"
 PREDICT = Job(
     "predict",
     ["--model", MODEL, "--images", IMAGES, "--predictions", PREDICTIONS],

@@ -96,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     timings = summarize(read_benchmarks(options.benchmarks, options.studies))
-    write_table(options.timings, timings, ["study", "rule", "jobs", "seconds", "longest_seconds", "peak_mb"])
     collected = collect(options.repository) | {"learned_on": learned_on(options.learned)}
+    write_table(options.timings, timings, ["study", "rule", "jobs", "seconds", "longest_seconds", "peak_mb"])
     with atomic_path(options.provenance) as path:
         path.write_text(json.dumps(collected, indent=2) + "\n")
 

@@ -43,6 +43,7 @@ def test_truncated_input(program, demo, jobs, tmp_path, fault):
                 line = error_line(*run_job(job, demo, arguments, tmp_path))
                 assert str(damaged) in line, line
                 assert "damaged" in line
+                assert number or left_in(tmp_path / "out") == [], "before the first input nothing can be whole"
                 left = [it.relative_to(tmp_path / "out/results") for it in left_in(tmp_path / "out")]
                 assert [it for it in left if digest(tmp_path / "out", it) != digest(demo, it)] == []
                 shutil.rmtree(tmp_path / "out", ignore_errors=True)
