@@ -12,10 +12,13 @@ report: "report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/data.smk"
-include: "rules/kmeans.smk"
-include: "rules/surrogate.smk"
-include: "rules/cnn.smk"
-include: "rules/pseudo_label.smk"
+
+
+for file in sorted((SCRIPTS.parent / "rules" / "methods").glob("*.smk")):
+
+    include: file
+
+
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
 include: "rules/derivations.smk"

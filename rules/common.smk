@@ -6,11 +6,12 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from methods.declare import option_names
 from planning import config as planning
 from planning.digest import code_digest as file_digest
 
 try:
-    CONFIG = planning.checked_config(config, planning.read_yaml(Path(workflow.basedir) / "config.schema.yaml"))
+    CONFIG = planning.checked_config(config, planning.config_schema())
 except planning.ConfigError as error:
     sys.exit(f"config error: {error}")
 
@@ -48,17 +49,17 @@ def run_time(hours=0, minutes=0):
     return lambda wildcards, attempt: (60 * hours + minutes) * attempt
 
 
-def experiment_pattern(*methods, before=""):
-    """Constraint for {experiment} in the rules of these methods; before: what stands between study and experiment."""
-    return "|".join(planning.method_pattern(CONFIG, method, before) for method in methods)
+def experiment_pattern(method):
+    """Constraint for {experiment} in the rules of a method."""
+    return planning.method_pattern(CONFIG, method)
 
 
-def options_of(*names):
-    """A params function: the named options of the job's experiment as command-line arguments."""
+def options_of(*groups):
+    """A params function: the options of these declared groups, of the job's experiment, as command-line arguments."""
 
     def arguments(wildcards):
         options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-        return planning.command_line(options, names)
+        return planning.command_line(options, option_names(*groups))
 
     return arguments
 
@@ -82,12 +83,13 @@ def experiments(study):
 
 
 def method_of(study, experiment):
-    return CONFIG["studies"][study]["experiments"][experiment]["method"]
+    """The declaration of the experiment's method."""
+    return planning.method_of(CONFIG, study, experiment)
 
 
-def experiments_of(study, *methods):
-    """Experiments of the study that are of one of these methods."""
-    return [experiment for experiment in experiments(study) if method_of(study, experiment) in methods]
+def options_asked(study, experiment):
+    """The options of an experiment, with `base` if it has one, as its method is asked about them."""
+    return planning.asked_options(CONFIG, study, experiment)
 
 
 def runs(study, experiment):
@@ -130,67 +132,7 @@ def size_options(dataset):
     return planning.command_line(sizes, tuple(sizes))
 
 
-# Method kmeans
-
-
-def centroids_file(wildcards):
-    """The centroids of this experiment, or of its base."""
-    experiment = planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
-    return f"results/{wildcards.study}/{experiment}/{wildcards.run}/epsilon{wildcards.epsilon}/centroids.h5"
-
-
-def for_each_epsilon(name):
-    """An input function: the file of that name for each candidate epsilon, of the run that learned it.
-
-    Rounds have those of their base.
-    """
-
-    def files(wildcards):
-        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-        experiment = wildcards.experiment
-        if name == "centroids.h5" or method_of(wildcards.study, experiment) == "kmeans_rounds":
-            experiment = planning.base_experiment(CONFIG, wildcards.study, experiment)
-        folder = f"results/{wildcards.study}/{experiment}/{unsupervised_run(wildcards)}"
-        return [f"{folder}/epsilon{epsilon}/{name}" for epsilon in options["whitening_epsilon"]]
-
-    return files
-
-
-# Networks
-
-
-RECIPE_OPTIONS = (
-    "epochs",
-    "steps_per_epoch",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "schedule",
-    "label_smoothing",
-    "ema_decay",
-    "patience",
-    "precision",
-)
-NETWORK_OPTIONS = ("image_size", "network", "dropout", "average_flips", "copies")
-AUGMENTATION_OPTIONS = ("shift", "flip", "color", "hue", "cutout")
-SURROGATE_OPTIONS = (
-    "image_size",
-    "seed_patches",
-    "samples_per_class",
-    "surrogate_size",
-    "seed_sampling",
-    "transformations",
-    "rotation",
-    "translation",
-    "scale",
-    "pca_contrast",
-    "color_power",
-    "color_factor",
-    "color_offset",
-    "hue",
-)
+# What a run uses of other runs and of the base
 
 
 def training_seed(wildcards):
@@ -203,37 +145,37 @@ def checkpoint_folder(program):
     return lambda wildcards, output: str(Path("results/checkpoints", *wildcards, program))
 
 
-def pretrained_network(wildcards):
-    """The surrogate network that training starts from; none without a base."""
-    base = planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
-    if base == wildcards.experiment:
-        return []
-    return f"results/{wildcards.study}/{base}/{unsupervised_run(wildcards)}/surrogate_network.h5"
-
-
-NETWORK_FILES = {
-    "cnn": "model.h5",
-    "surrogate": "surrogate_network.h5",
-    "pseudo_label_rounds": "model.h5",
-    "pseudo_label_loss": "model.h5",
-    "fixmatch": "model.h5",
-}
-
-
-# Pseudo-labels
-
-
-ROUNDS_OPTIONS = ("rounds", "candidates", "accept", "accepted", "threshold", "class_balanced", "relabel")
+def base_of(wildcards):
+    """The experiment whose centroids, network or model this one uses: its base, or itself."""
+    return planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
 
 
 def of_base(name):
-    """An input function: the file of that name of the same run of the base."""
+    """An input function: the file of that name, which may hold wildcards, of the same run of the base."""
+    path = "results/{study}/{base}/{run}/" + name
+    return lambda wildcards: path.format(base=base_of(wildcards), **wildcards)
 
-    def file(wildcards):
-        base = planning.base_experiment(CONFIG, wildcards.study, wildcards.experiment)
-        return f"results/{wildcards.study}/{base}/{wildcards.run}/{name}"
 
-    return file
+def for_each_epsilon(name, experiment=lambda wildcards: wildcards.experiment):
+    """An input function: the file of that name for each candidate epsilon, of the run that learned the centroids.
+
+    experiment: a function that tells whose they are, for example `base_of`.
+    """
+
+    def files(wildcards):
+        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+        folder = f"results/{wildcards.study}/{experiment(wildcards)}/{unsupervised_run(wildcards)}"
+        return [f"{folder}/epsilon{epsilon}/{name}" for epsilon in options["whitening_epsilon"]]
+
+    return files
+
+
+def network_of_base(wildcards):
+    """The network that training starts from, of the run that learned it; none without a base."""
+    base = base_of(wildcards)
+    if base == wildcards.experiment:
+        return []
+    return f"results/{wildcards.study}/{base}/{unsupervised_run(wildcards)}/{method_of(wildcards.study, base).network_file}"
 
 
 # Evaluation
@@ -261,7 +203,7 @@ def study_solver_scores(wildcards):
     return [
         f"results/{wildcards.study}/{experiment}/{run}/solver_iterations.npz"
         for experiment in experiments(wildcards.study)
-        if experiment in solver_experiments(wildcards.study)
+        if experiment in figures_of(wildcards.study).get("solver_iterations", [])
         for run in runs(wildcards.study, experiment)
         if run.startswith("seed")
     ]
@@ -284,35 +226,11 @@ def predictions():
 
 
 FIGURES = CONFIG["figures"]
-UNLABELED_LOSS_METHODS = ("pseudo_label_loss", "fixmatch")  # unlabeled images are part of the loss
-
-
-def kmeans_experiments(study):
-    """Experiments of the study that learn centroids of their own."""
-    return [
-        experiment
-        for experiment in experiments_of(study, "kmeans")
-        if planning.base_experiment(CONFIG, study, experiment) == experiment
-    ]
-
-
-def solver_experiments(study):
-    return [
-        experiment
-        for experiment in experiments_of(study, "kmeans")
-        if planning.experiment_options(CONFIG, study, experiment)["svm_iterations"]
-    ]
-
-
-def is_augmented(study, experiment):
-    """Say whether training changes the images at all."""
-    options = planning.experiment_options(CONFIG, study, experiment)
-    return any(options[name] for name in AUGMENTATION_OPTIONS)
 
 
 def trained_together(study):
-    """Experiments whose training curves share a figure: networks trained on labels, epoch by epoch."""
-    return experiments_of(study, "cnn", *UNLABELED_LOSS_METHODS)
+    """Experiments whose training curves share a figure."""
+    return [name for name in experiments(study) if method_of(study, name).training_curves]
 
 
 def first_seed_path(study, experiment, path):
@@ -321,18 +239,9 @@ def first_seed_path(study, experiment, path):
 
 
 def representations(study):
-    """What t-SNE maps are made from beside pixels: for each experiment the file of its first run.
-
-    Rounds with k-means have the features of their base.
-    """
-    files = {}
-    for name in experiments(study):
-        method = method_of(study, name)
-        if method != "kmeans_rounds":
-            files[name] = first_seed_path(
-                study, name, {"kmeans": "features.h5", "surrogate": "layers.h5"}.get(method, "model.h5")
-            )
-    return files
+    """What t-SNE maps are made from beside pixels: for each experiment that has one, the file of its first run."""
+    mapped = {name: method_of(study, name).mapped for name in experiments(study)}
+    return {name: first_seed_path(study, name, file) for name, file in mapped.items() if file}
 
 
 def representation_options(wildcards):
@@ -346,23 +255,11 @@ def representation_options(wildcards):
 
 def figures_of(study):
     """The experiments of the study that have a figure of each kind; what is mapped by t-SNE may also be the pixels."""
-    networks = experiments_of(study, *NETWORK_FILES)
-    in_rounds = experiments_of(study, *planning.ROUNDS_METHODS)
-    figures = {
-        "patches": kmeans_experiments(study),
-        "centroids": kmeans_experiments(study),
-        "surrogates": experiments_of(study, "surrogate"),
-        "augmentations": [name for name in trained_together(study) if is_augmented(study, name)],
-        "filters": networks,
-        "rounds": in_rounds,
-        "mistakes": in_rounds,
-        "unlabeled": experiments_of(study, *UNLABELED_LOSS_METHODS),
-        "confusion": experiments(study),
-        "solver_iterations": solver_experiments(study),
-        "tsne": ["pixels", *representations(study)],
-        "layers": networks,
-    }
-    return {kind: names for kind, names in figures.items() if names}
+    figures = {}
+    for name in experiments(study):
+        for kind in method_of(study, name).figures(options_asked(study, name)):
+            figures.setdefault(kind, []).append(name)
+    return figures | {"confusion": experiments(study), "tsne": ["pixels", *representations(study)]}
 
 
 def figure_files(kind):
@@ -389,8 +286,9 @@ def of_each(kind, path):
     ]
 
 
-def options_of_each(kind, *names):
-    """A params function: the named options, each with its value for every experiment with a figure of that kind."""
+def options_of_each(kind, *groups):
+    """A params function: the options of these groups, each with its value for every experiment with a figure of that kind."""
+    names = option_names(*groups)
 
     def arguments(wildcards):
         options = [
@@ -404,18 +302,18 @@ def options_of_each(kind, *names):
 def networks_of_each(study, kind):
     """The file that holds the network of the first run of every experiment with a figure of that kind."""
     names = figures_of(study).get(kind, [])
-    return [first_seed_path(study, name, NETWORK_FILES[method_of(study, name)]) for name in names]
+    return [first_seed_path(study, name, method_of(study, name).network_file) for name in names]
+
+
+def learned_by(study, experiment):
+    """The files of a run that hold what it learned from images."""
+    return method_of(study, experiment).learned(options_asked(study, experiment))
 
 
 def centroids_of_each(study):
     """For every experiment that learns centroids, those of each candidate epsilon of its first run."""
-    return [
-        [
-            first_seed_path(study, name, f"epsilon{epsilon}/centroids.h5")
-            for epsilon in planning.experiment_options(CONFIG, study, name)["whitening_epsilon"]
-        ]
-        for name in kmeans_experiments(study)
-    ]
+    names = figures_of(study)["centroids"]
+    return [[first_seed_path(study, name, file) for file in learned_by(study, name)] for name in names]
 
 
 def reported_table(path, kind, result):
@@ -485,17 +383,13 @@ def reported_theory(name, result):
 
 def learned_files(wildcards):
     """Every network and all centroids: what is learned from images, and where rounding can differ between machines."""
-    files = []
-    for study in CONFIG["studies"]:
-        for name in experiments(study):
-            method, seeds = method_of(study, name), [run for run in runs(study, name) if run.startswith("seed")]
-            folder = f"results/{study}/{name}"
-            if method in NETWORK_FILES:
-                files += [f"{folder}/{run}/{NETWORK_FILES[method]}" for run in seeds]
-            if name in kmeans_experiments(study):
-                epsilons = planning.experiment_options(CONFIG, study, name)["whitening_epsilon"]
-                files += [f"{folder}/{run}/epsilon{value}/centroids.h5" for run in seeds for value in epsilons]
-    return files
+    return [
+        f"results/{study}/{name}/seed{seed}/{file}"
+        for study, content in CONFIG["studies"].items()
+        for name in experiments(study)
+        for seed in content["seeds"]
+        for file in learned_by(study, name)
+    ]
 
 
 def first_networks(wildcards):
@@ -519,13 +413,9 @@ def study_results(wildcards=None):
             for table in ("selection", "history")
         ]
         files += [
-            f"results/{study}/{experiment}/seed{seed}/surrogate_history.csv"
-            for experiment in experiments_of(study, "surrogate")
-            for seed in CONFIG["studies"][study]["seeds"]
-        ]
-        files += [
-            f"results/{study}/{experiment}/seed{seed}/held_out.csv"
-            for experiment in experiments_of(study, *planning.ROUNDS_METHODS)
+            f"results/{study}/{experiment}/seed{seed}/{table}.csv"
+            for experiment in experiments(study)
+            for table in method_of(study, experiment).tables
             for seed in CONFIG["studies"][study]["seeds"]
         ]
     return files
@@ -547,7 +437,7 @@ def report_plan(wildcards):
                 name: {
                     "title": options.get("title", name),
                     "method": options["method"],
-                    "network_file": NETWORK_FILES.get(options["method"]),
+                    "network_file": method_of(study, name).network_file,
                     "base": options.get("base"),
                     "baseline": options.get("baseline", content["baseline"]),
                     "runs": runs(study, name),

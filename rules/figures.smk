@@ -1,5 +1,6 @@
 # Figures: PDF for the printed report, PNG for the HTML report. Computing and drawing are rules of their own.
 # All figures of a kind that a study has are one job, as starting a program takes longer than drawing a figure.
+from methods.shared import Augmentation, ImageSize
 
 
 rule plot_patches:
@@ -85,7 +86,7 @@ rule plot_augmentations:
         code=code_digest("plot_augmentations"),
         program=program("plot_augmentations"),
         files=figure_files("augmentations"),
-        options=options_of_each("augmentations", "image_size", *AUGMENTATION_OPTIONS),
+        options=options_of_each("augmentations", ImageSize, Augmentation),
     shell:
         "python {params.program:q} --images {input.images} {params.options} --seed 0 {params.files} 2> {log}"
 

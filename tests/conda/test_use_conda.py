@@ -124,7 +124,7 @@ def test_results_are_those_without_conda(finished, conda, tmp_path):
 def test_a_program_fails_in_an_environment_without_its_package(conda, tmp_path):
     """And without conda the same clone works: so it is the environment that matters."""
     root = clone(tmp_path / "clone")
-    rules = root / "rules/kmeans.smk"
+    rules = root / "rules/methods/kmeans.smk"
     before = rules.read_text()
     after = re.sub(r"(rule sample_patches:.*?)train\.yaml", r"\1data.yaml", before, count=1, flags=re.DOTALL)
     assert after != before

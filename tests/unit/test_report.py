@@ -22,9 +22,8 @@ from semisup.networks import Shape, new_network, write_network
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = {name: (ROOT / "report" / name).read_text() for name in ("report.tex", "derivations.tex")}
 PUBLISHED = yaml.safe_load((ROOT / "report" / "published.yaml").read_text())
-CONFIG = planning.checked_config(
-    planning.read_yaml(ROOT / "config.yaml"), planning.read_yaml(ROOT / "config.schema.yaml")
-)
+CONFIG = planning.checked_config(planning.read_yaml(ROOT / "config.yaml"), planning.config_schema())
+DEFAULTS = {name: planning.section_defaults(method) for name, method in planning.METHODS.items()}
 CLASS_NAMES = ["cat", "dog", "9_&"]
 IMAGES = 4  # of each split
 LAYERS = {"kmeans": ["features"], "surrogate": ["conv1", "conv2", "full"]}
@@ -942,7 +941,7 @@ def test_strong_changes_are_those_of_the_strong_version():
 def test_rounds_of_the_source():
     source = render_report.source_rounds(PUBLISHED["pseudo_label_rounds"])
     assert (source["rounds"], source["all_epochs"], source["all_candidates"]) == (48, 240, 48000)
-    assert (CONFIG["pseudo_label_rounds"]["rounds"], CONFIG["pseudo_label_rounds"]["epochs"]) == (48, 5)
+    assert (DEFAULTS["pseudo_label_rounds"]["rounds"], DEFAULTS["pseudo_label_rounds"]["epochs"]) == (48, 5)
 
 
 def test_homework_of_the_source_is_described(tmp_path):
@@ -969,7 +968,7 @@ def test_ranges_name_the_exceptions_first():
 
 def test_every_transformation_has_ranges_in_the_options_and_in_the_paper():
     assert tuple(render_report.RANGES) == render_report.TRANSFORMATIONS
-    for options in (CONFIG["surrogate"], PUBLISHED["exemplar_paper"]["ranges"]):
+    for options in (DEFAULTS["surrogate"], PUBLISHED["exemplar_paper"]["ranges"]):
         assert all(name in options for signs in render_report.RANGES.values() for name in signs)
     assert set(PUBLISHED["surrogate_classes"]["ranges"]) == {"rotation", "translation", "scale"}
 
@@ -978,8 +977,8 @@ def test_further_settings_are_options_of_their_method():
     of_others = {"pseudo_label_rounds": "cnn", "pseudo_label_loss": "cnn", "fixmatch": "cnn"}
     assert set(render_report.FURTHER) == set(render_report.METHODS)
     for method, names in render_report.FURTHER.items():
-        assert set(names) <= {*CONFIG[method], *CONFIG[of_others.get(method, method)]}
-    assert set(render_report.AUGMENTATIONS) <= set(CONFIG["cnn"])
+        assert set(names) <= {*DEFAULTS[method], *DEFAULTS[of_others.get(method, method)]}
+    assert set(render_report.AUGMENTATIONS) <= set(DEFAULTS["cnn"])
 
 
 def test_network_values_are_those_of_the_network(tmp_path):

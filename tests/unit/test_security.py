@@ -224,7 +224,7 @@ HARMLESS |= {"sizes", "studies", "tables"}
 
 def test_rules_hand_no_text_to_a_shell_unquoted():
     """What may hold a character that a shell reads is quoted: paths of the clone, addresses, JSON."""
-    rules = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    rules = "".join(path.read_text() for path in (ROOT / "rules").rglob("*.smk"))
     shells = re.findall(r"shell:\n((?:\s+[\"'].*\n)+)", rules)
     assert len(shells) == len(re.findall(r"^rule ", rules, re.MULTILINE))
     assert {name for shell in shells for name in re.findall(r"\{params\.(\w+)\}", shell)} == HARMLESS

@@ -14,7 +14,7 @@ import yaml
 from fixtures_snakemake import ROOT
 from fixtures_snakemake import environment as base_environment
 
-CLONED = ("Snakefile", "config.yaml", "config.demo.yaml", "config.schema.yaml", "rules", "workflow_scripts", "profiles")
+CLONED = ("Snakefile", "config.yaml", "config.demo.yaml", "rules", "workflow_scripts", "profiles")
 CLONED += ("envs", "report")
 # A process that has imported Snakemake and forks. It spares each of many plans the second that the import takes.
 SERVER = multiprocessing.get_context("forkserver")

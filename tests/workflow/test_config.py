@@ -13,19 +13,13 @@ from snakemake.utils import update_config
 from planning import config as planning
 from planning import config_docs
 
-SCHEMA = planning.read_yaml(ROOT / "config.schema.yaml")
+SCHEMA = planning.config_schema()
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
 DEMO = planning.read_yaml(ROOT / "config.demo.yaml")
 TINY = planning.read_yaml(ROOT / "tests/e2e/config.tiny.yaml")
-METHODS = (
-    "kmeans",
-    "cnn",
-    "surrogate",
-    "pseudo_label_rounds",
-    "kmeans_rounds",
-    "pseudo_label_loss",
-    "fixmatch",
-)
+METHODS = list(planning.METHODS)
+# What the methods declare for their own sections of the configuration.
+DEFAULTS = {name: planning.section_defaults(method) for name, method in planning.METHODS.items()}
 ROUNDS = {"rounds": 20, "candidates": 100, "accepted": 50}
 # Two studies on the embedded data, whose sizes are written out where a test needs to know them.
 SMALL = {
@@ -128,8 +122,6 @@ def all_keys():
     yield from keys(SCHEMA)
     yield from keys(SCHEMA["$defs"]["study"], "study")
     yield from keys(SCHEMA["$defs"]["experiment"], "experiment")
-    for method in METHODS:
-        yield from keys(SCHEMA["$defs"][f"{method}_options"], f"options of {method}")
 
 
 def defaults(part):
@@ -156,8 +148,9 @@ def test_schema_is_a_schema():
     Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_config_holds_the_defaults():
-    assert {key: value for key, value in CONFIG.items() if key != "studies"} == defaults(SCHEMA)
+def test_config_holds_the_defaults_of_what_is_no_method():
+    sections = {key: value for key, value in CONFIG.items() if key != "studies"}
+    assert sections == {key: value for key, value in defaults(SCHEMA).items() if key not in METHODS}
 
 
 def test_every_key_is_described():
@@ -180,26 +173,12 @@ def test_every_option_has_a_default():
 
 
 def test_schema_allows_no_unknown_key_anywhere():
-    # The options of a method are listed once and closed where they are used; an `if` only asks.
-    open_on_purpose = {f"schema.$defs.{method}_options" for method in METHODS} | {"schema.$defs.experiment.allOf.if"}
+    # The branches of an experiment list the options of its method, and are closed where they are used.
+    open_on_purpose = {"schema.$defs.experiment.allOf.if", "schema.$defs.experiment.allOf.then"}
     for place, part in schema_objects(SCHEMA):
         if place not in open_on_purpose:
             closed = part.get("additionalProperties", part.get("unevaluatedProperties"))
             assert closed is False, place
-    for method in METHODS:
-        assert SCHEMA["properties"][method]["unevaluatedProperties"] is False
-
-
-def test_every_method_is_known_everywhere():
-    assert tuple(SCHEMA["$defs"]["experiment"]["properties"]["method"]["enum"]) == METHODS
-    assert tuple(planning.LAYERS) == METHODS
-    assert set(planning.BASE_METHODS) <= set(METHODS)
-    for method, layers in planning.LAYERS.items():
-        assert method in layers
-        assert (planning.BASE in layers) == (method in planning.BASE_METHODS and method != "cnn")
-        assert set(layers) <= {planning.BASE, *METHODS}
-    for method in METHODS:
-        assert SCHEMA["properties"][method]["required"] == list(SCHEMA["$defs"][f"{method}_options"]["properties"])
 
 
 def test_sizes_are_known_of_every_dataset():
@@ -233,7 +212,7 @@ def test_only_the_loss_on_unlabeled_images_tells_an_experiment_from_its_baseline
     baseline = CONFIG["studies"][study]["experiments"][experiment]["baseline"]
     assert CONFIG["studies"][study]["experiments"][baseline]["method"] == "cnn"
     options, of_baseline = (planning.experiment_options(CONFIG, study, name) for name in (experiment, baseline))
-    assert set(of_baseline) == set(CONFIG["cnn"]) <= set(options)
+    assert set(of_baseline) == set(DEFAULTS["cnn"]) <= set(options)
     assert {key for key, value in of_baseline.items() if options[key] != value} == differences
 
 
@@ -267,7 +246,7 @@ def test_documentation_is_up_to_date():
 def test_outdated_documentation_is_refused_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(config_docs, "ROOT", tmp_path)
     monkeypatch.setattr(config_docs, "PAGE", tmp_path / "configuration.md")
-    (tmp_path / "config.schema.yaml").write_text((ROOT / "config.schema.yaml").read_text())
+    monkeypatch.setattr(config_docs, "SCHEMA", tmp_path / "config.schema.json")
     with pytest.raises(SystemExit, match=r"^configuration\.md is out of date: run python .*config_docs\.py$"):
         config_docs.main(["--check"])
     config_docs.main([])
@@ -295,7 +274,7 @@ MD5 = "91f7769df0f17e558f3565bffb0c7dfb"
 MALFORMED = [
     # unknown and misspelt keys, on every level
     ("kmean", {}, r"^the configuration: unknown key 'kmean'; did you mean 'kmeans'\?"),
-    ("batches", 3, r"^the configuration: unknown key 'batches'; known keys: data, kmeans,"),
+    ("batches", 3, r"^the configuration: unknown key 'batches'; known keys: data, evaluation,"),
     ("data/imagenet", {}, r"^data: unknown key 'imagenet'; known keys: stl10, mnist"),
     ("data/photos/train_image", 1, r"^data\.photos: unknown key 'train_image'; did you mean 'train_images'\?"),
     ("data/stl10/members/trainX.bin", MD5, r"^data\.stl10\.members: unknown key .* did you mean 'train_X\.bin'\?"),
@@ -336,8 +315,12 @@ MALFORMED = [
     # the section of a method holds its own keys only
     ("pseudo_label_rounds/cutout", 8, r"^pseudo_label_rounds: unknown key 'cutout'; known keys: rounds, candidates,"),
     ("kmeans_rounds/restart", True, r"^kmeans_rounds: unknown key 'restart'; known keys: rounds, candidates, accept,"),
-    ("pseudo_label_loss/network", "vgg", r"^pseudo_label_loss: unknown key 'network'; known keys: epochs, batch_size,"),
-    ("fixmatch/shift", 4, r"^fixmatch: unknown key 'shift'; known keys: epochs, steps_per_epoch,"),
+    (
+        "pseudo_label_loss/network",
+        "vgg",
+        r"^pseudo_label_loss: unknown key 'network'; known keys: unlabeled_batch_size,",
+    ),
+    ("fixmatch/shift", 4, r"^fixmatch: unknown key 'shift'; known keys: unlabeled_batch_size,"),
     # missing keys
     ("studies/photos", {"dataset": "photos"}, r"^studies\.photos: the key 'seeds' is missing; add it"),
     ("studies/photos/experiments/extra", {"stride": 8}, r"\.extra: the key 'method' is missing; add it"),
@@ -477,7 +460,7 @@ MALFORMED = [
     (
         f"{OWN}/method",
         "svm",
-        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of kmeans, cnn, surrogate",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of cnn, fixmatch, kmeans",
     ),
     (
         "cnn/network",
@@ -911,9 +894,7 @@ def test_unhashable_and_odd_yaml_is_refused_in_one_line():
         assert len(error_of(merged(overlay)).splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    "place", ["", "data", "data/stl10", "data/stl10/files", *METHODS, "evaluation", "figures", "theory"]
-)
+@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", "evaluation", "figures", "theory"])
 def test_removing_any_key_is_refused(place):
     config = merged(SMALL)
     part = config
@@ -952,8 +933,8 @@ def test_option_of_experiment_is_its_own_then_its_bases_then_the_methods():
 def test_network_with_a_base_has_options_of_its_own():
     config = planning.checked_config(with_value("surrogate/epochs", 9, merged(SMALL)), SCHEMA)
     options = planning.experiment_options(config, "photos", "finetuned")
-    assert list(options) == list(CONFIG["cnn"])
-    assert (options["epochs"], options["network"]) == (CONFIG["cnn"]["epochs"], "exemplar_small")
+    assert list(options) == list(DEFAULTS["cnn"])
+    assert (options["epochs"], options["network"]) == (DEFAULTS["cnn"]["epochs"], "exemplar_small")
 
 
 def test_base_experiment_is_the_base_or_itself():
@@ -990,26 +971,26 @@ def options_with(experiment, *changes):
 def test_strongest_place_of_an_option_wins(experiment, layers):
     name = experiment.rpartition("/")[2]
     for strongest in range(len(layers)):
-        # The sections of the methods always have a learning rate: weaker places do not show.
+        # These methods declare a learning rate: weaker places do not show.
         changes = [(f"{layer}/learning_rate", 0.5 + i) for i, layer in enumerate(layers[: strongest + 1])]
         section = next(i for i, layer in enumerate(layers) if layer in METHODS and layer != "cnn")
-        expected = 0.5 + strongest if strongest >= section else CONFIG[layers[section]]["learning_rate"]
+        expected = 0.5 + strongest if strongest >= section else DEFAULTS[layers[section]]["learning_rate"]
         assert options_with(name, *changes)["learning_rate"] == expected
 
 
 def test_options_of_pseudo_label_methods_are_all_that_their_programs_take():
-    assert set(options_with("loss")) == set(CONFIG["cnn"]) | set(CONFIG["pseudo_label_loss"])
-    assert set(options_with("fixmatch")) == set(CONFIG["cnn"]) | set(CONFIG["fixmatch"])
-    assert set(options_with("rounds")) == set(CONFIG["cnn"]) | set(CONFIG["pseudo_label_rounds"])
-    without = set(CONFIG["kmeans"]) - {"svm_iterations"}  # which is a table of the base's own
-    assert set(options_with("kmeans_rounds")) == without | set(CONFIG["kmeans_rounds"])
+    assert set(options_with("loss")) == set(DEFAULTS["cnn"]) | set(DEFAULTS["pseudo_label_loss"])
+    assert set(options_with("fixmatch")) == set(DEFAULTS["cnn"]) | set(DEFAULTS["fixmatch"])
+    assert set(options_with("rounds")) == set(DEFAULTS["cnn"]) | set(DEFAULTS["pseudo_label_rounds"])
+    without = set(DEFAULTS["kmeans"]) - {"svm_iterations"}  # which is a table of the base's own
+    assert set(options_with("kmeans_rounds")) == without | set(DEFAULTS["kmeans_rounds"])
 
 
 def test_rounds_take_what_they_do_not_set_from_their_base():
     base = [(f"{SUPERVISED}/network", "vgg"), (f"{SUPERVISED}/dropout", 0.6), (f"{SUPERVISED}/batch_size", 10)]
     options = options_with("rounds", *base)
     assert (options["network"], options["dropout"], options["batch_size"]) == ("vgg", 0.6, 10)
-    assert (options["epochs"], options["candidates"]) == (CONFIG["pseudo_label_rounds"]["epochs"], 100)
+    assert (options["epochs"], options["candidates"]) == (DEFAULTS["pseudo_label_rounds"]["epochs"], 100)
     assert options_with("rounds", *base, (f"{ROUNDS_OF_CNN}/batch_size", 20))["batch_size"] == 20
     assert options["folds"] is False  # although the base runs on the folds
     of_kmeans = options_with("kmeans_rounds", (f"{COATES}/svm_c", [0.5]))
@@ -1039,12 +1020,11 @@ def test_held_out_images_are_counted_as_the_programs_split_them(fraction):
         parts = train_test_split(range(images), test_size=fraction, random_state=0)
         config = with_value("data/photos/validation_images", images, merged(SMALL))
         config = with_value(f"{ROUNDS_OF_KMEANS}/held_out", fraction, config)
-        options = planning.experiment_options(config, "photos", "kmeans_rounds")
-        if min(map(len, parts)) >= 10:
-            planning._check_held_out(config, "photos", options, "here")
-        else:
-            with pytest.raises(planning.ConfigError, match=f"into {len(parts[1])} held out and {len(parts[0])} kept"):
-                planning._check_held_out(config, "photos", options, "here")
+        options, base = (planning.asked_options(config, "photos", name) for name in ("kmeans_rounds", "kmeans_coates"))
+        mistakes = dict(planning.METHODS["kmeans_rounds"].check(options, planning.data_of(config, "photos"), base))
+        assert set(mistakes) == ({"held_out"} if min(map(len, parts)) < 10 else set())
+        for message in mistakes.values():
+            assert f"into {len(parts[1])} held out and {len(parts[0])} kept" in message
 
 
 def test_rounds_may_do_without_the_patience_of_their_base():
@@ -1102,15 +1082,9 @@ def test_limits_are_allowed(place, value):
     planning.checked_config(with_value(place, value, merged(SMALL)), SCHEMA)
 
 
-@pytest.mark.parametrize(
-    ("template", "before"),
-    [
-        ("results/{study,photos|mnist5k}/{experiment,PATTERN}/{run,seed[0-9]+}/scores.npz", ""),
-        ("results/{study,photos|mnist5k}/figures/patches_{experiment,PATTERN}.pdf", "figures/patches_"),
-    ],
-)
-def test_patterns_keep_methods_apart_in_every_study(template, before):
+def test_patterns_keep_methods_apart_in_every_study():
     """As Snakemake matches paths: the same name may have another method in another study."""
+    template = "results/{study,photos|mnist5k}/{experiment,PATTERN}/{run,seed[0-9]+}/scores.npz"
     namesakes = {
         "supervised": {"method": "surrogate", "seed_patches": 100, "surrogate_size": 24},
         "surrogate": {"method": "kmeans", "patch_size": 6, "patch_images": 100, "stride": 1},
@@ -1119,7 +1093,7 @@ def test_patterns_keep_methods_apart_in_every_study(template, before):
     config = with_value("studies/mnist5k/experiments", namesakes, merged(SMALL))
     config = planning.checked_config(with_value("studies/mnist5k/baseline", "surrogate", config), SCHEMA)
     patterns = {
-        method: regex_from_filepattern(template.replace("PATTERN", planning.method_pattern(config, method, before)))
+        method: regex_from_filepattern(template.replace("PATTERN", planning.method_pattern(config, method)))
         for method in METHODS
     }
     path = re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", template)

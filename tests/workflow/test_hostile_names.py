@@ -10,7 +10,7 @@ from clones import ROOT, snakemake
 
 from planning import config as planning
 
-SCHEMA = planning.read_yaml(ROOT / "config.schema.yaml")
+SCHEMA = planning.config_schema()
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 HOSTILE = [

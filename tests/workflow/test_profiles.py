@@ -15,7 +15,7 @@ from fixtures_snakemake import ROOT, command_of, read_jobs
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 FILES = sorted((ROOT / "profiles").rglob("*.yaml"))
-RULE_FILES = sorted((ROOT / "rules").glob("*.smk"))
+RULE_FILES = sorted((ROOT / "rules").rglob("*.smk"))
 ON_A_GPU = re.compile(r"--gpu (\d+) ")
 # Other ways to ask for a GPU, which SLURM refuses or adds to gpu=1.
 OTHER_WAYS = {"gres", "gpus", "gpu_model", "nvidia_gpu", "cpus_per_gpu", "tasks_per_gpu", "slurm_extra"}

@@ -1,65 +1,27 @@
 """Check a configuration, and answer the questions that the rules ask of it.
 
-A study or experiment set to null is left out. Options of an experiment come, from weak to strong, from the layers that
-`LAYERS` lists for its method, and from itself.
+A study or experiment set to null is left out. Options of an experiment come, from weak to strong, from the declarations
+and sections of the methods that its own builds on, from what its base gives, from those of its own method, from what
+its base fixes, and from itself.
 """
 
-import math
-import re
+import inspect
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
+from methods import declared_methods
+from methods.declare import Data, Method, option_names, properties
 from planning.schema import Config, schema_mistakes
 
+METHODS = declared_methods()
 DATASETS_WITH_FOLDS = {"stl10": 10, "photos": None}  # None: as many as the configuration says
 FOLD_IMAGES = {"stl10": 1000, "photos": None}
 IMAGE_SIZES = {"stl10": 96, "photos": 96, "mnist": 28, "mnist5k": 28}
 CHANNELS = {"stl10": 3, "photos": 3, "mnist": 1, "mnist5k": 1}
-# The method that a base must have, by the method of the experiment; a method that is not here takes no base.
-BASE_METHODS = {"kmeans": "kmeans", "cnn": "surrogate", "pseudo_label_rounds": "cnn", "kmeans_rounds": "kmeans"}
-ROUNDS_METHODS = ("pseudo_label_rounds", "kmeans_rounds")  # they go on from a base, and need one
-# What the centroids depend on: an experiment of kmeans with a base takes these from it.
-LEARNING_OPTIONS = (
-    "image_size",
-    "patch_size",
-    "patch_images",
-    "patches_per_image",
-    "contrast_constant",
-    "whitening_epsilon",
-    "centroids",
-    "initialization",
-    "iterations",
-    "tolerance",
-    "precision",
-)
-BASE = "base"
-# Where the options of a method come from, weak to strong: sections of the configuration, and the options of the base.
-# A cnn uses the network of its base, and trains it in its own way.
-LAYERS = {
-    "kmeans": ("kmeans", BASE),
-    "cnn": ("cnn",),
-    "surrogate": ("surrogate",),
-    "pseudo_label_rounds": (BASE, "pseudo_label_rounds"),
-    "kmeans_rounds": (BASE, "kmeans_rounds"),
-    "pseudo_label_loss": ("cnn", "pseudo_label_loss"),
-    "fixmatch": ("cnn", "fixmatch"),
-}
-# Which options of the base these are; a method that is not here takes all.
-INHERITED_OPTIONS = {"kmeans": LEARNING_OPTIONS, "kmeans_rounds": (*LEARNING_OPTIONS, "stride", "svm_c")}
-# What an experiment with a base may not set, as it is the base's.
-OPTIONS_OF_BASE = {
-    "kmeans": LEARNING_OPTIONS,
-    "pseudo_label_rounds": ("image_size", "network", "copies", "dropout", "average_flips"),
-}
 CLASSES = 10  # of every data set
-RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
-COLOR_TRANSFORMATIONS = ("pca_contrast", "color_contrast", "hue")
-SURROGATE_STEP = 4  # surrogate_size is a multiple of it
-# Side in pixels of the smallest images that the layers of a network leave anything of.
-SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}
 
 
 class ConfigError(Exception):
@@ -73,6 +35,24 @@ def read_yaml(path: str | Path) -> Config:
     """Return the content of a YAML file."""
     # Safe both; LibYAML, where PyYAML was built with it, reads ten times as fast.
     return yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
+def config_schema() -> Config:
+    """Return the JSON schema of a configuration: study.schema.yaml, and the options that the methods declare."""
+    schema = read_yaml(Path(__file__).with_name("study.schema.yaml"))
+    experiment = schema["$defs"]["experiment"]
+    experiment["properties"]["method"]["enum"] = list(METHODS)
+    experiment["allOf"] = []
+    for name, method in METHODS.items():
+        is_of_method = {"type": "object", "properties": {"method": {"const": name}}, "required": ["method"]}
+        experiment["allOf"].append({"if": is_of_method, "then": {"properties": properties(method)}})
+        schema["properties"][name] = {
+            "description": inspect.getdoc(method),
+            "type": "object",
+            "additionalProperties": False,
+            "properties": section_options(method),
+        }
+    return schema
 
 
 def checked_config(config: Config, schema: Config) -> Config:
@@ -93,21 +73,59 @@ def checked_config(config: Config, schema: Config) -> Config:
     return result
 
 
+def method_of(config: Config, study: str, experiment: str) -> type[Method]:
+    """Return the method of an experiment."""
+    return METHODS[config["studies"][study]["experiments"][experiment]["method"]]
+
+
 def experiment_options(config: Config, study: str, experiment: str) -> Config:
     """Return every option of the experiment, defaults and base included."""
     own = config["studies"][study]["experiments"][experiment]
+    method = METHODS[own["method"]]
+    given = _options_of_base(config, study, own)
+    fixed = {name: value for name, value in given.items() if method.base and name in method.base.fixed}
     options: Config = {}
-    for layer in LAYERS[own["method"]]:
-        options |= _inherited_options(config, study, own) if layer == BASE else config[layer]
-    return {key: own.get(key, value) for key, value in options.items()}
+    for parent in parent_methods(method):
+        options |= section_defaults(parent) | config.get(parent.name, {})
+    options |= given | section_defaults(method) | config.get(method.name, {}) | fixed
+    return {name: own.get(name, value) for name, value in options.items()}
 
 
-def _inherited_options(config: Config, study: str, own: Config) -> Config:
+def parent_methods(method: type[Method]) -> list[type[Method]]:
+    """Return the methods that a method builds on, weak to strong; their sections count for it too."""
+    return [parent for parent in reversed(method.__mro__) if parent in METHODS.values() and parent is not method]
+
+
+def section_options(method: type[Method]) -> Config:
+    """Return the schema of each option that the method's own section of the configuration may hold.
+
+    They are those that it declares, or that groups declare which it does not share with the methods it builds on.
+    """
+    inherited = {part for parent in parent_methods(method) for part in parent.__mro__}
+    owners = {name: next(part for part in method.__mro__ if name in vars(part)) for name in properties(method)}
+    return {name: part for name, part in properties(method).items() if owners[name] not in inherited}
+
+
+def section_defaults(method: type[Method]) -> Config:
+    """Return the declared defaults of the options in the method's own section."""
+    return {name: part["default"] for name, part in section_options(method).items()}
+
+
+def _options_of_base(config: Config, study: str, own: Config) -> Config:
     """Return the options that an experiment takes from its base; none without a base."""
-    if BASE not in own:
+    base = METHODS[own["method"]].base
+    if base is None or "base" not in own:
         return {}
-    options = experiment_options(config, study, own[BASE])
-    return {key: options[key] for key in INHERITED_OPTIONS.get(own["method"], options)}
+    options = experiment_options(config, study, own["base"])
+    taken = options if base.gives is None else option_names(*base.gives)
+    return {name: options[name] for name in taken}
+
+
+def asked_options(config: Config, study: str, experiment: str) -> Config:
+    """Return the options of the experiment as its method is asked about them: with `base`, if it has one."""
+    own = config["studies"][study]["experiments"][experiment]
+    base = {"base": own["base"]} if "base" in own else {}
+    return experiment_options(config, study, experiment) | base
 
 
 def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
@@ -136,15 +154,13 @@ def experiments_of_method(config: Config, method: str) -> Iterator[tuple[str, st
                 yield study, experiment
 
 
-def method_pattern(config: Config, method: str, before: str = "") -> str:
+def method_pattern(config: Config, method: str) -> str:
     """Return a regular expression for {experiment} in paths like results/{study}/{experiment}/...
 
     It matches the method's experiments only, and each only behind the folder of its own study: the same name may have
-    another method in another study. `before` is what stands between the two: "figures/patches_", for example.
+    another method in another study.
     """
-    names = [
-        f"(?<=/{study}/{re.escape(before)}){experiment}" for study, experiment in experiments_of_method(config, method)
-    ]
+    names = [f"(?<=/{study}/){experiment}" for study, experiment in experiments_of_method(config, method)]
     return "|".join(names) or "no_experiment_of_this_method"  # an empty pattern would match any name
 
 
@@ -193,45 +209,31 @@ def _check_map(config: Config, dataset: str) -> None:
 def _check_base(config: Config, study: str, experiment: str, place: str) -> None:
     experiments = config["studies"][study]["experiments"]
     own = experiments[experiment]
-    base, method = own.get("base"), own["method"]
-    if base is None and method not in ROUNDS_METHODS:
+    name, base = own.get("base"), METHODS[own["method"]].base
+    if base is None and name is not None:
+        raise ConfigError(f"{place}.base: an experiment of method {own['method']} takes no base; remove it")
+    if base is None or (name is None and not base.needed):
         return
-    if method not in BASE_METHODS:
-        raise ConfigError(f"{place}.base: an experiment of method {method} takes no base; remove it")
-    wanted = BASE_METHODS[method]
-    fitting = [name for name, other in experiments.items() if name != experiment and other["method"] == wanted]
+    fitting = [other for other, options in experiments.items() if other != experiment and options["method"] == base.of]
     known = ", ".join(fitting) or "none"
-    if base is None:
+    if name is None:
         raise ConfigError(
-            f"{place}: the key 'base' is missing; name the experiment of method {wanted} that the rounds begin with; "
+            f"{place}: the key 'base' is missing; name the experiment of method {base.of} that it begins with; "
             f"known: {known}"
         )
-    if base == experiment or base not in experiments:
-        raise ConfigError(f"{place}.base: there is no other experiment {base!r} in this study; known: {known}")
-    if base not in fitting:
+    if name == experiment or name not in experiments:
+        raise ConfigError(f"{place}.base: there is no other experiment {name!r} in this study; known: {known}")
+    if name not in fitting:
         raise ConfigError(
-            f"{place}.base: {base!r} is of method {experiments[base]['method']}, and the base of an experiment of "
-            f"method {method} must be of method {wanted}; known: {known}"
+            f"{place}.base: {name!r} is of method {experiments[name]['method']}, and the base of an experiment of "
+            f"method {own['method']} must be of method {base.of}; known: {known}"
         )
-    if method == "kmeans" and "base" in experiments[base]:
-        raise ConfigError(f"{place}.base: {base!r} has a base itself; name {experiments[base]['base']!r} instead")
-    _check_options_of_base(own, place)
-    if method == "cnn":
-        needed = experiments[base].get("network", config[wanted]["network"])
-        network = own.get("network", config[method]["network"])
-        if network != needed:
-            raise ConfigError(
-                f"{place}.network: {network} cannot start from the base {base!r}, whose network is {needed}; "
-                f"set network to {needed}, or remove the base"
-            )
-
-
-def _check_options_of_base(own: Config, place: str) -> None:
-    method, base = own["method"], own["base"]
-    taken, remedy = ("the network comes", "") if method in ROUNDS_METHODS else ("the centroids come", ", or the base")
-    for key in OPTIONS_OF_BASE.get(method, ()):
+    if base.of == own["method"] and "base" in experiments[name]:
+        raise ConfigError(f"{place}.base: {name!r} has a base itself; name {experiments[name]['base']!r} instead")
+    for key in base.fixed:
         if key in own:
-            raise ConfigError(f"{place}.{key}: {taken} from the base {base!r}; remove {key}{remedy}")
+            remedy = "" if base.needed else ", or the base"
+            raise ConfigError(f"{place}.{key}: {base.what} from the base {name!r}; remove {key}{remedy}")
 
 
 def _check_baseline(experiments: Config, experiment: str, place: str) -> None:
@@ -246,234 +248,27 @@ def _check_baseline(experiments: Config, experiment: str, place: str) -> None:
 
 def _check_sizes(config: Config, study: str, experiment: str, place: str) -> None:
     dataset = config["studies"][study]["dataset"]
-    own = config["studies"][study]["experiments"][experiment]
-    options = own | experiment_options(config, study, experiment)
+    options = asked_options(config, study, experiment)
     if options["folds"] and not fold_count(config, dataset):
         raise ConfigError(
             f"{place}.folds: the data set {dataset} has no folds; set it to false, "
             f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
         )
-    if "base" in own:
-        base_options = experiment_options(config, study, own["base"])
-        if own["method"] in ROUNDS_METHODS:
-            _check_base_of_rounds(base_options, options, place)
-        if own["method"] == "cnn":
-            _check_patches_of_base(dataset, base_options, options, place)
-    checks = {
-        "kmeans": (_check_kmeans,),
-        "cnn": (_check_cnn,),
-        "surrogate": (_check_surrogate,),
-        "pseudo_label_rounds": (_check_cnn, _check_rounds, _check_held_out, _check_patience),
-        "kmeans_rounds": (_check_rounds, _check_held_out),
-        "pseudo_label_loss": (_check_cnn, _check_unlabeled_batch, _check_alpha),
-        "fixmatch": (_check_cnn, _check_unlabeled_batch, _check_strong_changes),
-    }
-    for check in checks[own["method"]]:
-        check(config, dataset, options, place)
+    base = experiment_options(config, study, options["base"]) if "base" in options else None
+    for key, mistake in method_of(config, study, experiment).check(options, data_of(config, dataset), base):
+        raise ConfigError(f"{place}.{key}: {mistake}")
 
 
-def _image_size(dataset: str, options: Config) -> int:
-    """Return the side in pixels of the images that an experiment works on."""
-    return IMAGE_SIZES[dataset] if options["image_size"] == "native" else options["image_size"]
-
-
-def _check_kmeans(config: Config, dataset: str, options: Config, place: str) -> None:
-    size = _image_size(dataset, options)
-    patch, stride = options["patch_size"], options["stride"]
-    steps = size - patch  # from the first position of a patch in a row to the last
-    if steps < 0:
-        raise ConfigError(
-            f"{place}.patch_size: {patch} is larger than the images ({size} pixels); choose at most {size - 1}"
-        )
-    if steps == 0:
-        raise ConfigError(
-            f"{place}.patch_size: {patch} leaves one patch in an image of {size} pixels, and features "
-            f"are pooled over 2 x 2 quadrants; choose at most {size - 1}"
-        )
-    if stride > steps:
-        raise ConfigError(
-            f"{place}.stride: {stride} leaves fewer than 2 x 2 patches of {patch} pixels in an image of {size}; "
-            f"choose at most {steps}"
-        )
-    _check_unlabeled(config, dataset, options, "patch_images", place)
-    patches = options["patch_images"] * options["patches_per_image"]
-    if options["centroids"] > patches:
-        raise ConfigError(
-            f"{place}.centroids: {options['centroids']} is more than the {patches} patches "
-            "(patch_images x patches_per_image); choose at most that"
-        )
-
-
-def _check_cnn(config: Config, dataset: str, options: Config, place: str) -> None:
-    size, network = _image_size(dataset, options), options["network"]
-    # The network of a base takes any image that is larger than the base's patches.
-    if "base" not in options and size < SMALLEST_IMAGES[network]:
-        fitting = [name for name, smallest in SMALLEST_IMAGES.items() if smallest <= size]
-        raise ConfigError(
-            f"{place}.network: {network} needs images of at least {SMALLEST_IMAGES[network]} pixels, and those of "
-            f"{dataset} have {size}; choose {' or '.join(fitting) or 'a larger image_size'}"
-        )
-    _check_smaller_than_images(dataset, options, ("shift", "cutout"), place)
-    _check_colors(dataset, options, ("color", "hue"), place)
+def data_of(config: Config, dataset: str) -> Data:
+    """Return what a method may ask of a data set."""
     sizes = config["data"][dataset]
-    images, source = sizes["train_images"], dataset
-    if options["folds"]:
-        images, source = min((images, source), (_fold_images(config, dataset), f"a fold of {dataset}"))
-    images *= max(1, options["copies"])
-    if options["batch_size"] > images:
-        raise ConfigError(
-            f"{place}.batch_size: {options['batch_size']} is more than the {images} training images of {source}; "
-            "choose at most that"
-        )
-
-
-def _fold_images(config: Config, dataset: str) -> int:
-    """Return how many labelled images a fold trains on."""
-    return FOLD_IMAGES[dataset] or config["data"][dataset]["fold_images"]
-
-
-def _check_smaller_than_images(dataset: str, options: Config, keys: tuple[str, ...], place: str) -> None:
-    size = _image_size(dataset, options)
-    for key in keys:
-        if options[key] >= size:
-            raise ConfigError(
-                f"{place}.{key}: {options[key]} is not smaller than the images of {dataset} ({size} pixels); "
-                f"choose at most {size - 1}"
-            )
-
-
-def _check_colors(dataset: str, options: Config, keys: tuple[str, ...], place: str) -> None:
-    for key in keys:
-        if options[key] and CHANNELS[dataset] == 1:
-            raise ConfigError(
-                f"{place}.{key}: {options[key]} changes colours, and the images of {dataset} have one channel; "
-                "set it to 0"
-            )
-
-
-def _check_patches_of_base(dataset: str, base_options: Config, options: Config, place: str) -> None:
-    size, patch = _image_size(dataset, options), base_options["surrogate_size"]
-    if size < patch:
-        raise ConfigError(
-            f"{place}.image_size: {size} is less than the {patch} pixels of the patches that the network of the base "
-            f"{options['base']!r} takes; choose at least that"
-        )
-
-
-def _check_base_of_rounds(base_options: Config, options: Config, place: str) -> None:
-    """Check that a base has what the rounds begin with: a model of each run, and a network that trained on images."""
-    base = options["base"]
-    if options["folds"] and not base_options["folds"]:
-        raise ConfigError(
-            f"{place}.folds: the base {base!r} does not run on the folds; set its folds to true, or these to false"
-        )
-    if base_options.get("copies"):
-        raise ConfigError(
-            f"{place}.base: {base!r} trains on changed copies (copies: {base_options['copies']}), and rounds on the "
-            "images themselves; name a base with copies: 0"
-        )
-
-
-def _check_rounds(config: Config, dataset: str, options: Config, place: str) -> None:
-    rounds, candidates, accepted = options["rounds"], options["candidates"], options["accepted"]
-    unlabeled = config["data"][dataset]["unlabeled_images"]
-    if unlabeled != "all" and rounds * candidates > unlabeled:
-        raise ConfigError(
-            f"{place}.candidates: {rounds} rounds x {candidates} candidates are more than the {unlabeled} unlabeled "
-            f"images of {dataset}; choose fewer rounds or candidates, or raise data.{dataset}.unlabeled_images"
-        )
-    if accepted > candidates:
-        raise ConfigError(
-            f"{place}.accepted: {accepted} is more than the {candidates} candidates of a round; choose at most that"
-        )
-    if options["class_balanced"] and 0 < accepted < CLASSES:
-        raise ConfigError(
-            f"{place}.accepted: {accepted} is less than one of each of the {CLASSES} classes, as class_balanced has "
-            f"it; choose at least {CLASSES}, or 0 for none"
-        )
-
-
-def _check_held_out(config: Config, dataset: str, options: Config, place: str) -> None:
-    """Check that both parts of the validation images of every run can have an image of each class."""
-    sizes, fraction = config["data"][dataset], options["held_out"]
-    validation = {dataset: sizes["validation_images"]}
-    if options["folds"]:  # which validate on all labelled images outside the fold
-        labelled = sizes["train_images"] + sizes["validation_images"]
-        validation[f"a fold of {dataset}"] = max(0, labelled - _fold_images(config, dataset))
-    for source, images in validation.items():
-        held_out = math.ceil(fraction * images)  # rounded as the programs round it
-        if min(held_out, images - held_out) < CLASSES:
-            raise ConfigError(
-                f"{place}.held_out: {fraction:g} parts the {images} validation images of {source} into {held_out} held "
-                f"out and {images - held_out} kept, and each part needs at least {CLASSES}, one of each class; "
-                f"bring it nearer to 0.5, or raise data.{dataset}.validation_images"
-            )
-
-
-def _check_patience(_: Config, __: str, options: Config, place: str) -> None:
-    if options["patience"]:
-        raise ConfigError(
-            f"{place}.patience: {options['patience']}, its own or that of the base {options['base']!r}, has no meaning "
-            "here: nothing is chosen among the epochs of a round; set patience to 0"
-        )
-
-
-def _check_unlabeled_batch(config: Config, dataset: str, options: Config, place: str) -> None:
-    _check_unlabeled(config, dataset, options, "unlabeled_batch_size", place)
-
-
-def _check_alpha(_: Config, __: str, options: Config, place: str) -> None:
-    start, end, last = options["alpha_start"], options["alpha_end"], options["epochs"] - 1  # counted from 0
-    if end < start:
-        raise ConfigError(f"{place}.alpha_end: {end} comes before alpha_start, {start}; choose at least that")
-    if last <= start and last < end:
-        raise ConfigError(
-            f"{place}.alpha_start: with {start} and epochs {last + 1} the weight of unlabeled images never leaves 0; "
-            "lower alpha_start, or raise epochs"
-        )
-
-
-def _check_strong_changes(_: Config, dataset: str, options: Config, place: str) -> None:
-    _check_smaller_than_images(dataset, options, ("strong_cutout",), place)
-    _check_colors(dataset, options, ("strong_color", "strong_hue"), place)
-
-
-def _check_surrogate(config: Config, dataset: str, options: Config, place: str) -> None:
-    _check_unlabeled(config, dataset, options, "seed_patches", place)
-    for key in RANGES:
-        low, high = options[key]
-        if low > high:
-            raise ConfigError(f"{place}.{key}: the first number of [{low}, {high}] is the higher one; exchange them")
-    for name in COLOR_TRANSFORMATIONS:
-        if name in options["transformations"] and CHANNELS[dataset] == 1:
-            raise ConfigError(
-                f"{place}.transformations: {name} changes colours, and the images of {dataset} have one channel; "
-                "remove it"
-            )
-    patch, size = options["surrogate_size"], _image_size(dataset, options)
-    if patch >= size:
-        raise ConfigError(
-            f"{place}.surrogate_size: {patch} is not smaller than the images of {dataset} ({size} pixels); "
-            f"choose at most {(size - 1) // SURROGATE_STEP * SURROGATE_STEP}"
-        )
-    if patch % SURROGATE_STEP:
-        raise ConfigError(
-            f"{place}.surrogate_size: {patch} is not a multiple of {SURROGATE_STEP}, as the networks need it; "
-            f"choose {patch // SURROGATE_STEP * SURROGATE_STEP}, or another multiple"
-        )
-    samples = options["samples_per_class"]
-    patches = options["seed_patches"] * (samples - max(1, samples // 10))  # one in ten is kept for validation
-    if options["batch_size"] > patches:
-        raise ConfigError(
-            f"{place}.batch_size: {options['batch_size']} is more than the {patches} patches that are trained on; "
-            "choose at most that"
-        )
-
-
-def _check_unlabeled(config: Config, dataset: str, options: Config, key: str, place: str) -> None:
-    unlabeled = config["data"][dataset]["unlabeled_images"]
-    if unlabeled != "all" and options[key] > unlabeled:
-        raise ConfigError(
-            f"{place}.{key}: {options[key]} is more than the {unlabeled} unlabeled images of {dataset}; "
-            f"choose at most that, or raise data.{dataset}.unlabeled_images"
-        )
+    return Data(
+        name=dataset,
+        size=IMAGE_SIZES[dataset],
+        channels=CHANNELS[dataset],
+        classes=CLASSES,
+        train_images=sizes["train_images"],
+        validation_images=sizes["validation_images"],
+        unlabeled_images=sizes["unlabeled_images"],
+        fold_images=FOLD_IMAGES.get(dataset, 0) or sizes.get("fold_images", 0),
+    )

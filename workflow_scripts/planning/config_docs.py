@@ -1,31 +1,33 @@
-"""Write docs/configuration.md from config.schema.yaml; with --check only say whether it is up to date."""
+"""Write docs/configuration.md and docs/config.schema.json; with --check only say whether they are up to date."""
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from planning.config import LEARNING_OPTIONS, OPTIONS_OF_BASE  # noqa: E402 (not found before)
+from methods.declare import Method, option_names  # noqa: E402 (not found before)
+from planning.config import METHODS, config_schema, parent_methods, section_options  # noqa: E402
 
 Schema = dict[str, Any]
 
 PAGE = ROOT / "docs" / "configuration.md"
+SCHEMA = ROOT / "docs" / "config.schema.json"
 COMMAND = "python workflow_scripts/planning/config_docs.py"
 
 INTRODUCTION = f"""\
 # Configuration
 
-<!-- Written by `{COMMAND}` from config.schema.yaml: edit that file, not this one. -->
+<!-- Written by `{COMMAND}` from workflow_scripts/methods and planning/study.schema.yaml: edit those, not this page. -->
 
-`config.yaml` holds the published study and every key there is. It is checked before anything else happens: a mistake
-ends the command with one line, `config error: <key>: <what is wrong>; <what to do>`, and nothing is run.
+`config.yaml` holds the published study; what it does not set has the default that stands here. A configuration is
+checked before anything else happens: a mistake ends the command with one line,
+`config error: <key>: <what is wrong>; <what to do>`, and nothing is run.
 
 **Change something** in a file of your own that holds the differences only, and name it on the command line:
 
@@ -49,21 +51,10 @@ snakemake --cores 8 --configfile mine.yaml
 - **`null` leaves out** a study or an experiment of `config.yaml`, with everything that is made for it only. No other
   key may be null.
 - **One entry under `experiments` is one row of the comparison**: a new name there is all that a new experiment takes.
-  An option that it does not set comes from the section named after its method, and one that is not there from the
-  section `cnn` (methods pseudo_label_loss and fixmatch) or from the base (pseudo_label_rounds and kmeans_rounds).
-- **`base`** names another experiment of the same study that this one builds on.
-  With `method: kmeans` the base is one of kmeans, and its centroids are used instead of learning new ones. All that the
-  centroids depend on comes from the base, which may have no base itself. Beside `base` one may set
-  {{free}}.
-  With `method: cnn` the base is one of surrogate with the same `network`, and training starts from its network instead
-  of from random weights. Every option is the experiment's own.
-  With `method: pseudo_label_rounds` the base is one of cnn without `copies`, with `method: kmeans_rounds` one of
-  kmeans, and there must be one: the rounds begin with its model of the same run. So `folds: true` needs the same of the
-  base. An experiment of pseudo_label_rounds may set any key of its own section and of cnn, but for
-  {{taken}}, which are the base's; one of kmeans_rounds no key of kmeans.
-  With pseudo_label_rounds `patience` must be 0, for nothing is chosen among the epochs of a round: an experiment whose
-  base has another sets it.
-  With `method: surrogate`, `pseudo_label_loss` and `fixmatch` there is no base.
+  An option that it does not set comes from the section named after its method, which a configuration may have or not,
+  and else from the default. What a method takes from another one or from a base stands in the method's section below.
+- **`base`** names another experiment of the same study that this one builds on. The section of each method below says
+  of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
   `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
@@ -86,7 +77,7 @@ def type_text(part: Schema, schema: Schema) -> str:
         return " or ".join(type_text(branch, schema) for branch in part["anyOf"])
     if part["type"] == "array":
         fewest = "at least one" if part.get("minItems") else "may be empty"
-        count = "lowest and highest" if part == schema["$defs"]["range"] else fewest
+        count = f"{part['maxItems']}, in order" if "maxItems" in part else fewest
         return f"list ({count}): {type_text(part['items'], schema)}"
     if "pattern" in part:
         return part["description"][:1].lower() + part["description"][1:].rstrip(".")
@@ -146,23 +137,16 @@ def table(properties: Schema, schema: Schema, required: Sequence[str] = ()) -> s
 def document(schema: Schema) -> str:
     """Return the whole page."""
     sections, parts = schema["properties"], schema["$defs"]
-    free = [f"`{name}`" for name in parts["kmeans_options"]["properties"] if name not in LEARNING_OPTIONS]
-    taken = [f"`{name}`" for name in OPTIONS_OF_BASE["pseudo_label_rounds"]]
-    page = [INTRODUCTION.replace("{free}", ", ".join(free)).replace("{taken}", ", ".join(taken))]
-    page += [f"## data\n\n{sections['data']['description']}\n"]
+    page = [INTRODUCTION, f"## data\n\n{sections['data']['description']}\n"]
     for name, part in sections["data"]["properties"].items():
         page += [f"### data.{name}\n\n{part['description']}\n\n{table(part['properties'], schema)}"]
-    methods = parts["experiment"]["properties"]["method"]["enum"]
-    for name in (*methods, "evaluation", "figures"):
-        full = resolved(sections[name], schema)
-        page += [f"## {name}\n\n{full['description']}\n\n{table(full['properties'], schema)}"]
+    page += [method_section(method, schema) for method in METHODS.values()]
+    for name in ("evaluation", "figures", "theory"):
+        page += [f"## {name}\n\n{sections[name]['description']}\n\n{table(sections[name]['properties'], schema)}"]
     page += [f"## studies\n\n{sections['studies']['description']}\n"]
     for title, name in (("A study", "study"), ("An experiment", "experiment")):
         page += [f"### {title}\n\n{table(parts[name]['properties'], schema, parts[name]['required'])}"]
     page += [
-        "Beside these keys stand the options of the method: "
-        + ", ".join(f"with `method: {name}` any key of {option_sections(name, schema)}" for name in methods)
-        + ".\n",
         f"Names of studies and experiments are {type_text(parts['name'], schema)}, at most "
         f"{parts['name']['maxLength']} of them. No study may be called {reserved_names(sections['studies'])}, and no "
         f"experiment {reserved_names(parts['study']['properties']['experiments'])}.\n",
@@ -170,14 +154,31 @@ def document(schema: Schema) -> str:
     return "\n".join(page)
 
 
-def option_sections(method: str, schema: Schema) -> str:
-    """Return links to the sections whose keys an experiment of the method may set, its own first."""
-    names = []
-    for branch in schema["$defs"]["experiment"]["allOf"]:
-        condition = branch["if"]["properties"]["method"]
-        if method in condition.get("enum", [condition.get("const")]):
-            names.append(branch["then"]["$ref"].removeprefix("#/$defs/").removesuffix("_options"))
-    return " or ".join(f"[{name}](#{name})" for name in sorted(names, key=lambda name: name != method))
+def method_section(method: type[Method], schema: Schema) -> str:
+    """Return what there is to say of a method: what it is, its options, and where others come from."""
+    text = [f"## {method.name}\n", f"{inspect.getdoc(method)}\n"]
+    for parent in parent_methods(method):
+        text += [f"It has all options of [{parent.name}](#{parent.name}); here stand new ones and other defaults.\n"]
+    if method.base:
+        text += [base_text(method) + "\n"]
+    return "\n".join([*text, table(section_options(method), schema)])
+
+
+def base_text(method: type[Method]) -> str:
+    """Say of which method the base is, and what comes from it."""
+    base = method.base
+    given = [] if base.gives is None else option_names(*base.gives)
+    merely_given = [f"`{name}`" for name in given if name not in base.fixed]
+    fixed = [f"`{name}`" for name in base.fixed]
+    text = f"The `base` of an experiment is one of [{base.of}](#{base.of}); "
+    text += "there must be one." if base.needed else "there may be none."
+    if base.gives is None:
+        text += " What the experiment and this section do not set comes from it."
+    if merely_given:
+        text += f" From it come {', '.join(merely_given)}."
+    if fixed:
+        text += f" From it come, and cannot be set beside it: {', '.join(fixed)}."
+    return text
 
 
 def reserved_names(part: Schema) -> str:
@@ -190,11 +191,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is out of date")
     options = parser.parse_args(arguments)
-    page = document(yaml.safe_load((ROOT / "config.schema.yaml").read_text()))
-    if not options.check:
-        PAGE.write_text(page)
-    elif not PAGE.is_file() or PAGE.read_text() != page:
-        sys.exit(f"{PAGE.relative_to(ROOT)} is out of date: run {COMMAND}")
+    schema = config_schema()
+    for path, text in ((PAGE, document(schema)), (SCHEMA, json.dumps(schema, indent=1) + "\n")):
+        if not options.check:
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            sys.exit(f"{path.relative_to(ROOT)} is out of date: run {COMMAND}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 # Method kmeans: patches, whitening, centroids, features, support vector machine.
 # Folds share the label-free part (everything up to the features) of the study's first seed.
+from methods.kmeans import Centroids, Features, Patches, SolverIterations, Whitening
+from methods.shared import Svm
 
 
 rule sample_patches:
@@ -16,14 +18,14 @@ rule sample_patches:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
     params:
         code=code_digest("sample_patches"),
         program=program("sample_patches"),
-        options=options_of("image_size", "patch_size", "patch_images", "patches_per_image"),
+        options=options_of(Patches),
         seed=seed_of,
     shell:
         "python {params.program:q} --images {input.images} --patches {output.patches}"
@@ -44,7 +46,7 @@ rule fit_whitening:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         mem_mb=memory(4000),
@@ -52,7 +54,7 @@ rule fit_whitening:
     params:
         code=code_digest("fit_whitening"),
         program=program("fit_whitening"),
-        options=options_of("contrast_constant"),
+        options=options_of(Whitening),
     shell:
         "python {params.program:q} --patches {input.patches} --whitening {output.whitening}"
         " {params.options} 2> {log}"
@@ -74,7 +76,7 @@ rule learn_centroids:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -83,7 +85,7 @@ rule learn_centroids:
     params:
         code=code_digest("learn_centroids"),
         program=program("learn_centroids"),
-        options=options_of("centroids", "initialization", "iterations", "tolerance", "precision"),
+        options=options_of(Centroids),
         seed=seed_of,
     shell:
         "python {params.program:q} --patches {input.patches} --whitening {input.whitening}"
@@ -94,7 +96,7 @@ rule learn_centroids:
 rule extract_features:
     input:
         images="results/{study}/data/images.h5",
-        centroids=centroids_file,
+        centroids=of_base("epsilon{epsilon}/centroids.h5"),
     output:
         features="results/{study}/{experiment}/{run}/epsilon{epsilon}/features.h5",
     log:
@@ -106,7 +108,7 @@ rule extract_features:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -115,7 +117,7 @@ rule extract_features:
     params:
         code=code_digest("extract_features"),
         program=program("extract_features"),
-        options=options_of("stride"),
+        options=options_of(Features),
     shell:
         "python {params.program:q} --images {input.images} --centroids-file {input.centroids}"
         " --features {output.features} {params.options} --gpu {resources.gpu} 2> {log}"
@@ -125,7 +127,7 @@ rule train_svm:
     input:
         images="results/{study}/data/images.h5",
         features=for_each_epsilon("features.h5"),
-        centroids=for_each_epsilon("centroids.h5"),
+        centroids=for_each_epsilon("centroids.h5", base_of),
     output:
         model="results/{study}/{experiment}/{run}/model.h5",
         scores="results/{study}/{experiment}/{run}/scores.npz",
@@ -140,7 +142,7 @@ rule train_svm:
         experiment=experiment_pattern("kmeans"),
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         mem_mb=memory(4000),
@@ -148,7 +150,7 @@ rule train_svm:
     params:
         code=code_digest("train_svm"),
         program=program("train_svm"),
-        options=options_of("stride", "svm_c"),
+        options=options_of(Features, Svm),
     shell:
         "python {params.program:q} --images {input.images} --features {input.features}"
         " --centroids-files {input.centroids} --run {wildcards.run} {params.options} --model {output.model}"
@@ -173,14 +175,14 @@ rule solver_iterations:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     resources:
         mem_mb=memory(4000),
         runtime=run_time(hours=1),
     params:
         code=code_digest("solver_iterations"),
         program=program("solver_iterations"),
-        options=options_of("svm_iterations"),
+        options=options_of(SolverIterations),
         seed=seed_of,
     shell:
         "python {params.program:q} --images {input.images} --features {input.features}"

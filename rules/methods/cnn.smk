@@ -1,10 +1,11 @@
 # Method cnn: a network trained on labels, from random weights or from the network of a surrogate experiment.
+from methods.shared import Augmentation, LabelledNetwork, Recipe
 
 
 rule train_cnn:
     input:
         images="results/{study}/data/images.h5",
-        pretrained=pretrained_network,
+        pretrained=network_of_base,
     output:
         model="results/{study}/{experiment}/{run}/model.h5",
         scores="results/{study}/{experiment}/{run}/scores.npz",
@@ -18,7 +19,7 @@ rule train_cnn:
         experiment=experiment_pattern("cnn"),
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -28,7 +29,7 @@ rule train_cnn:
         code=code_digest("train_cnn"),
         program=program("train_cnn"),
         pretrained=lambda wildcards, input: f"--pretrained {input.pretrained}" if input.pretrained else "",
-        options=options_of(*NETWORK_OPTIONS, *RECIPE_OPTIONS, *AUGMENTATION_OPTIONS),
+        options=options_of(LabelledNetwork, Recipe, Augmentation),
         checkpoint=checkpoint_folder("train_cnn"),
         seed=training_seed,
     shell:

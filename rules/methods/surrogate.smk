@@ -1,5 +1,7 @@
 # Method surrogate: surrogate classes, a network that tells them apart, a support vector machine on its layers.
 # Folds share the label-free part (everything up to the layers) of the study's first seed.
+from methods.shared import ImageSize, Precision, Svm
+from methods.surrogate import Surrogates, SurrogateTraining
 
 
 rule make_surrogates:
@@ -16,7 +18,7 @@ rule make_surrogates:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -25,7 +27,7 @@ rule make_surrogates:
     params:
         code=code_digest("make_surrogates"),
         program=program("make_surrogates"),
-        options=options_of(*SURROGATE_OPTIONS),
+        options=options_of(Surrogates),
         seed=seed_of,
     shell:
         "python {params.program:q} --images {input.images} --surrogates {output.surrogates}"
@@ -47,7 +49,7 @@ rule train_surrogate:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -56,7 +58,7 @@ rule train_surrogate:
     params:
         code=code_digest("train_surrogate"),
         program=program("train_surrogate"),
-        options=options_of("network", "dropout", *RECIPE_OPTIONS),
+        options=options_of(SurrogateTraining),
         checkpoint=checkpoint_folder("train_surrogate"),
         seed=seed_of,
     shell:
@@ -80,7 +82,7 @@ rule extract_layers:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         gpu=1,
@@ -89,7 +91,7 @@ rule extract_layers:
     params:
         code=code_digest("extract_layers"),
         program=program("extract_layers"),
-        options=options_of("image_size", "precision"),
+        options=options_of(ImageSize, Precision),
     shell:
         "python {params.program:q} --images {input.images} --network-file {input.network} --layers {output.layers}"
         " {params.options} --gpu {resources.gpu} 2> {log}"
@@ -113,7 +115,7 @@ rule train_probe:
         experiment=experiment_pattern("surrogate"),
     priority: 1
     conda:
-        "../envs/train.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         mem_mb=memory(4000),
@@ -121,7 +123,7 @@ rule train_probe:
     params:
         code=code_digest("train_probe"),
         program=program("train_probe"),
-        options=options_of("svm_c", "precision"),
+        options=options_of(Svm, Precision),
     shell:
         "python {params.program:q} --images {input.images} --layers {input.layers} --network-file {input.network}"
         " --run {wildcards.run} {params.options} --model {output.model} --scores {output.scores}"

@@ -1,0 +1,38 @@
+# Method fixmatch: unlabeled images, changed weakly and strongly.
+from methods.fixmatch import FixMatchTerm
+from methods.shared import Augmentation, LabelledNetwork, Recipe
+
+
+rule train_fixmatch:
+    input:
+        images="results/{study}/data/images.h5",
+    output:
+        model="results/{study}/{experiment}/{run}/model.h5",
+        scores="results/{study}/{experiment}/{run}/scores.npz",
+        history="results/{study}/{experiment}/{run}/history.csv",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_fixmatch.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/train_fixmatch.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("fixmatch"),
+    priority: 1
+    conda:
+        "../../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(8000),
+        runtime="8h",
+    params:
+        code=code_digest("train_fixmatch"),
+        program=program("train_fixmatch"),
+        options=options_of(LabelledNetwork, Recipe, Augmentation, FixMatchTerm),
+        checkpoint=checkpoint_folder("train_fixmatch"),
+        seed=training_seed,
+    shell:
+        "python {params.program:q} --images {input.images} --run {wildcards.run} {params.options}"
+        " --seed {params.seed} --checkpoint {params.checkpoint} --code {params.code} --model {output.model}"
+        " --scores {output.scores} --history {output.history} --selection {output.selection}"
+        " --gpu {resources.gpu} 2> {log}"

@@ -1,0 +1,38 @@
+# Method pseudo_label_loss: a second loss of unlabeled images.
+from methods.pseudo_label_loss import PseudoLabelTerm
+from methods.shared import Augmentation, LabelledNetwork, Recipe
+
+
+rule train_pseudo_label_loss:
+    input:
+        images="results/{study}/data/images.h5",
+    output:
+        model="results/{study}/{experiment}/{run}/model.h5",
+        scores="results/{study}/{experiment}/{run}/scores.npz",
+        history="results/{study}/{experiment}/{run}/history.csv",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_pseudo_label_loss.log",
+    benchmark:
+        "results/benchmarks/{study}/{experiment}/{run}/train_pseudo_label_loss.jsonl"
+    wildcard_constraints:
+        experiment=experiment_pattern("pseudo_label_loss"),
+    priority: 1
+    conda:
+        "../../envs/train.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(8000),
+        runtime="8h",
+    params:
+        code=code_digest("train_pseudo_label_loss"),
+        program=program("train_pseudo_label_loss"),
+        options=options_of(LabelledNetwork, Recipe, Augmentation, PseudoLabelTerm),
+        checkpoint=checkpoint_folder("train_pseudo_label_loss"),
+        seed=training_seed,
+    shell:
+        "python {params.program:q} --images {input.images} --run {wildcards.run} {params.options}"
+        " --seed {params.seed} --checkpoint {params.checkpoint} --code {params.code} --model {output.model}"
+        " --scores {output.scores} --history {output.history} --selection {output.selection}"
+        " --gpu {resources.gpu} 2> {log}"

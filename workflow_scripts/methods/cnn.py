@@ -1,0 +1,67 @@
+"""Networks trained on labels, from random weights or from a network that has learned without labels."""
+
+from collections.abc import Iterator
+
+from methods.declare import Base, Data, Method, Mistake, Values, option_names
+from methods.shared import (
+    Augmentation,
+    Folds,
+    LabelledNetwork,
+    Recipe,
+    colours_there,
+    large_enough_for_network,
+    smaller_than_images,
+)
+
+
+class Cnn(Recipe, LabelledNetwork, Augmentation, Folds, Method):
+    """A network trained on the labelled images; with a base, training starts from its network."""
+
+    name = "cnn"
+    network_file = "model.h5"
+    mapped = "model.h5"
+    training_curves = True
+    base = Base(of="surrogate", what="the network comes")
+
+    @classmethod
+    def figures(cls, options: Values) -> list[str]:
+        changed = any(options[name] for name in option_names(Augmentation))
+        return [*(["augmentations"] if changed else []), *super().figures(options)]
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        if base is None:
+            yield from large_enough_for_network(options, data)
+        else:
+            yield from _network_fits(options, data, base)
+        yield from training_fits(options, data)
+
+
+def _network_fits(options: Values, data: Data, base: Values) -> Iterator[Mistake]:
+    """Check that the network of a base can be trained on; it takes any image that is larger than its patches."""
+    if options["network"] != base["network"]:
+        yield (
+            "network",
+            f"{options['network']} cannot start from the base {options['base']!r}, whose network is {base['network']}; "
+            f"set network to {base['network']}, or remove the base",
+        )
+    size, patch = data.image_size(options), base["surrogate_size"]
+    if size < patch:
+        yield (
+            "image_size",
+            f"{size} is less than the {patch} pixels of the patches that the network of the base {options['base']!r} "
+            "takes; choose at least that",
+        )
+
+
+def training_fits(options: Values, data: Data) -> Iterator[Mistake]:
+    """Check the changes of the images, and that there is a batch of them."""
+    yield from smaller_than_images(("shift", "cutout"), options, data)
+    yield from colours_there(("color", "hue"), options, data)
+    source, images = data.smallest_training_set(options["folds"])
+    images *= max(1, options["copies"])
+    if options["batch_size"] > images:
+        yield (
+            "batch_size",
+            f"{options['batch_size']} is more than the {images} training images of {source}; choose at most that",
+        )

@@ -1,0 +1,57 @@
+"""FixMatch: the network must say the same of a weakly and of a strongly changed version of an unlabeled image."""
+
+from collections.abc import Iterator
+
+from methods.cnn import Cnn
+from methods.declare import Data, Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
+from methods.shared import UnlabeledBatch, colours_there, enough_unlabeled, smaller_than_images
+
+
+class FixMatchTerm(UnlabeledBatch):
+    """The unlabeled part of the loss."""
+
+    unlabeled_batch_size = 448
+    unlabeled_weight: Positive = 1.0
+    """Weight of the unlabeled images in the loss."""
+    threshold: Part = 0.95
+    """Confidence (probability of the predicted class) from which a prediction counts as a label."""
+    adaptive_threshold: bool = False
+    """Thresholds that follow the confidence of the network, one for each class (FreeMatch), instead of `threshold`."""
+    strong_color: Part = 0.5
+    """Of the strong changes, that the network must see through: brightness, contrast and saturation are multiplied by
+    1 +- up to this; 0 for images of one channel."""
+    strong_hue: HalfCircle = 0.1
+    """Strong changes of hue, +- up to this fraction of the circle; 0 for images of one channel."""
+    strong_rotation: Degrees = 30.0
+    """Strongly changed images are turned by +- up to so many degrees."""
+    strong_cutout: Natural = 48
+    """Side in pixels of a square that is blanked in each strongly changed image; 0, none."""
+
+
+class FixMatch(FixMatchTerm, Cnn):
+    """What the network predicts for a weakly changed unlabeled image is its label when it is strongly changed."""
+
+    name = "fixmatch"
+    base = None
+
+    epochs = 100
+    steps_per_epoch = 200
+    schedule = "cosine"
+    learning_rate = 0.03
+    ema_decay = 0.999
+    label_smoothing = 0.0
+    dropout = 0.0
+    color = 0.0
+    cutout = 0
+    folds = False
+
+    @classmethod
+    def figures(cls, options: Values) -> list[str]:
+        return [*super().figures(options), "unlabeled"]
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        yield from super().check(options, data, base)
+        yield from enough_unlabeled("unlabeled_batch_size", options, data)
+        yield from smaller_than_images(("strong_cutout",), options, data)
+        yield from colours_there(("strong_color", "strong_hue"), options, data)

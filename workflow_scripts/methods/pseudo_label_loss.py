@@ -1,0 +1,52 @@
+"""Pseudo-labels in the loss: unlabeled images train beside the labelled ones, with a weight that rises."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from methods.cnn import Cnn
+from methods.declare import Data, Mistake, Natural, Positive, Values
+from methods.shared import UnlabeledBatch, enough_unlabeled
+
+
+class PseudoLabelTerm(UnlabeledBatch):
+    """The unlabeled part of the loss."""
+
+    alpha: Positive = 3.0
+    """Weight of the unlabeled images in the loss, once it has grown to the full."""
+    alpha_start: Natural = 100
+    """Epoch, counted from 0, from which the weight grows from 0."""
+    alpha_end: Natural = 600
+    """Epoch, counted from 0, from which the weight is `alpha`; between the two it grows linearly."""
+    relabel: Literal["step", "epoch"] = "step"
+    """When the unlabeled images are predicted; at every `step` those of its batch, or all once an `epoch`."""
+
+
+class PseudoLabelLoss(PseudoLabelTerm, Cnn):
+    """A second loss makes the network surer of what it predicts for unlabeled images."""
+
+    name = "pseudo_label_loss"
+    base = None
+
+    epochs = 700
+    batch_size = 128
+    learning_rate = 0.01
+    schedule = "exponential"
+    folds = False
+
+    @classmethod
+    def figures(cls, options: Values) -> list[str]:
+        return [*super().figures(options), "unlabeled"]
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        yield from super().check(options, data, base)
+        yield from enough_unlabeled("unlabeled_batch_size", options, data)
+        start, end, last = options["alpha_start"], options["alpha_end"], options["epochs"] - 1  # counted from 0
+        if end < start:
+            yield "alpha_end", f"{end} comes before alpha_start, {start}; choose at least that"
+        if last <= start and last < end:
+            yield (
+                "alpha_start",
+                f"with {start} and epochs {last + 1} the weight of unlabeled images never leaves 0; lower alpha_start, "
+                "or raise epochs",
+            )

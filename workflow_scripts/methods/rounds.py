@@ -1,0 +1,126 @@
+"""Pseudo-labels in rounds: what a base is surest of among unlabeled images is trained on too, round by round."""
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+from methods.cnn import Cnn, training_fits
+from methods.declare import Base, Count, Data, InnerPart, Method, Mistake, Natural, Options, Part, Values, option_names
+from methods.kmeans import LEARNING, Features
+from methods.shared import Folds, LabelledNetwork, Svm
+
+
+class Rounds(Options):
+    """How candidates are drawn and accepted."""
+
+    rounds: Count = 48
+    """Rounds of learning and accepting; rounds x candidates are at most the unlabeled images. The last one accepts
+    nothing more."""
+    candidates: Count = 1000
+    """Unlabeled images that are predicted in each round, drawn at random and none of them twice."""
+    accept: Literal["top", "threshold"] = "top"
+    """Which candidates are accepted with their predicted class: `top`, the `accepted` most confident ones; `threshold`,
+    all of a confidence of at least `threshold`."""
+    accepted: Natural = 100
+    """Candidates accepted in each round with `accept: top`, and the most of them with `class_balanced`. 0 accepts
+    none: a control that trains for as many epochs on the labelled images alone, and so takes fewer steps."""
+    threshold: Part = 0.95
+    """Confidence (probability of the predicted class) from which a prediction counts as a label."""
+    class_balanced: bool = False
+    """Accept at most `accepted` / classes images of each predicted class."""
+    relabel: bool = False
+    """Predict the images accepted before anew in every round; otherwise they keep the class they were accepted with."""
+    held_out: InnerPart = 0.25
+    """Fraction of the validation images on which nothing is measured but how many of the accepted labels are right; the
+    others give the validation accuracy."""
+
+
+class InRounds(Rounds, Folds, Method):
+    """What both methods with rounds share."""
+
+    tables = ("held_out",)
+
+    @classmethod
+    def figures(cls, options: Values) -> list[str]:
+        return [*super().figures(options), "rounds", "mistakes"]
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        if options["folds"] and not base["folds"]:
+            yield (
+                "folds",
+                f"the base {options['base']!r} does not run on the folds; set its folds to true, or these to false",
+            )
+        rounds, candidates, accepted = options["rounds"], options["candidates"], options["accepted"]
+        if data.unlabeled_images != "all" and rounds * candidates > data.unlabeled_images:
+            yield (
+                "candidates",
+                f"{rounds} rounds x {candidates} candidates are more than the {data.unlabeled_images} unlabeled images "
+                f"of {data.name}; choose fewer rounds or candidates, or raise data.{data.name}.unlabeled_images",
+            )
+        if accepted > candidates:
+            yield "accepted", f"{accepted} is more than the {candidates} candidates of a round; choose at most that"
+        if options["class_balanced"] and 0 < accepted < data.classes:
+            yield (
+                "accepted",
+                f"{accepted} is less than one of each of the {data.classes} classes, as class_balanced has it; choose "
+                f"at least {data.classes}, or 0 for none",
+            )
+        for source, images in data.validation_sets(options["folds"]).items():
+            held_out = math.ceil(options["held_out"] * images)  # rounded as the programs round it
+            if min(held_out, images - held_out) < data.classes:
+                yield (
+                    "held_out",
+                    f"{options['held_out']:g} parts the {images} validation images of {source} into {held_out} held "
+                    f"out and {images - held_out} kept, and each part needs at least {data.classes}, one of each "
+                    f"class; bring it nearer to 0.5, or raise data.{data.name}.validation_images",
+                )
+
+
+class NetworkRounds(Rounds):
+    """Rounds in which a network is trained."""
+
+    restart: bool = False
+    """Each round begins from random weights, instead of from those of the round before."""
+
+
+class PseudoLabelRounds(NetworkRounds, InRounds, Cnn):
+    """The network of a base is trained on, round by round, with what it accepts."""
+
+    name = "pseudo_label_rounds"
+    training_curves = False
+    base = Base(of="cnn", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
+
+    epochs = 5
+    """Passes over the training images in each round."""
+    learning_rate = 0.01
+    schedule = "cosine"
+    folds = False
+
+    @classmethod
+    def figures(cls, options: Values) -> list[str]:
+        return ["filters", "layers", "rounds", "mistakes"]
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        if base["copies"]:
+            yield (
+                "base",
+                f"{options['base']!r} trains on changed copies (copies: {base['copies']}), and rounds on the images "
+                "themselves; name a base with copies: 0",
+            )
+        yield from training_fits(options, data)
+        yield from super().check(options, data, base)
+        if options["patience"]:
+            yield (
+                "patience",
+                f"{options['patience']}, its own or that of the base {options['base']!r}, has no meaning here: nothing "
+                "is chosen among the epochs of a round; set patience to 0",
+            )
+
+
+class KMeansRounds(InRounds):
+    """The support vector machine of a base is trained again, round by round, on the base's features."""
+
+    name = "kmeans_rounds"
+    base = Base(of="kmeans", gives=(*LEARNING, Features, Svm), needed=True)

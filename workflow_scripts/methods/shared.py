@@ -1,0 +1,166 @@
+"""Groups of options, and checks, that several methods share."""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+from methods.declare import (
+    AtLeastTwo,
+    Count,
+    Data,
+    HalfCircle,
+    Mistake,
+    Natural,
+    NotNegative,
+    Options,
+    Part,
+    Positive,
+    Values,
+    candidates,
+)
+
+# Side in pixels of the smallest images that the layers of a network leave anything of.
+SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}
+
+
+class ImageSize(Options):
+    """The size that images are scaled to."""
+
+    image_size: AtLeastTwo | Literal["native"] = "native"
+    """Side in pixels that the images are scaled to before anything else, or `native`."""
+
+
+class Precision(Options):
+    """How products are computed."""
+
+    precision: Literal["auto", "float32"] = "auto"
+    """`auto` multiplies in bfloat16 where the processor has it; `float32` never does."""
+
+
+class Folds(Options):
+    """Which runs there are."""
+
+    folds: bool = False
+    """Run on the official folds of the data set too (stl10 and photos have ten)."""
+
+
+class Svm(Options):
+    """A support vector machine."""
+
+    svm_c: candidates(Positive) = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
+    """Candidates for the support vector machine's C (as in liblinear); chosen on validation."""
+
+
+class Recipe(Precision):
+    """How a network is trained."""
+
+    epochs: Count = 28
+    """Passes over the training images; with `steps_per_epoch`, parts of so many training steps."""
+    steps_per_epoch: Natural = 0
+    """Steps of an epoch; 0, one pass over the training images."""
+    batch_size: AtLeastTwo = 64  # batch normalisation needs more than one
+    """Images of a training step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """`sgd` has Nesterov momentum; `adamw` is Adam with decoupled weight decay."""
+    learning_rate: Positive = 0.1
+    """The highest learning rate of the schedule."""
+    momentum: Part = 0.9
+    """Nesterov momentum, of `sgd` only."""
+    weight_decay: NotNegative = 5.0e-4
+    """Weight decay of the weights; biases and batch normalisation have none."""
+    schedule: Literal["one_cycle", "cosine", "step", "exponential"] = "one_cycle"
+    """How the learning rate changes with the steps. `one_cycle` rises and falls once, `cosine` falls from the start,
+    `step` divides by 10 after 60 % and after 80 % of the steps, `exponential` multiplies by 0.998 after each epoch."""
+    label_smoothing: Part = 0.05
+    """Part of a label that is spread over all classes."""
+    ema_decay: Part = 0.0
+    """Decay, for each step, of the exponential moving average of the weights that is evaluated; 0, no average."""
+    patience: Natural = 0
+    """Epochs without a better validation accuracy after which training stops and goes back to the best; 0, it goes on
+    to the last epoch and keeps that."""
+
+
+class Network(Options):
+    """Which network, and what belongs to it."""
+
+    network: Literal["resnet", "vgg", "exemplar_small", "exemplar_large", "digits"] = "resnet"
+    """`resnet` is a small residual network, `vgg` that of the course; `exemplar_small` (64c5-64c5-128f) and
+    `exemplar_large` (64c5-128c5-256c5-512f) are those of the method surrogate; `digits` (32c5-64c3-128c2, batch
+    normalisation) is for small images."""
+    dropout: Part = 0.3
+    """Part of the activations that is set to zero before the last layer, in training."""
+
+
+class LabelledNetwork(ImageSize, Network):
+    """A network that learns the classes of images."""
+
+    average_flips: bool = True
+    """Average the scores of an image and of its mirror image, when the network is evaluated."""
+    copies: Annotated[int, ("minimum", 0), ("multipleOf", 3)] = 0
+    """Each training image is replaced by so many changed copies, made once: turned by up to 45 degrees, moved up or
+    down by 1 to 4 pixels, or with Gaussian noise on the pixels that are not zero, a third each; 0, none."""
+
+
+class Augmentation(Options):
+    """How training images are changed."""
+
+    shift: Natural = 8
+    """Training images are shifted by up to so many pixels in each direction, their borders reflected."""
+    flip: bool = True
+    """Half of the training images are mirrored, left to right."""
+    color: Part = 0.2
+    """Brightness, contrast and saturation are multiplied by 1 +- up to this; 0 for images of one channel."""
+    hue: HalfCircle = 0.0
+    """Hue is shifted by +- up to this fraction of the circle; 0 for images of one channel."""
+    cutout: Natural = 16
+    """Side in pixels of a square that is blanked in each training image; 0, none."""
+
+
+class UnlabeledBatch(Options):
+    """Unlabeled images in a training step."""
+
+    unlabeled_batch_size: Count = 64
+    """Unlabeled images of a training step, beside the labelled ones."""
+
+
+def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that there are as many unlabeled images as an option asks for."""
+    if data.unlabeled_images != "all" and options[key] > data.unlabeled_images:
+        yield (
+            key,
+            f"{options[key]} is more than the {data.unlabeled_images} unlabeled images of {data.name}; choose at most "
+            f"that, or raise data.{data.name}.unlabeled_images",
+        )
+
+
+def smaller_than_images(keys: Iterable[str], options: Values, data: Data) -> Iterator[Mistake]:
+    """Check lengths in pixels."""
+    size = data.image_size(options)
+    for key in keys:
+        if options[key] >= size:
+            yield (
+                key,
+                f"{options[key]} is not smaller than the images of {data.name} ({size} pixels); "
+                f"choose at most {size - 1}",
+            )
+
+
+def colours_there(keys: Iterable[str], options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that images whose colours are changed have colours."""
+    for key in keys:
+        if options[key] and data.channels == 1:
+            yield (
+                key,
+                f"{options[key]} changes colours, and the images of {data.name} have one channel; set it to 0",
+            )
+
+
+def large_enough_for_network(options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that the layers of the network leave something of the images."""
+    size, smallest = data.image_size(options), SMALLEST_IMAGES[options["network"]]
+    if size < smallest:
+        fitting = [name for name, least in SMALLEST_IMAGES.items() if least <= size]
+        yield (
+            "network",
+            f"{options['network']} needs images of at least {smallest} pixels, and those of {data.name} have {size}; "
+            f"choose {' or '.join(fitting) or 'a larger image_size'}",
+        )
