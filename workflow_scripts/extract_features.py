@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from semisup.cli import UserError, natural_int, peak_memory_gib, positive_int, progress, run_program
+from methods.command_line import add_options
+from methods.kmeans import Features
+from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape
 from semisup.device import leased_device
 from semisup.dictionary import read_dictionary
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--centroids-file", required=True, help="dictionary with its centroids (HDF5)")
     parser.add_argument("--features", required=True, help="file to write (HDF5)")
-    parser.add_argument("--stride", type=positive_int, required=True, help="pixels between neighbouring patches")
+    add_options(parser, Features)
     parser.add_argument("--splits", nargs="+", default=["train", "validation", "test"])
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)

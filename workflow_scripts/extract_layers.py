@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from semisup.cli import natural_int, peak_memory_gib, progress, run_program, size_or_native
+from methods.command_line import add_options
+from methods.surrogate import Layers
+from semisup.cli import natural_int, peak_memory_gib, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape, resolved_size
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
@@ -26,10 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--network-file", required=True, help="file that holds a network (HDF5)")
     parser.add_argument("--layers", required=True, help="file to write (HDF5)")
-    parser.add_argument(
-        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
-    )
-    parser.add_argument("--precision", choices=["auto", "float32"], default="auto")
+    add_options(parser, Layers)
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
     keep_freed_memory()

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from semisup.cli import positive_number, run_program
+from methods.command_line import add_options
+from methods.kmeans import Whitening
+from semisup.cli import run_program
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.patches import normalize_patches
 from semisup.whitening import fit_spectrum
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patches", required=True, help="patches (HDF5)")
     parser.add_argument("--whitening", required=True, help="file to write (HDF5)")
-    parser.add_argument("--contrast-constant", type=positive_number, required=True)
+    add_options(parser, Whitening)
     options = parser.parse_args(arguments)
 
     with open_hdf5(options.patches) as source:

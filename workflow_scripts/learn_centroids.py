@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 import torch
 
+from methods.command_line import add_options
+from methods.kmeans import Centroids
 from semisup.cli import (
     UserError,
-    fraction,
     natural_int,
     peak_memory_gib,
-    positive_int,
     positive_number,
     run_program,
     seed_number,
@@ -58,11 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--centroids-file", required=True, help="file to write (HDF5)")
     parser.add_argument("--history", required=True, help="table to write (CSV)")
     parser.add_argument("--epsilon", type=positive_number, required=True, help="of the whitening")
-    parser.add_argument("--centroids", type=positive_int, required=True, help="their number K")
-    parser.add_argument("--initialization", choices=["gaussian", "patches", "k-means++"], required=True)
-    parser.add_argument("--iterations", type=positive_int, required=True, help="at most")
-    parser.add_argument("--tolerance", type=fraction, required=True, help="relative fall of the objective to go on for")
-    parser.add_argument("--precision", choices=["auto", "float32"], default="auto")
+    add_options(parser, Centroids)
     parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)

@@ -11,25 +11,22 @@ import h5py
 import numpy as np
 import torch
 
+from methods.command_line import add_options
+from methods.declare import option_names
+from methods.surrogate import Surrogates
 from semisup.cli import (
     UserError,
     natural_int,
-    natural_number,
     peak_memory_gib,
-    positive_int,
-    positive_number,
     progress,
     run_program,
     seed_number,
-    size_or_native,
 )
-from semisup.constants import TRANSFORMATIONS
 from semisup.dataset import image_count, image_shape
 from semisup.device import leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
 from semisup.scaling import scale_images
 from semisup.surrogates import (
-    SEED_SAMPLINGS,
     Parameters,
     PrincipalColors,
     Ranges,
@@ -45,7 +42,6 @@ from semisup.surrogates import (
 
 SEED_BLOCK = 500  # images that seed patches are drawn from at once
 PATCH_BLOCK = 1000  # patches made at once: their pixels as float32 stay in the cache
-NO_RECIPE = ("images", "surrogates", "seed", "gpu")  # options that say nothing of how patches are made
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -136,23 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--surrogates", required=True, help="file to write (HDF5)")
-    parser.add_argument(
-        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
-    )
-    parser.add_argument("--seed-patches", type=positive_int, required=True, help="surrogate classes")
-    parser.add_argument("--samples-per-class", type=positive_int, required=True)
-    parser.add_argument("--surrogate-size", type=positive_int, required=True, help="side of the patches, in pixels")
-    parser.add_argument("--seed-sampling", choices=SEED_SAMPLINGS, required=True)
-    parser.add_argument("--transformations", nargs="*", choices=TRANSFORMATIONS, required=True)
-    parser.add_argument("--rotation", type=natural_number, required=True, help="degrees, +-")
-    parser.add_argument("--translation", type=natural_number, required=True, help="fraction of the patch's side, +-")
-    limits = {"type": positive_number, "nargs": 2, "required": True, "metavar": ("LOW", "HIGH")}
-    parser.add_argument("--scale", **limits, help="zoom")
-    parser.add_argument("--pca-contrast", **limits, help="factor of each principal colour component")
-    parser.add_argument("--color-power", **limits, help="of saturation and of value")
-    parser.add_argument("--color-factor", **limits, help="of saturation and of value")
-    parser.add_argument("--color-offset", type=natural_number, required=True, help="of saturation and of value, +-")
-    parser.add_argument("--hue", type=natural_number, required=True, help="fraction of the circle, +-")
+    add_options(parser, Surrogates)
     parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
@@ -173,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         colors = principal_colors(seed_patches) if "pca_contrast" in options.transformations else None
         size = (count + len(seed_patches)) * seed_patches[0].nbytes + sum(values.nbytes for values in parameters)
         require_space(Path(options.surrogates).parent, size + count * np.int64().nbytes)
-        recipe = {name: value for name, value in vars(options).items() if name not in NO_RECIPE}
+        recipe = {name: getattr(options, name) for name in option_names(Surrogates)}
         file.attrs["options"] = json.dumps(recipe, sort_keys=True)
         file.attrs["seed"] = options.seed
         write_recipe(file, seeds, seed_patches, parameters, colors)

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 import torch
 
+from methods.command_line import add_options
+from methods.shared import Augmentation as AugmentationOptions
+from methods.shared import ImageSize
 from semisup.augmentation import Augmentation, augment_function
-from semisup.cli import positive_int, run_program, seed_number, size_or_native
+from semisup.cli import positive_int, run_program, seed_number
 from semisup.hdf5 import open_hdf5
 from semisup.networks import to_pixels
 from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, example_grid, new_figure, save_figure, show_image
 from semisup.scaling import scale_images
-from semisup.training_options import add_augmentation_options
 
 DRAWN = ("shift", "flip", "color", "hue", "cutout")  # strengths that differ between figures
 
@@ -27,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and draw the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
-    parser.add_argument("--image-size", type=size_or_native, nargs="+", required=True, help="pixels, or native")
-    add_augmentation_options(parser, nargs="+")
+    add_options(parser, ImageSize, AugmentationOptions, many=True)
     parser.add_argument("--rows", type=positive_int, default=8, help="training images shown, the first ones")
     parser.add_argument("--samples", type=positive_int, default=10, help="draws shown beside each image")
     parser.add_argument("--seed", type=seed_number, required=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from semisup.cli import UserError, positive_int, progress, run_program, seed_number, size_or_native
+from methods.command_line import add_options
+from methods.kmeans import Patches
+from semisup.cli import UserError, progress, run_program, seed_number
 from semisup.dataset import image_count, image_shape, resolved_size
 from semisup.hdf5 import new_hdf5, open_hdf5, read_rows, require_space
 from semisup.patches import random_patches
@@ -21,12 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--patches", required=True, help="file to write (HDF5)")
-    parser.add_argument(
-        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
-    )
-    parser.add_argument("--patch-size", type=positive_int, required=True)
-    parser.add_argument("--patch-images", type=positive_int, required=True, help="images that patches are drawn from")
-    parser.add_argument("--patches-per-image", type=positive_int, required=True)
+    add_options(parser, Patches)
     parser.add_argument("--seed", type=seed_number, required=True)
     options = parser.parse_args(arguments)
 

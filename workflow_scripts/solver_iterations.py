@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semisup.cli import positive_int, run_program, seed_number
+from methods.command_line import add_options
+from methods.kmeans import SolverIterations
+from semisup.cli import run_program, seed_number
 from semisup.dataset import read_labelled, run_rows
 from semisup.dictionary import read_labelled_features
 from semisup.files import atomic_path
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True, help="the run's model (HDF5)")
     parser.add_argument("--selection", required=True, help="the run's table of candidates (CSV)")
     parser.add_argument("--run", required=True, help="seed0, fold0, ...")
-    parser.add_argument("--svm-iterations", nargs="+", type=positive_int, required=True, help="numbers of steps")
+    add_options(parser, SolverIterations)
     parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--scores", required=True, help="scores to write (npz)")
     options = parser.parse_args(arguments)

@@ -3,9 +3,11 @@
 import argparse
 from collections.abc import Sequence
 
+from methods.cnn import CnnTraining
+from methods.command_line import add_options
 from semisup.cli import UserError, run_program
 from semisup.hdf5 import open_hdf5
-from semisup.network_run import add_network_options, random_network, read_run, run_shape, train_run
+from semisup.network_run import add_files_and_device, random_network, read_run, run_shape, train_run
 from semisup.networks import Network, Shape, new_network, read_network, take_layers
 
 
@@ -29,7 +31,8 @@ def pretrained_network(path: str, shape: Shape, seed: int) -> Network:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_network_options(parser)
+    add_options(parser, CnnTraining)
+    add_files_and_device(parser)
     parser.add_argument("--pretrained", help="network to start from (HDF5); without: random weights")
     options = parser.parse_args(arguments)
 
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         network = pretrained_network(options.pretrained, shape, options.seed)
     else:
         network = random_network(shape, run, options.seed)
-    train_run(options, run, network, data=[])
+    train_run(options, CnnTraining, run, network, data=[])
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import torch
 
+from methods.command_line import add_options
+from methods.fixmatch import FixMatchTraining
 from semisup.augmentation import Augment, Augmentation, augment_function
-from semisup.cli import fraction, natural_int, natural_number, positive_int, positive_number, run_program, true_or_false
+from semisup.cli import run_program
 from semisup.fixmatch import FixMatchLoss
-from semisup.network_run import add_network_options, random_network, read_run, read_scaled, run_shape, train_run
-from semisup.training_options import half_circle
+from semisup.network_run import add_files_and_device, random_network, read_run, read_scaled, run_shape, train_run
 
 
 def strong_augmentation(options: argparse.Namespace) -> Augmentation:
@@ -27,17 +28,8 @@ def strong_augmentation(options: argparse.Namespace) -> Augmentation:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_network_options(parser)
-    parser.add_argument("--unlabeled-batch-size", type=positive_int, required=True)
-    parser.add_argument("--unlabeled-weight", type=positive_number, required=True, help="of the unlabeled loss")
-    parser.add_argument("--threshold", type=fraction, required=True, help="confidence from which an image counts")
-    parser.add_argument(
-        "--adaptive-threshold", type=true_or_false, required=True, help="FreeMatch's thresholds instead"
-    )
-    parser.add_argument("--strong-color", type=fraction, required=True, help="as --color, for the strong version")
-    parser.add_argument("--strong-hue", type=half_circle, required=True, help="as --hue")
-    parser.add_argument("--strong-rotation", type=natural_number, required=True, help="largest angle in degrees")
-    parser.add_argument("--strong-cutout", type=natural_int, required=True, help="as --cutout")
+    add_options(parser, FixMatchTraining)
+    add_files_and_device(parser)
     options = parser.parse_args(arguments)
 
     run = read_run(options.images, options.run, options.image_size)
@@ -57,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.precision,
         )
 
-    train_run(options, run, network, [unlabeled], new_loss)
+    train_run(options, FixMatchTraining, run, network, [unlabeled], new_loss)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ import h5py
 import numpy as np
 import torch
 
+from methods.command_line import add_options
+from methods.rounds import Rounds
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, peak_memory_gib, run_program, seed_number
+from semisup.cli import UserError, peak_memory_gib, run_program
 from semisup.dataset import image_count, image_shape, read_class_names, read_labelled, run_rows
 from semisup.device import leased_device
 from semisup.dictionary import read_labelled_features
@@ -19,10 +21,16 @@ from semisup.hdf5 import open_hdf5, read_rows
 from semisup.kmeans_files import KMeansModel, read_model, write_model
 from semisup.kmeans_model import image_channels
 from semisup.models import model_method
-from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
+from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
-from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
+from semisup.run_options import (
+    add_checkpoint_options,
+    add_output_options,
+    add_round_tables,
+    add_run_options,
+    result_options,
+)
 from semisup.scores import write_scores
 from semisup.svm import DualModel, LinearModel, fit_svm, linear_model, standardize, svm_scores
 from semisup.tables import read_table
@@ -170,14 +178,14 @@ def chosen_c(path: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, run the rounds, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_run_options(parser)
+    add_options(parser, Rounds)
     parser.add_argument("--features", required=True, help="features of the base's run (HDF5)")
     parser.add_argument("--base-model", required=True, help="model of the base's run (HDF5)")
     parser.add_argument("--base-selection", required=True, help="table in which the base's run has chosen C (CSV)")
-    add_round_options(parser)
+    add_run_options(parser)
     add_checkpoint_options(parser)
-    parser.add_argument("--seed", type=seed_number, required=True)
     add_output_options(parser)
+    add_round_tables(parser)
     options = parser.parse_args(arguments)
 
     available = image_count(options.images, "unlabeled")
@@ -202,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pixels = _image_blocks(file["unlabeled/images"], np.sort(candidates, axis=None))
         learned = [*model.dictionary[-3:], *model.scaling, *model.svm]
         fingerprint = new_fingerprint(
-            result_options(options) | {"c": c, "stride": model.stride},
+            result_options(options, Rounds) | {"c": c, "stride": model.stride},
             chain([features, labels, train], map(np.asarray, learned), pixels),
             options.code,
         )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semisup.cli import peak_memory_gib, positive_number, run_program
+from methods.command_line import add_options
+from methods.surrogate import Probe
+from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.hdf5 import open_hdf5
 from semisup.layers import LayerFeatures, layer_scales, read_layers, side_by_side
@@ -31,10 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--layers", required=True, help="features of the network's layers (HDF5)")
     parser.add_argument("--network-file", required=True, help="the network (HDF5)")
     parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
-    parser.add_argument("--svm-c", nargs="+", type=positive_number, required=True, help="candidates for C")
-    parser.add_argument(
-        "--precision", choices=["auto", "float32"], required=True, help="that the layers were made with"
-    )
+    add_options(parser, Probe)
     parser.add_argument("--model", required=True, help="model to write (HDF5)")
     parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")
     parser.add_argument("--selection", required=True, help="table of candidates to write (CSV)")

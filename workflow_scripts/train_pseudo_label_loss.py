@@ -5,23 +5,19 @@ from collections.abc import Sequence
 
 import torch
 
+from methods.command_line import add_options
+from methods.pseudo_label_loss import PseudoLabelLossTraining
 from semisup.augmentation import Augment
-from semisup.cli import UserError, natural_int, positive_int, positive_number, run_program
-from semisup.network_run import add_network_options, random_network, read_run, read_scaled, run_shape, train_run
+from semisup.cli import UserError, run_program
+from semisup.network_run import add_files_and_device, random_network, read_run, read_scaled, run_shape, train_run
 from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_network_options(parser)
-    parser.add_argument("--unlabeled-batch-size", type=positive_int, required=True)
-    parser.add_argument("--alpha", type=positive_number, required=True, help="largest weight of the unlabeled images")
-    parser.add_argument("--alpha-start", type=natural_int, required=True, help="epochs before the weight rises")
-    parser.add_argument("--alpha-end", type=natural_int, required=True, help="epochs after which it is alpha")
-    parser.add_argument(
-        "--relabel", choices=["step", "epoch"], required=True, help="predict pseudo-labels at each step or each epoch"
-    )
+    add_options(parser, PseudoLabelLossTraining)
+    add_files_and_device(parser)
     options = parser.parse_args(arguments)
     if options.alpha_end < options.alpha_start:
         raise UserError(
@@ -41,7 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.precision,
         )
 
-    train_run(options, run, random_network(run_shape(options, run), run, options.seed), [unlabeled], new_loss)
+    train_run(
+        options,
+        PseudoLabelLossTraining,
+        run,
+        random_network(run_shape(options, run), run, options.seed),
+        [unlabeled],
+        new_loss,
+    )
 
 
 if __name__ == "__main__":

@@ -8,28 +8,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from methods.command_line import add_options
+from methods.rounds import PseudoLabelRoundsTraining
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import Checkpoint, locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, run_program, seed_number, true_or_false
+from semisup.cli import UserError, run_program
 from semisup.dataset import image_count
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import open_hdf5
 from semisup.models import model_method
 from semisup.network_model import NetworkModel, read_model
-from semisup.network_run import LabelledRun, add_image_size, read_run, write_network_run
+from semisup.network_run import LabelledRun, add_files_and_device, read_run, write_network_run
 from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
-from semisup.pseudo_labels import add_round_options, draw_candidates, rule_of, split_held_out
+from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
-from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
+from semisup.run_options import add_round_tables, result_options
 from semisup.scaling import scale_all
 from semisup.training import Examples, Recipe, device_peak_gib, train_network
-from semisup.training_options import (
-    add_augmentation_options,
-    add_recipe_options,
-    augmentation_of,
-    recipe_of,
-)
+from semisup.training_options import augmentation_of, recipe_of
 
 
 class Pool(NamedTuple):
@@ -169,18 +166,10 @@ def read_pool(path: str, run: LabelledRun, candidates: np.ndarray) -> Pool:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, run the rounds, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_run_options(parser)
-    add_image_size(parser)
+    add_options(parser, PseudoLabelRoundsTraining)
     parser.add_argument("--base-model", required=True, help="network that the first round begins with (HDF5)")
-    add_round_options(parser)
-    parser.add_argument(
-        "--restart", type=true_or_false, required=True, help="begin each round from random weights instead"
-    )
-    add_recipe_options(parser)
-    add_augmentation_options(parser)
-    add_checkpoint_options(parser)
-    parser.add_argument("--seed", type=seed_number, required=True)
-    add_output_options(parser)
+    add_files_and_device(parser)
+    add_round_tables(parser)
     options = parser.parse_args(arguments)
     keep_freed_memory()
 
@@ -203,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     recipe = recipe_of(options)
     fingerprint = new_fingerprint(
-        result_options(options) | {"average_flips": base.average_flips},
+        result_options(options, PseudoLabelRoundsTraining) | {"average_flips": base.average_flips},
         [pool.images.numpy(), run.labels, run.train, *(value.numpy() for value in base.network.state_dict().values())],
         options.code,
     )

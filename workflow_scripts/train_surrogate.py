@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from methods.command_line import add_options
+from methods.surrogate import SurrogateTraining
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, fraction, natural_int, run_program, seed_number
+from semisup.cli import UserError, natural_int, run_program, seed_number
 from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.networks import (
-    EXEMPLAR_CHANNELS,
     Network,
     Shape,
     network_scores,
@@ -23,7 +24,7 @@ from semisup.networks import (
 from semisup.run_options import add_checkpoint_options
 from semisup.tables import write_table
 from semisup.training import Examples, history_table, log_summary, train_network
-from semisup.training_options import add_recipe_options, recipe_of
+from semisup.training_options import recipe_of
 
 HELD_OUT = 10  # one in so many patches of a class is kept for validation, and at least one
 CLASSES = 256  # read at once
@@ -68,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write the network and its history."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--surrogates", required=True, help="surrogate classes (HDF5)")
-    parser.add_argument("--network", choices=list(EXEMPLAR_CHANNELS), required=True)
-    parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
-    add_recipe_options(parser)
+    add_options(parser, SurrogateTraining)
     add_checkpoint_options(parser)
     parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--network-file", required=True, help="network to write (HDF5)")

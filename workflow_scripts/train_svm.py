@@ -10,7 +10,9 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from semisup.cli import peak_memory_gib, positive_int, positive_number, run_program
+from methods.command_line import add_options
+from methods.kmeans import SvmOnFeatures
+from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.dictionary import read_dictionary, read_labelled_features
 from semisup.hdf5 import new_hdf5, open_hdf5
@@ -83,9 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--centroids-files", nargs="+", required=True, help="the dictionaries they were made with, in order"
     )
-    parser.add_argument("--stride", type=positive_int, required=True, help="that they were made with")
     parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
-    parser.add_argument("--svm-c", nargs="+", type=positive_number, required=True, help="candidates for C")
+    add_options(parser, SvmOnFeatures)
     parser.add_argument("--model", required=True, help="model to write (HDF5)")
     parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")
     parser.add_argument("--chosen-features", required=True, help="links to the features of the chosen epsilon (HDF5)")

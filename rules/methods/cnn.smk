@@ -1,5 +1,5 @@
 # Method cnn: a network trained on labels, from random weights or from the network of a surrogate experiment.
-from methods.shared import Augmentation, LabelledNetwork, Recipe
+from methods.cnn import CnnTraining
 
 
 rule train_cnn:
@@ -29,7 +29,7 @@ rule train_cnn:
         code=code_digest("train_cnn"),
         program=program("train_cnn"),
         pretrained=lambda wildcards, input: f"--pretrained {input.pretrained}" if input.pretrained else "",
-        options=options_of(LabelledNetwork, Recipe, Augmentation),
+        options=options_of(CnnTraining),
         checkpoint=checkpoint_folder("train_cnn"),
         seed=training_seed,
     shell:

@@ -1,6 +1,5 @@
 # Method fixmatch: unlabeled images, changed weakly and strongly.
-from methods.fixmatch import FixMatchTerm
-from methods.shared import Augmentation, LabelledNetwork, Recipe
+from methods.fixmatch import FixMatchTraining
 
 
 rule train_fixmatch:
@@ -28,7 +27,7 @@ rule train_fixmatch:
     params:
         code=code_digest("train_fixmatch"),
         program=program("train_fixmatch"),
-        options=options_of(LabelledNetwork, Recipe, Augmentation, FixMatchTerm),
+        options=options_of(FixMatchTraining),
         checkpoint=checkpoint_folder("train_fixmatch"),
         seed=training_seed,
     shell:

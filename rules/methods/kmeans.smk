@@ -1,7 +1,6 @@
 # Method kmeans: patches, whitening, centroids, features, support vector machine.
 # Folds share the label-free part (everything up to the features) of the study's first seed.
-from methods.kmeans import Centroids, Features, Patches, SolverIterations, Whitening
-from methods.shared import Svm
+from methods.kmeans import Centroids, Features, Patches, SolverIterations, SvmOnFeatures, Whitening
 
 
 rule sample_patches:
@@ -150,7 +149,7 @@ rule train_svm:
     params:
         code=code_digest("train_svm"),
         program=program("train_svm"),
-        options=options_of(Features, Svm),
+        options=options_of(SvmOnFeatures),
     shell:
         "python {params.program:q} --images {input.images} --features {input.features}"
         " --centroids-files {input.centroids} --run {wildcards.run} {params.options} --model {output.model}"

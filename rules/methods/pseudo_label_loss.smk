@@ -1,6 +1,5 @@
 # Method pseudo_label_loss: a second loss of unlabeled images.
-from methods.pseudo_label_loss import PseudoLabelTerm
-from methods.shared import Augmentation, LabelledNetwork, Recipe
+from methods.pseudo_label_loss import PseudoLabelLossTraining
 
 
 rule train_pseudo_label_loss:
@@ -28,7 +27,7 @@ rule train_pseudo_label_loss:
     params:
         code=code_digest("train_pseudo_label_loss"),
         program=program("train_pseudo_label_loss"),
-        options=options_of(LabelledNetwork, Recipe, Augmentation, PseudoLabelTerm),
+        options=options_of(PseudoLabelLossTraining),
         checkpoint=checkpoint_folder("train_pseudo_label_loss"),
         seed=training_seed,
     shell:

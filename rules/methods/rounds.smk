@@ -1,6 +1,5 @@
 # Methods pseudo_label_rounds and kmeans_rounds: pseudo-labels are accepted round by round.
-from methods.rounds import NetworkRounds, Rounds
-from methods.shared import Augmentation, ImageSize, Recipe
+from methods.rounds import PseudoLabelRoundsTraining, Rounds
 
 
 rule train_pseudo_label_rounds:
@@ -31,7 +30,7 @@ rule train_pseudo_label_rounds:
     params:
         code=code_digest("train_pseudo_label_rounds"),
         program=program("train_pseudo_label_rounds"),
-        options=options_of(ImageSize, NetworkRounds, Recipe, Augmentation),
+        options=options_of(PseudoLabelRoundsTraining),
         checkpoint=checkpoint_folder("train_pseudo_label_rounds"),
         seed=training_seed,
     shell:

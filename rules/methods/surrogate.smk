@@ -1,7 +1,6 @@
 # Method surrogate: surrogate classes, a network that tells them apart, a support vector machine on its layers.
 # Folds share the label-free part (everything up to the layers) of the study's first seed.
-from methods.shared import ImageSize, Precision, Svm
-from methods.surrogate import Surrogates, SurrogateTraining
+from methods.surrogate import Layers, Probe, Surrogates, SurrogateTraining
 
 
 rule make_surrogates:
@@ -91,7 +90,7 @@ rule extract_layers:
     params:
         code=code_digest("extract_layers"),
         program=program("extract_layers"),
-        options=options_of(ImageSize, Precision),
+        options=options_of(Layers),
     shell:
         "python {params.program:q} --images {input.images} --network-file {input.network} --layers {output.layers}"
         " {params.options} --gpu {resources.gpu} 2> {log}"
@@ -123,7 +122,7 @@ rule train_probe:
     params:
         code=code_digest("train_probe"),
         program=program("train_probe"),
-        options=options_of(Svm, Precision),
+        options=options_of(Probe),
     shell:
         "python {params.program:q} --images {input.images} --layers {input.layers} --network-file {input.network}"
         " --run {wildcards.run} {params.options} --model {output.model} --scores {output.scores}"

@@ -1,10 +1,14 @@
 """Declarations: types become schemas, groups build on groups, and a method's facts are no options."""
 
+import argparse
+import re
+import shlex
 from typing import Annotated, Literal
 
 import pytest
 
 from methods import declared_methods
+from methods.command_line import add_options, argument_type
 from methods.declare import (
     Count,
     Data,
@@ -18,6 +22,7 @@ from methods.declare import (
     properties,
     type_schema,
 )
+from planning.config import command_line
 
 METHODS = declared_methods()
 FACTS = {name for name in vars(Method) if not name.startswith("_")} | {"name"}
@@ -121,3 +126,71 @@ def test_smallest_and_validation_sets_are_those_of_the_folds_too():
     assert data.validation_sets(folds=True) == {"toy": 200, "a fold of toy": 700}
     assert data.image_size({"image_size": "native"}) == 96
     assert data.image_size({"image_size": 48}) == 48
+
+
+# On a command line
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        (Count, "3", 3),
+        (Positive, "1e-3", 0.001),
+        (bool, "True", True),
+        (bool, "false", False),
+        (Literal["a", "b"], "b", "b"),
+        (Count | Literal["native"], "native", None),
+        (Count | Literal["native"], "32", 32),
+        (Annotated[int, ("multipleOf", 3)], "6", 6),
+    ],
+)
+def test_a_text_becomes_the_value_that_the_configuration_has(schema, text, value):
+    assert argument_type(type_schema(schema))(text) == value
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "message"),
+    [
+        (Count, "0", "0 is not at least 1"),
+        (Count, "22.0", "'22.0' is not a whole number"),
+        (Positive, "0", "0 is not above 0"),
+        (Part, "1", "1 is not below 1"),
+        (Positive, "nan", "'nan' is not a finite number"),
+        (Positive, "inf", "'inf' is not a finite number"),
+        (bool, "yes", "'yes' is neither true nor false"),
+        (Literal["a", "b"], "c", "'c' is not one of a, b"),
+        (Count | Literal["native"], "large", "'large' is not a whole number"),
+        (Annotated[int, ("multipleOf", 3)], "4", "4 is not a multiple of 3"),
+    ],
+)
+def test_a_text_that_the_configuration_would_refuse_is_refused(schema, text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(message)}$"):
+        argument_type(type_schema(schema))(text)
+
+
+def test_options_of_a_command_line_have_the_declared_defaults_and_meanings():
+    parser = argparse.ArgumentParser()
+    add_options(parser, Second, Third)
+    assert vars(parser.parse_args([])) == {"size": None, "rate": 0.2, "names": ["a"], "part": 0.5}
+    assert vars(parser.parse_args(["--size", "5", "--names", "b", "a"]))["names"] == ["b", "a"]
+    assert "How large, in pixels. Default: native." in " ".join(parser.format_help().split())
+
+
+def test_options_of_several_experiments_take_a_value_for_each():
+    parser = argparse.ArgumentParser()
+    add_options(parser, Third, many=True)
+    assert parser.parse_args(["--part", "0.1", "0.2"]).part == [0.1, 0.2]
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+
+
+def test_what_the_workflow_writes_is_what_a_program_reads():
+    """Every option of every method, as a command line and back."""
+    for method in METHODS.values():
+        defaults = {name: part["default"] for name, part in properties(method).items()}
+        parser = argparse.ArgumentParser()
+        add_options(parser, method)
+        words = shlex.split(command_line(defaults, tuple(defaults)))
+        assert vars(parser.parse_args(words)) == {
+            name: None if value == "native" else value for name, value in defaults.items()
+        }

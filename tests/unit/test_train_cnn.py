@@ -145,7 +145,7 @@ def test_seed_decides(images, pretrained, tmp_path):
 def test_copies_are_a_third_of_each_kind(copies, images, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         train_cnn.main(arguments(images, tmp_path, copies=copies))
-    assert f"argument --copies: {copies} is not a multiple of 3, for a third is of each kind" in capsys.readouterr().err
+    assert f"argument --copies: {copies} is not a multiple of 3" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

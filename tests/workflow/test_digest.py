@@ -1,13 +1,19 @@
+import ast
+import importlib
 import json
 import shutil
 
 import pytest
 from clones import ROOT, run_python
 
+from methods.declare import Options
 from planning.digest import code_digest, local_modules
 
 SCRIPTS = ROOT / "workflow_scripts"
 PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+# What a declaration says reaches a program as its command line, which is a param of the rule.
+COMPUTING = {"methods/declare.py", "methods/command_line.py"}
+DECLARATIONS = {str(path.relative_to(SCRIPTS)) for path in (SCRIPTS / "methods").glob("*.py")} - COMPUTING
 
 # A small tree with every way to import: program -> direct -> transitive, packages, relative imports.
 TREE = {
@@ -198,7 +204,37 @@ def imported_by_programs():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_digest_covers_what_the_program_imports(program, imported_by_programs):
     found = local_modules(SCRIPTS / f"{program}.py", SCRIPTS)
-    assert [str(path.relative_to(SCRIPTS)) for path in found] == imported_by_programs[program]
+    expected = [file for file in imported_by_programs[program] if file not in DECLARATIONS]
+    assert [str(path.relative_to(SCRIPTS)) for path in found] == expected
+
+
+def test_programs_take_only_groups_of_options_from_declarations():
+    """Whatever else they would compute with, a change of it would not make their jobs run again."""
+    files = [SCRIPTS / f"{program}.py" for program in PROGRAMS] + sorted((SCRIPTS / "semisup").rglob("*.py"))
+    taken = 0
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and f"{node.module.replace('.', '/')}.py" in DECLARATIONS:
+                for alias in node.names:
+                    assert issubclass(getattr(importlib.import_module(node.module), alias.name), Options), path
+                    taken += 1
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                assert not any(name.name.split(".")[0] == "methods" for name in node.names), path
+    assert taken > 10
+
+
+def test_a_declaration_is_part_of_no_digest_but_the_rest_is(tmp_path):
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    before = {program: code_digest(tmp_path / f"scripts/{program}.py") for program in PROGRAMS}
+    for name in DECLARATIONS:
+        with (tmp_path / "scripts" / name).open("a") as file:
+            file.write("\nCHANGED = 1\n")
+    (tmp_path / "scripts/methods/another.py").write_text("from methods.shared import Folds\n")
+    assert {program: code_digest(tmp_path / f"scripts/{program}.py") for program in PROGRAMS} == before
+    with (tmp_path / "scripts/methods/command_line.py").open("a") as file:
+        file.write("\nCHANGED = 1\n")
+    assert code_digest(tmp_path / "scripts/train_cnn.py") != before["train_cnn"]
+    assert code_digest(tmp_path / "scripts/evaluate.py") == before["evaluate"]
 
 
 def test_programs_never_import_planning():

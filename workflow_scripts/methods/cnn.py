@@ -14,7 +14,11 @@ from methods.shared import (
 )
 
 
-class Cnn(Recipe, LabelledNetwork, Augmentation, Folds, Method):
+class CnnTraining(Recipe, LabelledNetwork, Augmentation):
+    """Options of `train_cnn`."""
+
+
+class Cnn(CnnTraining, Folds, Method):
     """A network trained on the labelled images; with a base, training starts from its network."""
 
     name = "cnn"

@@ -2,14 +2,23 @@
 
 from collections.abc import Iterator
 
-from methods.cnn import Cnn
+from methods.cnn import Cnn, CnnTraining
 from methods.declare import Data, Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
 from methods.shared import UnlabeledBatch, colours_there, enough_unlabeled, smaller_than_images
 
 
-class FixMatchTerm(UnlabeledBatch):
-    """The unlabeled part of the loss."""
+class FixMatchTraining(UnlabeledBatch, CnnTraining):
+    """Options of `train_fixmatch`."""
 
+    epochs = 100
+    steps_per_epoch = 200
+    schedule = "cosine"
+    learning_rate = 0.03
+    ema_decay = 0.999
+    label_smoothing = 0.0
+    dropout = 0.0
+    color = 0.0
+    cutout = 0
     unlabeled_batch_size = 448
     unlabeled_weight: Positive = 1.0
     """Weight of the unlabeled images in the loss."""
@@ -28,21 +37,12 @@ class FixMatchTerm(UnlabeledBatch):
     """Side in pixels of a square that is blanked in each strongly changed image; 0, none."""
 
 
-class FixMatch(FixMatchTerm, Cnn):
+class FixMatch(FixMatchTraining, Cnn):
     """What the network predicts for a weakly changed unlabeled image is its label when it is strongly changed."""
 
     name = "fixmatch"
     base = None
 
-    epochs = 100
-    steps_per_epoch = 200
-    schedule = "cosine"
-    learning_rate = 0.03
-    ema_decay = 0.999
-    label_smoothing = 0.0
-    dropout = 0.0
-    color = 0.0
-    cutout = 0
     folds = False
 
     @classmethod

@@ -54,6 +54,12 @@ class Features(Options):
     """Pixels between neighbouring patches at feature extraction."""
 
 
+class SvmOnFeatures(Features, Svm):
+    """Options of `train_svm`."""
+
+    svm_c = [0.00003, 0.0001, 0.0003, 0.001, 0.003]
+
+
 class SolverIterations(Options):
     """Options of `solver_iterations`."""
 
@@ -64,14 +70,12 @@ class SolverIterations(Options):
 LEARNING = (Patches, Whitening, Epsilons, Centroids)  # what the centroids depend on
 
 
-class KMeans(*LEARNING, Features, Svm, SolverIterations, Folds, Method):
+class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Folds, Method):
     """Features from centroids of unlabeled patches; with a base its centroids are used, and none are learned."""
 
     name = "kmeans"
     mapped = "features.h5"
     base = Base(of="kmeans", gives=LEARNING, fixed=names(*LEARNING), what="the centroids come")
-
-    svm_c = [0.00003, 0.0001, 0.0003, 0.001, 0.003]
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:

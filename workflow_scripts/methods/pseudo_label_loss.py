@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from methods.cnn import Cnn
+from methods.cnn import Cnn, CnnTraining
 from methods.declare import Data, Mistake, Natural, Positive, Values
 from methods.shared import UnlabeledBatch, enough_unlabeled
 
 
-class PseudoLabelTerm(UnlabeledBatch):
-    """The unlabeled part of the loss."""
+class PseudoLabelLossTraining(UnlabeledBatch, CnnTraining):
+    """Options of `train_pseudo_label_loss`."""
 
+    epochs = 700
+    batch_size = 128
+    learning_rate = 0.01
+    schedule = "exponential"
     alpha: Positive = 3.0
     """Weight of the unlabeled images in the loss, once it has grown to the full."""
     alpha_start: Natural = 100
@@ -21,16 +25,12 @@ class PseudoLabelTerm(UnlabeledBatch):
     """When the unlabeled images are predicted; at every `step` those of its batch, or all once an `epoch`."""
 
 
-class PseudoLabelLoss(PseudoLabelTerm, Cnn):
+class PseudoLabelLoss(PseudoLabelLossTraining, Cnn):
     """A second loss makes the network surer of what it predicts for unlabeled images."""
 
     name = "pseudo_label_loss"
     base = None
 
-    epochs = 700
-    batch_size = 128
-    learning_rate = 0.01
-    schedule = "exponential"
     folds = False
 
     @classmethod

@@ -7,11 +7,11 @@ from typing import Literal
 from methods.cnn import Cnn, training_fits
 from methods.declare import Base, Count, Data, InnerPart, Method, Mistake, Natural, Options, Part, Values, option_names
 from methods.kmeans import LEARNING, Features
-from methods.shared import Folds, LabelledNetwork, Svm
+from methods.shared import Augmentation, Folds, ImageSize, LabelledNetwork, Recipe, Svm
 
 
 class Rounds(Options):
-    """How candidates are drawn and accepted."""
+    """Options of `train_kmeans_rounds`: how candidates are drawn and accepted."""
 
     rounds: Count = 48
     """Rounds of learning and accepting; rounds x candidates are at most the unlabeled images. The last one accepts
@@ -77,24 +77,25 @@ class InRounds(Rounds, Folds, Method):
                 )
 
 
-class NetworkRounds(Rounds):
-    """Rounds in which a network is trained."""
+class PseudoLabelRoundsTraining(Rounds, Recipe, ImageSize, Augmentation):
+    """Options of `train_pseudo_label_rounds`; the network is the base's."""
+
+    epochs = 5
+    """Passes over the training images in each round."""
+    learning_rate = 0.01
+    schedule = "cosine"
 
     restart: bool = False
     """Each round begins from random weights, instead of from those of the round before."""
 
 
-class PseudoLabelRounds(NetworkRounds, InRounds, Cnn):
+class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Cnn):
     """The network of a base is trained on, round by round, with what it accepts."""
 
     name = "pseudo_label_rounds"
     training_curves = False
     base = Base(of="cnn", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
 
-    epochs = 5
-    """Passes over the training images in each round."""
-    learning_rate = 0.01
-    schedule = "cosine"
     folds = False
 
     @classmethod

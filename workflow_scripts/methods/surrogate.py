@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from methods.declare import AtLeastTwo, Data, Degrees, HalfCircle, Method, Mistake, Range, Values, candidates
-from methods.shared import Folds, ImageSize, Network, Recipe, Svm, enough_unlabeled
+from methods.shared import Folds, ImageSize, Network, Precision, Recipe, Svm, enough_unlabeled
 
 Transformation = Literal["rotation", "translation", "scale", "pca_contrast", "color_contrast", "hue"]
 RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
@@ -55,7 +55,15 @@ class SurrogateTraining(Recipe, Network):
     dropout = 0.5
 
 
-class Surrogate(Surrogates, SurrogateTraining, Svm, Folds, Method):
+class Layers(ImageSize, Precision):
+    """Options of `extract_layers`."""
+
+
+class Probe(Svm, Precision):
+    """Options of `train_probe`."""
+
+
+class Surrogate(Surrogates, SurrogateTraining, Probe, Folds, Method):
     """A network that learned surrogate classes; its layers are the features of a support vector machine."""
 
     name = "surrogate"

@@ -21,7 +21,8 @@ class _Module(NamedTuple):
 def code_digest(program: Path) -> str:
     """Return the SHA-256 of the program and of every module that it imports from its own folder tree.
 
-    Comments, docstrings and formatting do not count. Raises FileNotFoundError for a missing program.
+    Comments, docstrings and formatting do not count, nor do declarations: what they say reaches a program as its
+    command line, which is a param of its rule. Raises FileNotFoundError for a missing program.
     """
     root = program.parent
     digest = hashlib.sha256()
@@ -33,7 +34,7 @@ def code_digest(program: Path) -> str:
 
 def local_modules(program: Path, root: Path) -> list[Path]:
     """Return the program and, found by following its imports, the files under `root` that it runs, sorted."""
-    there = {file.relative_to(root).as_posix() for file in root.rglob("*.py")}
+    there = {file.relative_to(root).as_posix() for file in root.rglob("*.py")} - _declarations(root)
     found: set[str] = set()
     waiting = [program.relative_to(root).as_posix()]
     while waiting:
@@ -42,6 +43,12 @@ def local_modules(program: Path, root: Path) -> list[Path]:
             found.add(file)
             waiting += [other for name in _read(root / file, root).imports for other in _files(name) if other in there]
     return sorted(root / file for file in found)
+
+
+def _declarations(root: Path) -> set[str]:
+    """Return the modules that declare, and compute nothing that a program does not get as its command line."""
+    files = {file.relative_to(root).as_posix() for file in (root / "methods").glob("*.py")}
+    return files - {"methods/declare.py", "methods/command_line.py"}
 
 
 def _read(path: Path, root: Path) -> _Module:

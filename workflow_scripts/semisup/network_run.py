@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from methods.declare import Options
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import fraction, natural_int, seed_number, size_or_native, true_or_false
-from semisup.copies import CHANGES, changed_copies
+from semisup.copies import changed_copies
 from semisup.dataset import read_class_names, read_images, read_labelled, resolved_size, run_rows
 from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.network_model import NetworkModel, write_model
-from semisup.networks import NETWORKS, Network, Shape, network_scores, new_network, set_normalization
+from semisup.networks import Network, Shape, network_scores, new_network, set_normalization
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scaling import scale_all
 from semisup.scores import write_scores
@@ -28,12 +28,7 @@ from semisup.training import (
     log_summary,
     train_network,
 )
-from semisup.training_options import (
-    add_augmentation_options,
-    add_recipe_options,
-    augmentation_of,
-    recipe_of,
-)
+from semisup.training_options import augmentation_of, recipe_of
 
 
 class LabelledRun(NamedTuple):
@@ -49,34 +44,11 @@ class LabelledRun(NamedTuple):
     validation: np.ndarray
 
 
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add all options of a program that trains a network from the labels of a run."""
+def add_files_and_device(parser: argparse.ArgumentParser) -> None:
+    """Add what a program that trains from the labels of a run has beside its declared options."""
     add_run_options(parser)
-    add_image_size(parser)
-    parser.add_argument("--network", choices=NETWORKS, required=True)
-    parser.add_argument("--dropout", type=fraction, required=True, help="before the last layer")
-    parser.add_argument("--average-flips", type=true_or_false, required=True, help="score mirror images too")
-    parser.add_argument("--copies", type=copy_count, required=True, help="changed copies of each image; 0: itself")
-    add_recipe_options(parser)
-    add_augmentation_options(parser)
     add_checkpoint_options(parser)
-    parser.add_argument("--seed", type=seed_number, required=True)
     add_output_options(parser)
-
-
-def add_image_size(parser: argparse.ArgumentParser) -> None:
-    """Add the size that a network takes images in."""
-    parser.add_argument(
-        "--image-size", type=size_or_native, default="native", help="pixels the images are scaled to first, or native"
-    )
-
-
-def copy_count(text: str) -> int:
-    """Argument type: a number of copies of which a third can be of each kind; 0: none."""
-    value = natural_int(text)
-    if value % len(CHANGES):
-        raise argparse.ArgumentTypeError(f"{text} is not a multiple of {len(CHANGES)}, for a third is of each kind")
-    return value
 
 
 def read_run(images: str, run: str, image_size: int | None) -> LabelledRun:
@@ -107,6 +79,7 @@ def random_network(shape: Shape, run: LabelledRun, seed: int) -> Network:
 
 def train_run(
     options: argparse.Namespace,
+    group: type[Options],
     run: LabelledRun,
     network: Network,
     data: list[np.ndarray],
@@ -114,13 +87,14 @@ def train_run(
 ) -> None:
     """Train the network on the run as the options say, and write model, scores and tables.
 
+    group: the declared options of the program.
     new_unlabeled_loss: makes the loss on unlabeled images from the device and the augmentation, if there is one;
     data: what it was made from.
     """
     keep_freed_memory()
     recipe, augmentation = recipe_of(options), augmentation_of(options)
     weights = [value.numpy() for value in network.state_dict().values()]
-    decisive = result_options(options) | network.shape._asdict()
+    decisive = result_options(options, group) | network.shape._asdict()
     del decisive["average_flips"]  # it decides on scores, not on weights
     fingerprint = new_fingerprint(
         decisive,

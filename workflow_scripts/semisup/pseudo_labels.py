@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 from sklearn.model_selection import train_test_split
 
-from semisup.cli import UserError, fraction, natural_int, positive_int, true_or_false
+from semisup.cli import UserError
 
 TEMPERATURES = (1e-2, 1e2)  # between which the calibration searches
 
@@ -84,28 +84,8 @@ class RoundRow(NamedTuple):
     images_per_second: float | None = None
 
 
-def add_round_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of rounds, and the tables that they write."""
-    parser.add_argument("--rounds", type=positive_int, required=True)
-    parser.add_argument("--candidates", type=positive_int, required=True, help="unlabeled images looked at in a round")
-    parser.add_argument("--accept", choices=["top", "threshold"], required=True, help="which of them are accepted")
-    parser.add_argument("--accepted", type=natural_int, required=True, help="images accepted in a round")
-    parser.add_argument("--threshold", type=fraction, required=True, help="probability from which they are accepted")
-    parser.add_argument(
-        "--class-balanced", type=true_or_false, required=True, help="at most accepted / classes of each class"
-    )
-    parser.add_argument(
-        "--relabel", type=true_or_false, required=True, help="predict accepted images anew in every round"
-    )
-    parser.add_argument(
-        "--held-out", type=fraction, required=True, help="fraction of the validation images for the rule's precision"
-    )
-    parser.add_argument("--accepted-table", required=True, help="table of accepted images to write (CSV)")
-    parser.add_argument("--held-out-table", required=True, help="table of held-out images to write (CSV)")
-
-
 def rule_of(options: argparse.Namespace) -> Rule:
-    """Return the rule that `add_round_options` asked for."""
+    """Return the rule of options that have the declared group Rounds."""
     return Rule(options.accept, options.accepted, options.threshold, options.class_balanced)
 
 

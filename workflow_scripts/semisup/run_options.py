@@ -2,33 +2,17 @@
 
 import argparse
 
-from semisup.cli import natural_int, natural_number
+from methods.declare import Options, option_names
+from semisup.cli import natural_int, natural_number, seed_number
 
 CHECKPOINT_SECONDS = 60.0
 
-FILES_AND_DEVICE = (
-    "accepted_table",
-    "base_model",
-    "base_selection",
-    "checkpoint",
-    "checkpoint_seconds",
-    "code",
-    "features",
-    "gpu",
-    "held_out_table",
-    "history",
-    "images",
-    "model",
-    "pretrained",
-    "scores",
-    "selection",
-)
-
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the data set and the run."""
+    """Add the data set, the run and the seed."""
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+    parser.add_argument("--seed", type=seed_number, required=True)
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +24,15 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
 
 
-def result_options(options: argparse.Namespace) -> dict[str, object]:
-    """Return the options that a result depends on: neither files, whose content counts, nor the device."""
-    return {name: value for name, value in vars(options).items() if name not in FILES_AND_DEVICE}
+def result_options(options: argparse.Namespace, *groups: type[Options]) -> dict[str, object]:
+    """Return what a result depends on beside the content of files: the declared options, run and seed."""
+    return {name: getattr(options, name) for name in (*option_names(*groups), "run", "seed")}
+
+
+def add_round_tables(parser: argparse.ArgumentParser) -> None:
+    """Add the tables that rounds write beside what every run does."""
+    parser.add_argument("--accepted-table", required=True, help="table of accepted images to write (CSV)")
+    parser.add_argument("--held-out-table", required=True, help="table of held-out images to write (CSV)")
 
 
 def add_checkpoint_options(parser: argparse.ArgumentParser) -> None:

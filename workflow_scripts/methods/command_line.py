@@ -1,0 +1,93 @@
+"""Declared options on a program's command line: types, limits, defaults and meanings are those of the configuration."""
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any
+
+from methods.declare import Options, Schema, properties
+
+LIMITS = {
+    "minimum": ("at least", lambda value, limit: value >= limit),
+    "maximum": ("at most", lambda value, limit: value <= limit),
+    "exclusiveMinimum": ("above", lambda value, limit: value > limit),
+    "exclusiveMaximum": ("below", lambda value, limit: value < limit),
+    "multipleOf": ("a multiple of", lambda value, limit: value % limit == 0),
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *groups: type[Options], many: bool = False) -> None:
+    """Add the options of these groups. many: each must be given, and takes several values, one for each experiment."""
+    for group in groups:
+        for name, part in properties(group).items():
+            is_list = part.get("type") == "array"
+            length = part.get("maxItems") if part.get("maxItems") == part.get("minItems") else "*"
+            parser.add_argument(
+                f"--{name.replace('_', '-')}",
+                type=argument_type(part["items"] if is_list else part),
+                nargs=(length or "*") if is_list else ("*" if many else None),
+                default=None if many else part["default"],
+                required=many,
+                metavar=_metavar(part["items"] if is_list else part),
+                help=f"{part['description']} Default: {part['default']}.".replace("%", "%%"),
+            )
+
+
+def argument_type(part: Schema) -> Callable[[str], Any]:
+    """Return an argument type: the value that a text stands for, refused where the schema refuses it.
+
+    A word beside numbers, as `native` or `all`, gives None.
+    """
+
+    def convert(text: str) -> Any:  # noqa: ANN401
+        for other in part.get("anyOf", [part]):
+            if other.get("const") == text:
+                return None
+        kind = next((other for other in part.get("anyOf", [part]) if "const" not in other), part)
+        if "enum" in kind:
+            if text not in kind["enum"]:
+                raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(kind['enum'])}")
+            return text
+        value = _SCALARS[kind["type"]](text)
+        for keyword, (words, holds) in LIMITS.items():
+            if keyword in kind and not holds(value, kind[keyword]):
+                raise argparse.ArgumentTypeError(f"{text} is not {words} {kind[keyword]}")
+        return value
+
+    return convert
+
+
+def _metavar(part: Schema) -> str:
+    if "anyOf" in part:
+        return "|".join(other.get("const", "N") for other in part["anyOf"])
+    return (
+        "{" + ",".join(part["enum"]) + "}"
+        if "enum" in part
+        else {"integer": "N", "boolean": "BOOL"}.get(part["type"], "X")
+    )
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {"integer": _integer, "number": _number, "boolean": _boolean, "string": str}
