@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from methods.declare import option_names
+from declarations.options import option_names
 from planning import config as planning
 from planning.digest import code_digest as file_digest
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.kmeans import Features
 from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.kmeans import Whitening
 from semisup.cli import run_program
 from semisup.hdf5 import new_hdf5, open_hdf5

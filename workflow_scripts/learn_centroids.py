@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import torch
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.kmeans import Centroids
 from semisup.cli import (
     UserError,

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import torch
 
-from methods.command_line import add_options
-from methods.declare import option_names
+from declarations.command_line import add_options
+from declarations.options import option_names
 from methods.surrogate import Surrogates
 from semisup.cli import (
     UserError,

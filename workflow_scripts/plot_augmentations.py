@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.shared import Augmentation as AugmentationOptions
 from methods.shared import ImageSize
 from semisup.augmentation import Augmentation, augment_function

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.kmeans import Patches
 from semisup.cli import UserError, progress, run_program, seed_number
 from semisup.dataset import image_count, image_shape, resolved_size

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.kmeans import SolverIterations
 from semisup.cli import run_program, seed_number
 from semisup.dataset import read_labelled, run_rows

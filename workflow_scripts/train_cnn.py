@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
+from declarations.command_line import add_options
 from methods.cnn import CnnTraining
-from methods.command_line import add_options
 from semisup.cli import UserError, run_program
 from semisup.hdf5 import open_hdf5
 from semisup.network_run import add_files_and_device, random_network, read_run, run_shape, train_run

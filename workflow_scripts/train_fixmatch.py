@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.fixmatch import FixMatchTraining
 from semisup.augmentation import Augment, Augmentation, augment_function
 from semisup.cli import run_program

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import torch
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.rounds import Rounds
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, peak_memory_gib, run_program

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.surrogate import Probe
 from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows

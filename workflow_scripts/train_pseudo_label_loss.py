@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.pseudo_label_loss import PseudoLabelLossTraining
 from semisup.augmentation import Augment
 from semisup.cli import UserError, run_program

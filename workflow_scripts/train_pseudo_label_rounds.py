@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.rounds import PseudoLabelRoundsTraining
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import Checkpoint, locked_checkpoint, new_fingerprint

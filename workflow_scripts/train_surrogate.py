@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.surrogate import SurrogateTraining
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, natural_int, run_program, seed_number

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from methods.command_line import add_options
+from declarations.command_line import add_options
 from methods.kmeans import SvmOnFeatures
 from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows

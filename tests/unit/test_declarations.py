@@ -7,12 +7,9 @@ from typing import Annotated, Literal
 
 import pytest
 
-from methods import declared_methods
-from methods.command_line import add_options, argument_type
-from methods.declare import (
+from declarations.command_line import add_options, argument_type
+from declarations.options import (
     Count,
-    Data,
-    Method,
     Options,
     Part,
     Positive,
@@ -22,6 +19,8 @@ from methods.declare import (
     properties,
     type_schema,
 )
+from methods import declared_methods
+from methods.declare import Data, Method
 from planning.config import command_line
 
 METHODS = declared_methods()

@@ -6,14 +6,13 @@ import shutil
 import pytest
 from clones import ROOT, run_python
 
-from methods.declare import Options
-from planning.digest import code_digest, local_modules
+from declarations.options import Options
+from planning.digest import DECLARING, code_digest, local_modules
 
 SCRIPTS = ROOT / "workflow_scripts"
 PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 # What a declaration says reaches a program as its command line, which is a param of the rule.
-COMPUTING = {"methods/declare.py", "methods/command_line.py"}
-DECLARATIONS = {str(path.relative_to(SCRIPTS)) for path in (SCRIPTS / "methods").glob("*.py")} - COMPUTING
+DECLARATIONS = {str(path.relative_to(SCRIPTS)) for folder in DECLARING for path in (SCRIPTS / folder).glob("*.py")}
 
 # A small tree with every way to import: program -> direct -> transitive, packages, relative imports.
 TREE = {
@@ -231,7 +230,7 @@ def test_a_declaration_is_part_of_no_digest_but_the_rest_is(tmp_path):
             file.write("\nCHANGED = 1\n")
     (tmp_path / "scripts/methods/another.py").write_text("from methods.shared import Folds\n")
     assert {program: code_digest(tmp_path / f"scripts/{program}.py") for program in PROGRAMS} == before
-    with (tmp_path / "scripts/methods/command_line.py").open("a") as file:
+    with (tmp_path / "scripts/declarations/command_line.py").open("a") as file:
         file.write("\nCHANGED = 1\n")
     assert code_digest(tmp_path / "scripts/train_cnn.py") != before["train_cnn"]
     assert code_digest(tmp_path / "scripts/evaluate.py") == before["evaluate"]

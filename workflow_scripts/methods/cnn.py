@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from methods.declare import Base, Data, Method, Mistake, Values, option_names
+from declarations.options import Values, option_names
+from methods.declare import Base, Data, Method, Mistake
 from methods.shared import (
     Augmentation,
     Folds,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from declarations.options import Degrees, HalfCircle, Natural, Part, Positive, Values
 from methods.cnn import Cnn, CnnTraining
-from methods.declare import Data, Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
+from methods.declare import Data, Mistake
 from methods.shared import UnlabeledBatch, colours_there, enough_unlabeled, smaller_than_images
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from methods.declare import AtLeastTwo, Base, Count, Data, Method, Mistake, Options, Part, Positive, Values, candidates
-from methods.declare import option_names as names
+from declarations.options import AtLeastTwo, Count, Options, Part, Positive, Values, candidates
+from declarations.options import option_names as names
+from methods.declare import Base, Data, Method, Mistake
 from methods.shared import Folds, ImageSize, Precision, Svm, enough_unlabeled
 
 

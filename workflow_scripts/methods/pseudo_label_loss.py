@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from declarations.options import Natural, Positive, Values
 from methods.cnn import Cnn, CnnTraining
-from methods.declare import Data, Mistake, Natural, Positive, Values
+from methods.declare import Data, Mistake
 from methods.shared import UnlabeledBatch, enough_unlabeled
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
-from methods.declare import (
+from declarations.options import (
     AtLeastTwo,
     Count,
-    Data,
     HalfCircle,
-    Mistake,
     Natural,
     NotNegative,
     Options,
@@ -17,6 +15,7 @@ from methods.declare import (
     Values,
     candidates,
 )
+from methods.declare import Data, Mistake
 
 # Side in pixels of the smallest images that the layers of a network leave anything of.
 SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}

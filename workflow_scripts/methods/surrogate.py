@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from methods.declare import AtLeastTwo, Data, Degrees, HalfCircle, Method, Mistake, Range, Values, candidates
+from declarations.options import AtLeastTwo, Degrees, HalfCircle, Range, Values, candidates
+from methods.declare import Data, Method, Mistake
 from methods.shared import Folds, ImageSize, Network, Precision, Recipe, Svm, enough_unlabeled
 
 Transformation = Literal["rotation", "translation", "scale", "pca_contrast", "color_contrast", "hue"]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from declarations.options import option_names, properties
 from methods import declared_methods
-from methods.declare import Data, Method, option_names, properties
+from methods.declare import Data, Method
 from planning.schema import Config, schema_mistakes
 
 METHODS = declared_methods()

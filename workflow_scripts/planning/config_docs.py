@@ -11,7 +11,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from methods.declare import Method, option_names  # noqa: E402 (not found before)
+from declarations.options import option_names  # noqa: E402 (not found before)
+from methods.declare import Method  # noqa: E402
 from planning.config import METHODS, config_schema, parent_methods, section_options  # noqa: E402
 
 Schema = dict[str, Any]

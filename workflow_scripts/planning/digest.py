@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+DECLARING = ("methods", "data_sets")  # folders of declarations
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of a statement that hold statements
 
@@ -47,8 +48,7 @@ def local_modules(program: Path, root: Path) -> list[Path]:
 
 def _declarations(root: Path) -> set[str]:
     """Return the modules that declare, and compute nothing that a program does not get as its command line."""
-    files = {file.relative_to(root).as_posix() for file in (root / "methods").glob("*.py")}
-    return files - {"methods/declare.py", "methods/command_line.py"}
+    return {file.relative_to(root).as_posix() for folder in DECLARING for file in (root / folder).glob("*.py")}
 
 
 def _read(path: Path, root: Path) -> _Module:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from methods.declare import Options
+from declarations.options import Options
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.copies import changed_copies

@@ -2,7 +2,7 @@
 
 import argparse
 
-from methods.declare import Options, option_names
+from declarations.options import Options, option_names
 from semisup.cli import natural_int, natural_number, seed_number
 
 CHECKPOINT_SECONDS = 60.0

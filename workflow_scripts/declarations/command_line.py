@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from methods.declare import Options, Schema, properties
+from declarations.options import Options, Schema, properties
 
 LIMITS = {
     "minimum": ("at least", lambda value, limit: value >= limit),

@@ -1,0 +1,1 @@
+"""What declarations are made of, and how they become command lines."""
