@@ -11,10 +11,10 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/data.smk"
+include: "rules/download.smk"
 
 
-for file in sorted((SCRIPTS.parent / "rules" / "methods").glob("*.smk")):
+for file in sorted((SCRIPTS.parent / "rules").glob("*/*.smk")):  # data sets and methods
 
     include: file
 

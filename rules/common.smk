@@ -1,5 +1,6 @@
 # Checked configuration, wildcard constraints and the helpers that every rule file uses. No rules.
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -72,10 +73,10 @@ def dataset_of(study):
     return CONFIG["studies"][study]["dataset"]
 
 
-def studies_of(dataset):
-    """Constraint for {study} in the rules of a data set."""
-    studies = [study for study in CONFIG["studies"] if dataset_of(study) == dataset]
-    return "|".join(studies) or "no_study_of_this_data_set"
+def studies_of(kind):
+    """Constraint for {study} in the rules of a kind of data set."""
+    studies = [study for study in CONFIG["studies"] if planning.data_kind(CONFIG, dataset_of(study)).kind == kind]
+    return "|".join(studies) or "no_study_of_this_kind"
 
 
 def experiments(study):
@@ -113,23 +114,37 @@ def unsupervised_file(name):
 # Data sets
 
 
-DATA = CONFIG["data"]
+# The data sets of the studies that are made from downloaded files, by name.
+DOWNLOADED = {
+    name: planning.data_options(CONFIG, name)
+    for name in dict.fromkeys(content["dataset"] for content in CONFIG["studies"].values())
+    if "files" in planning.data_options(CONFIG, name)
+}
 
 
 def source_urls(wildcards, output):
     """Where the file is looked for. As it depends on output it is not recorded: another mirror downloads nothing again."""
-    source = DATA[wildcards.dataset]
+    source = DOWNLOADED[wildcards.dataset]
     return [f"{folder.rstrip('/')}/{wildcards.file}" for folder in [source["url"], *source["mirrors"]]]
 
 
-def member_checksums(dataset):
-    return [f"{name}={md5}" for name, md5 in DATA[dataset]["members"].items()]
+def downloaded(file):
+    """An input function: that file of the study's data set."""
+    return lambda wildcards: f"resources/{dataset_of(wildcards.study)}/{file}"
 
 
-def size_options(dataset):
-    """Everything the configuration says of a data set but where it comes from, as command-line arguments."""
-    sizes = {key: value for key, value in DATA[dataset].items() if key not in ("url", "mirrors", "files", "members")}
-    return planning.command_line(sizes, tuple(sizes))
+def member_checksums(wildcards):
+    return [f"{name}={md5}" for name, md5 in DOWNLOADED[dataset_of(wildcards.study)]["members"].items()]
+
+
+def data_options_of(*groups):
+    """A params function: the options of these declared groups, of the study's data set, as command-line arguments."""
+
+    def arguments(wildcards):
+        options = planning.data_options(CONFIG, dataset_of(wildcards.study))
+        return planning.command_line(options, option_names(*groups))
+
+    return arguments
 
 
 # What a run uses of other runs and of the base
@@ -355,6 +370,15 @@ def reported_figures(kind, result):
 
 REPORT_SOURCES = Path(workflow.basedir) / "report"
 THEORY = CONFIG["theory"]
+
+
+def texts_of_data_sets():
+    """What the report says of the kinds of data sets of the studies; one without a text shares the default."""
+    kinds = {planning.data_kind(CONFIG, dataset_of(study)).kind for study in CONFIG["studies"]}
+    own = {kind: REPORT_SOURCES / f"data_sets/{kind}.tex" for kind in kinds}
+    return sorted({path if path.is_file() else REPORT_SOURCES / "data_sets/default.tex" for path in own.values()})
+
+
 # What each part of the theory leaves for the report, in results/theory/.
 THEORY_FILES = {
     "derivations": ("derivations.csv", "source_errors.csv", "examples.json"),
@@ -430,7 +454,9 @@ def report_plan(wildcards):
     for study, content in CONFIG["studies"].items():
         plan[study] = {
             "title": content.get("title", study),
-            "dataset": content["dataset"],
+            "kind": planning.data_kind(CONFIG, content["dataset"]).kind,
+            "embedded": planning.data_kind(CONFIG, content["dataset"]).embedded,
+            "about": planning.data_kind(CONFIG, content["dataset"]).__doc__,
             "seeds": content["seeds"],
             "baseline": content["baseline"],
             "experiments": {

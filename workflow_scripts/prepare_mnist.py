@@ -4,8 +4,10 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from semisup.cli import positive_int, run_program
-from semisup.data_options import add_common_options, count_or_all, named_checksums
+from data_sets.mnist import MnistSplit
+from declarations.command_line import add_options
+from semisup.cli import run_program
+from semisup.data_options import add_outputs, named_checksums
 from semisup.mnist import MEMBERS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Counts, write_mnist
 
 
@@ -24,11 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="NAME=MD5",
         help="one for each file: its name without .gz and the md5 of its unpacked contents",
     )
-    parser.add_argument("--train-images", type=positive_int, default=3000)
-    parser.add_argument("--validation-images", type=positive_int, default=10000)
-    parser.add_argument("--unlabeled-images", type=positive_int, default=47000)
-    parser.add_argument("--test-images", type=count_or_all, default="all", help="the first N, or all")
-    add_common_options(parser)
+    add_options(parser, MnistSplit)
+    add_outputs(parser)
     options = parser.parse_args(arguments)
 
     paths = {

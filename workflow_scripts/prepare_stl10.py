@@ -4,8 +4,10 @@ import argparse
 import logging
 from collections.abc import Sequence
 
-from semisup.cli import positive_int, run_program
-from semisup.data_options import add_common_options, count_or_all, named_checksums
+from data_sets.stl10 import Stl10Split
+from declarations.command_line import add_options
+from semisup.cli import run_program
+from semisup.data_options import add_outputs, named_checksums
 from semisup.stl10 import MEMBER_LIMITS, Counts, write_stl10
 
 
@@ -16,11 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--member-md5", required=True, nargs="+", action="extend", metavar="NAME=MD5", help="one for each member"
     )
-    parser.add_argument("--train-images", type=positive_int, default=4000)
-    parser.add_argument("--validation-images", type=positive_int, default=1000)
-    parser.add_argument("--unlabeled-images", type=count_or_all, default="all", help="the first N, or all")
-    parser.add_argument("--test-images", type=count_or_all, default="all", help="the first N, or all")
-    add_common_options(parser)
+    add_options(parser, Stl10Split)
+    add_outputs(parser)
     options = parser.parse_args(arguments)
 
     counts = Counts(options.train_images, options.validation_images, options.unlabeled_images, options.test_images)

@@ -29,7 +29,6 @@ from semisup.hdf5 import open_hdf5
 from semisup.tables import read_table
 
 Values = dict[str, Any]
-EMBEDDED = ("photos", "mnist5k")  # data sets that come with the packages
 PROTOCOLS = ("seeds", "folds")
 ROUND_METHODS = ("pseudo_label_rounds", "kmeans_rounds")
 UNLABELED_LOSS_METHODS = ("pseudo_label_loss", "fixmatch")
@@ -226,7 +225,9 @@ def source_table_facts(table: Values, studies: list[Values]) -> Values:
     equal_last_rows = sum(
         (row["train"], row["test"]) == (table["rows"][-1]["train"], table["rows"][-1]["test"]) for row in table["rows"]
     )
-    beside = [(study, study["followed"][0]) for study in studies if study["dataset"] == "stl10" and study["followed"]]
+    beside = [
+        (study, study["followed"][0]) for study in studies if study["kind"] == table["data_set"] and study["followed"]
+    ]
     place = {"study": None}
     if beside:
         study, experiment = beside[0]
@@ -962,11 +963,12 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "shown": shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]},
         "settings": grouped_settings(experiments),
         "followed": followed,
-        "beside_source": plan["dataset"] not in EMBEDDED,
+        "beside_source": plan["kind"] in published["solver_table"]["beside"],
         "folded": folded,
         "folds": folded[0]["folds"] if folded else None,
         # The published ten-fold accuracy stands beside our own of the same method on the same data, if there is any.
-        "beside_log": plan["dataset"] == "stl10" and any(row["method"] == "surrogate" for row in folded),
+        "beside_log": plan["kind"] == published["exemplar_log"]["data_set"]
+        and any(row["method"] == "surrogate" for row in folded),
         "best": best,
         "best_on_test": best_on_test,
         "best_is_best_on_test": best is best_on_test,
@@ -987,7 +989,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     return {
         "studies": studies,
         "methods": method_values(studies, published),
-        "embedded": sorted({study["dataset"] for study in studies} & set(EMBEDDED)),
+        "embedded": sorted({study["kind"] for study in plan["studies"].values() if study["embedded"]}),
         "confidence": plan["evaluation"]["confidence"],
         "bootstrap_samples": plan["evaluation"]["bootstrap_samples"],
         "top_k": plan["evaluation"]["top_k"],
@@ -1039,7 +1041,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     values = report_values(
         options.plan, options.results, options.provenance, options.timings, yaml.safe_load(published.read_text())
     )
-    text = template_environment(template.parent).get_template(template.name).render(values)
+    environment = template_environment(template.parent)
+    for study in values["studies"]:
+        names = [f"data_sets/{study['kind']}.tex", "data_sets/default.tex"]
+        study["text"] = environment.select_template(names).module
+    text = environment.get_template(template.name).render(values)
     with atomic_path(options.tex) as path:
         path.write_text(text)
     copy_file(bibliography, options.bibliography)

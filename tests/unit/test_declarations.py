@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 
+from data_sets.declare import Data
 from declarations.command_line import add_options, argument_type
 from declarations.options import (
     Count,
@@ -20,7 +21,7 @@ from declarations.options import (
     type_schema,
 )
 from methods import declared_methods
-from methods.declare import Data, Method
+from methods.declare import Method
 from planning.config import command_line
 
 METHODS = declared_methods()
@@ -118,7 +119,7 @@ def test_every_method_has_a_module_and_the_files_of_its_kind():
 
 
 def test_smallest_and_validation_sets_are_those_of_the_folds_too():
-    data = Data("toy", 96, 3, 10, 600, 200, "all", 100)
+    data = Data("toy", 96, 3, 10, 10, 100, 600, 200, "all", 500)
     assert data.smallest_training_set(folds=False) == ("toy", 600)
     assert data.smallest_training_set(folds=True) == ("a fold of toy", 100)
     assert data.validation_sets(folds=False) == {"toy": 200}

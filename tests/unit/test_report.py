@@ -20,7 +20,9 @@ from semisup.dataset import Split, write_dataset
 from semisup.networks import Shape, new_network, write_network
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = {name: (ROOT / "report" / name).read_text() for name in ("report.tex", "derivations.tex")}
+TEMPLATES = {
+    str(path.relative_to(ROOT / "report")): path.read_text() for path in sorted((ROOT / "report").rglob("*.tex"))
+}
 PUBLISHED = yaml.safe_load((ROOT / "report" / "published.yaml").read_text())
 CONFIG = planning.checked_config(planning.read_yaml(ROOT / "config.yaml"), planning.config_schema())
 DEFAULTS = {name: planning.section_defaults(method) for name, method in planning.METHODS.items()}
@@ -52,7 +54,7 @@ CONSTANTS_OF_THEORY = CONSTANTS | {"3", "4", "6", "10"}  # Glorot's root of 6, t
 # A study made up: the plan as the workflow makes it, and tables of random numbers
 
 
-def made_up_plan(experiments, study="stl10", **changes):
+def made_up_plan(experiments, study="stl10", dataset=None, **changes):
     """Return the plan of a study with some of the experiments of config.yaml, without their figures of confusion."""
     content = CONFIG["studies"][study]
     chosen = {name: options for name, options in content["experiments"].items() if name in experiments}
@@ -85,7 +87,9 @@ def made_up_plan(experiments, study="stl10", **changes):
     learners = [name for name, values in plan.items() if values["method"] == "kmeans" and not values["base"]]
     figures |= {"patches": learners, "centroids": learners}
     figure = {"training_figure": any(row["method"] in render_report.LABEL_NETWORKS for row in plan.values())}
-    values = {key: content[key] for key in ("title", "dataset", "seeds", "baseline")} | figure
+    kind = planning.data_kind(CONFIG, dataset or content["dataset"])
+    values = {key: content[key] for key in ("title", "seeds", "baseline")} | figure
+    values |= {"kind": kind.kind, "embedded": kind.embedded, "about": kind.__doc__}
     return {"studies": {study: values | changes | {"experiments": plan, "figures": figures}}} | {
         key: CONFIG[key] for key in ("evaluation", "figures")
     }
@@ -276,7 +280,8 @@ def write_results(folder, plan):
     """Write all that the program reads; return the command line's options."""
     rng = np.random.default_rng(1)
     for name, study in plan["studies"].items():
-        shape = (planning.CHANNELS[study["dataset"]], planning.IMAGE_SIZES[study["dataset"]])
+        data = planning.data_of(CONFIG, study["kind"])
+        shape = (data.channels, data.size)
         write_study(folder / name, study, shape, plan["evaluation"]["top_k"], rng)
     fixtures_theory.write_theory(folder / "theory")
     made_by = {

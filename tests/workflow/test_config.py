@@ -148,9 +148,9 @@ def test_schema_is_a_schema():
     Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_config_holds_the_defaults_of_what_is_no_method():
+def test_config_holds_the_defaults_of_what_is_declared_nowhere():
     sections = {key: value for key, value in CONFIG.items() if key != "studies"}
-    assert sections == {key: value for key, value in defaults(SCHEMA).items() if key not in METHODS}
+    assert sections == {key: value for key, value in defaults(SCHEMA).items() if key not in ("data", *METHODS)}
 
 
 def test_every_key_is_described():
@@ -174,17 +174,13 @@ def test_every_option_has_a_default():
 
 def test_schema_allows_no_unknown_key_anywhere():
     # The branches of an experiment list the options of its method, and are closed where they are used.
-    open_on_purpose = {"schema.$defs.experiment.allOf.if", "schema.$defs.experiment.allOf.then"}
+    open_on_purpose = {"schema.properties.data"}  # data sets have any name
+    for closed in ("schema.$defs.experiment", "schema.properties.data.additionalProperties"):
+        open_on_purpose |= {f"{closed}.allOf.if", f"{closed}.allOf.then"}
     for place, part in schema_objects(SCHEMA):
         if place not in open_on_purpose:
             closed = part.get("additionalProperties", part.get("unevaluatedProperties"))
             assert closed is False, place
-
-
-def test_sizes_are_known_of_every_dataset():
-    datasets = set(SCHEMA["$defs"]["study"]["properties"]["dataset"]["enum"])
-    assert set(planning.IMAGE_SIZES) == set(planning.CHANNELS) == datasets
-    assert set(planning.FOLD_IMAGES) == set(planning.DATASETS_WITH_FOLDS) <= datasets
 
 
 def test_leave_one_out_rows_leave_out_one_transformation():
@@ -275,7 +271,7 @@ MALFORMED = [
     # unknown and misspelt keys, on every level
     ("kmean", {}, r"^the configuration: unknown key 'kmean'; did you mean 'kmeans'\?"),
     ("batches", 3, r"^the configuration: unknown key 'batches'; known keys: data, evaluation,"),
-    ("data/imagenet", {}, r"^data: unknown key 'imagenet'; known keys: stl10, mnist"),
+    ("data/imagenet", {}, r"^data\.imagenet: the key 'kind' is missing; add it"),
     ("data/photos/train_image", 1, r"^data\.photos: unknown key 'train_image'; did you mean 'train_images'\?"),
     ("data/stl10/members/trainX.bin", MD5, r"^data\.stl10\.members: unknown key .* did you mean 'train_X\.bin'\?"),
     ("data/mnist/files/other.gz", MD5, r"^data\.mnist\.files: unknown key 'other\.gz'; known keys: train-images"),
@@ -441,6 +437,18 @@ MALFORMED = [
     # null where something must be
     ("kmeans", None, r"^kmeans: null is empty; expected a mapping of keys"),
     ("kmeans/patch_size", None, r"^kmeans\.patch_size: null is empty; expected a whole number"),
+    (
+        "data/other",
+        {"kind": "cifar"},
+        r"^data\.other\.kind: 'cifar' is not known; choose one of mnist, mnist5k, photos,",
+    ),
+    (
+        "data/other",
+        {"kind": "photos", "url": "http://a"},
+        r"^data\.other: unknown key 'url'; known keys: kind, train_im",
+    ),
+    ("data/photos/kind", "stl10", r"^data\.photos\.kind: 'stl10' is not possible here; it must be 'photos'"),
+    ("data/Other", {"kind": "photos"}, r"^data: 'Other' is not allowed here; expected lower-case letters"),
     ("data/photos", None, r"^data\.photos: null is empty; expected a mapping of keys"),
     ("studies", None, r"^studies: null is empty; expected a mapping of keys"),
     ("studies/photos/baseline", None, r"^studies\.photos\.baseline: null is empty; expected text"),
@@ -455,7 +463,7 @@ MALFORMED = [
     (
         "studies/photos/dataset",
         "cifar",
-        r"^studies\.photos\.dataset: 'cifar' is not known; choose one of stl10, mnist,",
+        r"^studies\.photos\.dataset: 'cifar' is not known; choose one of mnist, mnist5k, photos, stl10, or",
     ),
     (
         f"{OWN}/method",
@@ -894,7 +902,7 @@ def test_unhashable_and_odd_yaml_is_refused_in_one_line():
         assert len(error_of(merged(overlay)).splitlines()) == 1
 
 
-@pytest.mark.parametrize("place", ["", "data", "data/stl10", "data/stl10/files", "evaluation", "figures", "theory"])
+@pytest.mark.parametrize("place", ["", "evaluation", "figures", "theory"])
 def test_removing_any_key_is_refused(place):
     config = merged(SMALL)
     part = config
@@ -906,6 +914,8 @@ def test_removing_any_key_is_refused(place):
         for step in place.split("/") if place else []:
             holder = holder[step]
         del holder[key]
+        if key == "data":  # every data set has its defaults
+            continue
         assert f"the key {key!r} is missing" in error_of(broken)
 
 
@@ -1111,6 +1121,26 @@ def test_pattern_of_a_method_without_experiments_matches_nothing():
 
 def test_command_line_quotes_every_value():
     assert planning.command_line({"a_b": ["x y", 1], "c": 1.0e-4}, ("a_b", "c")) == "--a-b 'x y' 1 --c 0.0001"
+
+
+# Data sets
+
+
+def test_two_data_sets_may_be_of_one_kind():
+    config = merged(SMALL, {"data": {"larger": {"kind": "photos", "unlabeled_images": 3000, "folds": 3}}})
+    config = planning.checked_config(with_value("studies/photos/dataset", "larger", config), SCHEMA)
+    data, other = (planning.data_of(config, name) for name in ("larger", "photos"))
+    assert (data.name, data.unlabeled_images, data.folds, data.channels) == ("larger", 3000, 3, 3)
+    assert (other.name, other.unlabeled_images, other.folds) == ("photos", 2000, 10)
+    assert planning.data_kind(config, "larger") is planning.DATA_SETS["photos"]
+
+
+def test_options_of_a_data_set_are_the_declared_ones_and_what_the_configuration_sets():
+    config = {"data": {"stl10": {"files": {"stl10_binary.tar.gz": "0" * 32}, "mirrors": ["http://a"]}}}
+    options = planning.data_options(config, "stl10")
+    assert (options["files"], options["mirrors"]) == ({"stl10_binary.tar.gz": "0" * 32}, ["http://a"])
+    assert options["members"] == planning.data_options({}, "stl10")["members"]
+    assert planning.data_options({"data": {"a": {"kind": "stl10"}}}, "a") == planning.data_options({}, "stl10")
 
 
 # The same through Snakemake

@@ -56,10 +56,19 @@ def properties(group: type[Options]) -> dict[str, Schema]:
         if owner is group:
             own = type_schema(kinds[name]) if name in kinds else {}
             own |= {"description": meanings[name]} if name in meanings else {}
-            result[name] = result.get(name, {}) | own | {"default": vars(group)[name]}
+            result[name] = _with_default(result.get(name, {}) | own, vars(group)[name])
         else:
             result[name] = properties(owner)[name]
     return result
+
+
+def _with_default(part: Schema, default: object) -> Schema:
+    """Return the schema of an option with its default; a mapping has the keys of its default, and no others."""
+    if not isinstance(default, dict):
+        return part | {"default": default}
+    kind = part["additionalProperties"]
+    entries = {key: kind | {"description": f"Of `{key}`.", "default": value} for key, value in default.items()}
+    return part | {"properties": entries, "additionalProperties": False, "default": default}
 
 
 def option_names(*groups: type[Options]) -> tuple[str, ...]:
@@ -74,6 +83,8 @@ def type_schema(kind: object) -> Schema:
         return type_schema(parts[0]) | dict(parts[1:])
     if origin is Literal:
         return {"const": parts[0]} if len(parts) == 1 else {"enum": list(parts)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": type_schema(parts[1])}
     if origin is list:
         return {"type": "array", "items": type_schema(parts[0])}
     if kind in _SCALARS:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from data_sets.declare import Data
 from declarations.options import Values, option_names
-from methods.declare import Base, Data, Method, Mistake
+from methods.declare import Base, Method, Mistake
 from methods.shared import (
     Augmentation,
     Folds,

@@ -1,8 +1,9 @@
 """What the workflow asks of a method."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
+from data_sets.declare import Data
 from declarations.options import Options, Values
 
 Mistake = tuple[str, str]  # an option, and what is wrong with its value, with the remedy
@@ -21,37 +22,6 @@ class Base(NamedTuple):
     fixed: tuple[str, ...] = ()
     what: str = "the centroids come"
     needed: bool = False
-
-
-class Data(NamedTuple):
-    """What a method may ask of the data set of a study.
-
-    size: side of its square images in pixels. fold_images: labelled images that a fold trains on; 0, it has no folds.
-    """
-
-    name: str
-    size: int
-    channels: int
-    classes: int
-    train_images: int
-    validation_images: int
-    unlabeled_images: int | Literal["all"]
-    fold_images: int
-
-    def image_size(self, options: Values) -> int:
-        """Return the side in pixels of the images that an experiment works on."""
-        return self.size if options["image_size"] == "native" else options["image_size"]
-
-    def smallest_training_set(self, folds: bool) -> tuple[str, int]:
-        """Return the fewest labelled images that a run trains on, and what has them."""
-        sets = [(self.train_images, self.name)] + ([(self.fold_images, f"a fold of {self.name}")] if folds else [])
-        images, source = min(sets)
-        return source, images
-
-    def validation_sets(self, folds: bool) -> dict[str, int]:
-        """Return how many images the runs validate on; those of a fold, on all labelled ones outside the fold."""
-        outside = max(0, self.train_images + self.validation_images - self.fold_images)
-        return {self.name: self.validation_images} | ({f"a fold of {self.name}": outside} if folds else {})
 
 
 class Method:

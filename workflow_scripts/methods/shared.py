@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
+from data_sets.declare import Data
 from declarations.options import (
     AtLeastTwo,
     Count,
@@ -15,7 +16,7 @@ from declarations.options import (
     Values,
     candidates,
 )
-from methods.declare import Data, Mistake
+from methods.declare import Mistake
 
 # Side in pixels of the smallest images that the layers of a network leave anything of.
 SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}

@@ -12,17 +12,15 @@ from pathlib import Path
 
 import yaml
 
+from data_sets import declared_data_sets
+from data_sets.declare import Data, DataSet
 from declarations.options import option_names, properties
 from methods import declared_methods
-from methods.declare import Data, Method
+from methods.declare import Method
 from planning.schema import Config, schema_mistakes
 
 METHODS = declared_methods()
-DATASETS_WITH_FOLDS = {"stl10": 10, "photos": None}  # None: as many as the configuration says
-FOLD_IMAGES = {"stl10": 1000, "photos": None}
-IMAGE_SIZES = {"stl10": 96, "photos": 96, "mnist": 28, "mnist5k": 28}
-CHANNELS = {"stl10": 3, "photos": 3, "mnist": 1, "mnist5k": 1}
-CLASSES = 10  # of every data set
+DATA_SETS = declared_data_sets()
 
 
 class ConfigError(Exception):
@@ -39,14 +37,13 @@ def read_yaml(path: str | Path) -> Config:
 
 
 def config_schema() -> Config:
-    """Return the JSON schema of a configuration: study.schema.yaml, and the options that the methods declare."""
+    """Return the JSON schema of a configuration: study.schema.yaml, and what data sets and methods declare."""
     schema = read_yaml(Path(__file__).with_name("study.schema.yaml"))
+    schema["properties"]["data"] |= _data_schema()
     experiment = schema["$defs"]["experiment"]
     experiment["properties"]["method"]["enum"] = list(METHODS)
-    experiment["allOf"] = []
+    experiment["allOf"] = [_branch("method", name, properties(method)) for name, method in METHODS.items()]
     for name, method in METHODS.items():
-        is_of_method = {"type": "object", "properties": {"method": {"const": name}}, "required": ["method"]}
-        experiment["allOf"].append({"if": is_of_method, "then": {"properties": properties(method)}})
         schema["properties"][name] = {
             "description": inspect.getdoc(method),
             "type": "object",
@@ -54,6 +51,55 @@ def config_schema() -> Config:
             "properties": section_options(method),
         }
     return schema
+
+
+def _data_schema() -> Config:
+    """Return the schema of data sets by name: one with the name of a kind is of that kind, any other tells its own."""
+    kinds = {name: properties(kind) for name, kind in DATA_SETS.items()}
+    about = "What the data set is; one with the name of a kind is of that kind."
+    named = {
+        name: {
+            "description": inspect.getdoc(DATA_SETS[name]),
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"kind": {"description": about, "const": name, "default": name}} | options,
+        }
+        for name, options in kinds.items()
+    }
+    other = {
+        "type": "object",
+        "unevaluatedProperties": False,
+        "required": ["kind"],
+        "properties": {"kind": {"description": about, "enum": list(kinds)}},
+        "allOf": [_branch("kind", name, options) for name, options in kinds.items()],
+    }
+    return {"properties": named, "additionalProperties": other}
+
+
+def _branch(key: str, name: str, options: Config) -> Config:
+    """Return a condition of a schema: a mapping whose `key` is this name may have these options."""
+    condition = {"type": "object", "properties": {key: {"const": name}}, "required": [key]}
+    return {"if": condition, "then": {"properties": options}}
+
+
+def data_kind(config: Config, dataset: str) -> type[DataSet]:
+    """Return the kind of the data set of that name."""
+    return DATA_SETS[config.get("data", {}).get(dataset, {}).get("kind", dataset)]
+
+
+def data_options(config: Config, dataset: str) -> Config:
+    """Return every option of a data set: the declared defaults, and what the configuration sets."""
+    own = config.get("data", {}).get(dataset, {})
+    options = {name: part["default"] for name, part in properties(data_kind(config, dataset)).items()}
+    return {
+        name: default | own.get(name, {}) if isinstance(default, dict) else own.get(name, default)
+        for name, default in options.items()
+    }
+
+
+def data_of(config: Config, dataset: str) -> Data:
+    """Return what a method may ask of a data set."""
+    return data_kind(config, dataset).describe(dataset, data_options(config, dataset))
 
 
 def checked_config(config: Config, schema: Config) -> Config:
@@ -133,13 +179,8 @@ def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
     """Return the runs of an experiment: seed0, seed1, ... and, where asked for, fold0, fold1, ..."""
     runs = [f"seed{seed}" for seed in config["studies"][study]["seeds"]]
     if experiment_options(config, study, experiment).get("folds"):
-        runs += [f"fold{fold}" for fold in range(fold_count(config, config["studies"][study]["dataset"]))]
+        runs += [f"fold{fold}" for fold in range(data_of(config, config["studies"][study]["dataset"]).folds)]
     return runs
-
-
-def fold_count(config: Config, dataset: str) -> int:
-    """Return how many folds the data set has (0: none)."""
-    return DATASETS_WITH_FOLDS.get(dataset, 0) or config["data"][dataset].get("folds", 0)
 
 
 def base_experiment(config: Config, study: str, experiment: str) -> str:
@@ -180,6 +221,12 @@ def _check_study(config: Config, study: str) -> None:
     content = config["studies"][study]
     experiments = content["experiments"]
     place = f"studies.{study}"
+    known = dict.fromkeys([*DATA_SETS, *config.get("data", {})])
+    if content["dataset"] not in known:
+        raise ConfigError(
+            f"{place}.dataset: {content['dataset']!r} is not known; choose one of {', '.join(known)}, or put it "
+            "under data"
+        )
     if not experiments:
         raise ConfigError(f"{place}.experiments: every experiment is null; keep at least one, or set the study to null")
     if content["baseline"] not in experiments:
@@ -197,7 +244,7 @@ def _check_study(config: Config, study: str) -> None:
 def _check_map(config: Config, dataset: str) -> None:
     """Check that a t-SNE map of the test images has enough of them."""
     figures = config["figures"]
-    available = config["data"][dataset]["test_images"]
+    available = data_of(config, dataset).test_images
     images = figures["tsne_images"] if available == "all" else min(figures["tsne_images"], available)
     needed = max(int(figures["perplexity"]), 2 * figures["neighbors"]) + 1
     if images < needed:
@@ -250,26 +297,11 @@ def _check_baseline(experiments: Config, experiment: str, place: str) -> None:
 def _check_sizes(config: Config, study: str, experiment: str, place: str) -> None:
     dataset = config["studies"][study]["dataset"]
     options = asked_options(config, study, experiment)
-    if options["folds"] and not fold_count(config, dataset):
+    data = data_of(config, dataset)
+    if options["folds"] and not data.folds:
         raise ConfigError(
-            f"{place}.folds: the data set {dataset} has no folds; set it to false, "
-            f"or use one of {', '.join(DATASETS_WITH_FOLDS)}"
+            f"{place}.folds: the data set {dataset} has no folds; set it to false, or use another data set"
         )
     base = experiment_options(config, study, options["base"]) if "base" in options else None
-    for key, mistake in method_of(config, study, experiment).check(options, data_of(config, dataset), base):
+    for key, mistake in method_of(config, study, experiment).check(options, data, base):
         raise ConfigError(f"{place}.{key}: {mistake}")
-
-
-def data_of(config: Config, dataset: str) -> Data:
-    """Return what a method may ask of a data set."""
-    sizes = config["data"][dataset]
-    return Data(
-        name=dataset,
-        size=IMAGE_SIZES[dataset],
-        channels=CHANNELS[dataset],
-        classes=CLASSES,
-        train_images=sizes["train_images"],
-        validation_images=sizes["validation_images"],
-        unlabeled_images=sizes["unlabeled_images"],
-        fold_images=FOLD_IMAGES.get(dataset, 0) or sizes.get("fold_images", 0),
-    )

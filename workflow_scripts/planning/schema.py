@@ -64,6 +64,8 @@ def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
         return [f"{place}: {value} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
     if error.validator == "type":
         return [f"{place}: {value} is {_type_name(error.instance)}; expected {_expected(error.validator_value)}"]
+    if error.validator == "const":
+        return [f"{place}: {value} is not possible here; it must be {_shown(error.validator_value)}"]
     if error.validator == "anyOf":
         return [f"{place}: {value} is not valid; expected {_alternatives(error.validator_value)}"]
     if error.validator == "not":

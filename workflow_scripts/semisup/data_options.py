@@ -4,19 +4,13 @@ import argparse
 import re
 from collections.abc import Iterable, Sequence
 
-from semisup.cli import UserError, positive_int, seed_number
+from semisup.cli import UserError
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Add --split-seed, --images and --test-labels."""
-    parser.add_argument("--split-seed", type=seed_number, default=0, help="decides which image goes into which split")
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add the two files that every data set is written to."""
     parser.add_argument("--images", required=True, help="HDF5 file to write: images of all splits")
     parser.add_argument("--test-labels", required=True, help="HDF5 file to write: labels of the test images")
-
-
-def count_or_all(text: str) -> int | None:
-    """Argument type: a positive whole number, or 'all', which gives None."""
-    return None if text == "all" else positive_int(text)
 
 
 def named_checksums(pairs: Sequence[str], names: Iterable[str]) -> dict[str, str]:

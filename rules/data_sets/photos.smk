@@ -1,0 +1,26 @@
+# Data set photos: crops of photographs that come with the packages.
+from data_sets.photos import PhotosSplit
+
+
+rule prepare_photos:
+    output:
+        images="results/{study}/data/images.h5",
+        test_labels="results/{study}/data/test_labels.h5",
+    log:
+        "results/logs/{study}/prepare_photos.log",
+    benchmark:
+        "results/benchmarks/{study}/prepare_photos.jsonl"
+    wildcard_constraints:
+        study=studies_of("photos"),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("prepare_photos"),
+        program=program("prepare_photos"),
+        sizes=data_options_of(PhotosSplit),
+    shell:
+        "python {params.program:q} {params.sizes}"
+        " --images {output.images} --test-labels {output.test_labels} 2> {log}"

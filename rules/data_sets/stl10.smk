@@ -1,0 +1,29 @@
+# Data set stl10: the official archive.
+from data_sets.stl10 import Stl10Split
+
+
+rule prepare_stl10:
+    input:
+        downloaded("stl10_binary.tar.gz"),
+    output:
+        images="results/{study}/data/images.h5",
+        test_labels="results/{study}/data/test_labels.h5",
+    log:
+        "results/logs/{study}/prepare_stl10.log",
+    benchmark:
+        "results/benchmarks/{study}/prepare_stl10.jsonl"
+    wildcard_constraints:
+        study=studies_of("stl10"),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=run_time(hours=1),
+    params:
+        code=code_digest("prepare_stl10"),
+        program=program("prepare_stl10"),
+        members=member_checksums,
+        sizes=data_options_of(Stl10Split),
+    shell:
+        "python {params.program:q} --archive {input} --member-md5 {params.members} {params.sizes}"
+        " --images {output.images} --test-labels {output.test_labels} 2> {log}"

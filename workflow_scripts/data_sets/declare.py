@@ -1,0 +1,75 @@
+"""What the workflow asks of a kind of data set, and groups of options that several kinds share."""
+
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+from declarations.options import Count, Options, Values
+
+Url = Annotated[str, ("$ref", "#/$defs/url")]
+Checksums = dict[str, Annotated[str, ("$ref", "#/$defs/md5")]]
+Seed = Annotated[int, ("minimum", 0), ("maximum", 2**32 - 1)]
+CountOrAll = Count | Literal["all"]
+
+
+class Data(NamedTuple):
+    """What a method may ask of a data set.
+
+    size: side of its square images in pixels. folds: their number; fold_images: labelled images that one trains on.
+    """
+
+    name: str
+    size: int
+    channels: int
+    classes: int
+    folds: int
+    fold_images: int
+    train_images: int
+    validation_images: int
+    unlabeled_images: int | Literal["all"]
+    test_images: int | Literal["all"]
+
+    def image_size(self, options: Values) -> int:
+        """Return the side in pixels of the images that an experiment works on."""
+        return self.size if options["image_size"] == "native" else options["image_size"]
+
+    def smallest_training_set(self, folds: bool) -> tuple[str, int]:
+        """Return the fewest labelled images that a run trains on, and what has them."""
+        sets = [(self.train_images, self.name)] + ([(self.fold_images, f"a fold of {self.name}")] if folds else [])
+        images, source = min(sets)
+        return source, images
+
+    def validation_sets(self, folds: bool) -> dict[str, int]:
+        """Return how many images the runs validate on; those of a fold, on all labelled ones outside the fold."""
+        outside = max(0, self.train_images + self.validation_images - self.fold_images)
+        return {self.name: self.validation_images} | ({f"a fold of {self.name}": outside} if folds else {})
+
+
+class Download(Options):
+    """Where files come from; they do not depend on it."""
+
+    url: Url = ""
+    """Folder of the files; http://, https:// or file://."""
+    mirrors: list[Url] = []
+    """Folders tried in turn when the first fails."""
+
+
+class DataSet:
+    """What the workflow asks of a kind of data set. A kind is a class of this and of the groups of its options."""
+
+    kind: ClassVar[str]
+    """In the configuration."""
+    embedded: ClassVar[bool] = False
+    """It is made from what the installed packages hold; nothing is downloaded."""
+    size: ClassVar[int]
+    """Side of its square images in pixels."""
+    channels: ClassVar[int]
+    classes: ClassVar[int]
+    number_of_folds: ClassVar[int] = 0
+    images_of_fold: ClassVar[int] = 0
+
+    @classmethod
+    def describe(cls, name: str, options: Values) -> Data:
+        """Return what a method may ask of the data set of that name and these options."""
+        counts = {key: options[key] for key in ("train_images", "validation_images", "unlabeled_images", "test_images")}
+        folds = options.get("folds", cls.number_of_folds)
+        fold_images = options.get("fold_images", cls.images_of_fold)
+        return Data(name, cls.size, cls.channels, cls.classes, folds, fold_images, **counts)

@@ -1,0 +1,33 @@
+"""Photographs that come with the packages, for a study without a download."""
+
+from data_sets.declare import DataSet, Seed
+from declarations.options import Count, Options
+
+
+class PhotosSplit(Options):
+    """Options of `prepare_photos`."""
+
+    train_images: Count = 600
+    """Labelled crops to train on."""
+    validation_images: Count = 200
+    """Labelled crops kept for every choice."""
+    unlabeled_images: Count = 2000
+    """Unlabeled crops."""
+    test_images: Count = 500
+    """Test crops."""
+    folds: Count = 10
+    """Folds drawn from the labelled crops."""
+    fold_images: Count = 100
+    """Labelled crops of a fold."""
+    split_seed: Seed = 0
+    """Seed of the crops and the folds."""
+
+
+class Photos(PhotosSplit, DataSet):
+    """Embedded crops of photographs that scikit-image and scikit-learn ship."""
+
+    kind = "photos"
+    embedded = True
+    size = 96
+    channels = 3
+    classes = 10

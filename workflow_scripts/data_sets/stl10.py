@@ -1,0 +1,48 @@
+"""STL-10: photographs of ten classes of animals and vehicles, few of them labelled and many not."""
+
+from data_sets.declare import Checksums, CountOrAll, DataSet, Download, Seed
+from declarations.options import Count, Options
+
+
+class Archive(Download):
+    """The official archive."""
+
+    url = "http://ai.stanford.edu/~acoates/stl10"
+    files: Checksums = {"stl10_binary.tar.gz": "91f7769df0f17e558f3565bffb0c7dfb"}
+    """MD5 of the archive."""
+    members: Checksums = {
+        "train_X.bin": "918c2871b30a85fa023e0c44e0bee87f",
+        "train_y.bin": "5a34089d4802c674881badbb80307741",
+        "test_X.bin": "7f263ba9f9e0b06b93213547f721ac82",
+        "test_y.bin": "36f9794fa4beb8a2c72628de14fa638e",
+        "unlabeled_X.bin": "5242ba1fed5e4be9e1e742405eb56ca4",
+        "fold_indices.txt": "4bbf8cd098ab9f87fe03fbcb37c06b28",
+        "class_names.txt": "6de44d022411c4d5cda4673b7f147c3f",
+    }
+    """MD5 of each file in the archive."""
+
+
+class Stl10Split(Options):
+    """Options of `prepare_stl10`."""
+
+    train_images: Count = 4000
+    """Labelled images to train on; those of train and validation are at most 5,000, classes balanced."""
+    validation_images: Count = 1000
+    """Labelled images kept for every choice."""
+    unlabeled_images: CountOrAll = 100000
+    """Unlabeled images (the first so many)."""
+    test_images: CountOrAll = 8000
+    """Test images (the first so many)."""
+    split_seed: Seed = 0
+    """Seed of the train/validation split."""
+
+
+class Stl10(Archive, Stl10Split, DataSet):
+    """Official archive of STL-10."""
+
+    kind = "stl10"
+    size = 96
+    channels = 3
+    classes = 10
+    number_of_folds = 10
+    images_of_fold = 1000
