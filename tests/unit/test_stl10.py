@@ -14,7 +14,7 @@ from semisup import dataset, stl10
 from semisup.cli import UserError
 
 PROGRAM = Path(prepare_stl10.__file__)
-SIZES = {"train-images": 40, "validation-images": 10}
+SIZES = {"train-images": 40, "validation-images": 10, "unlabeled-images": "all", "test-images": "all"}
 
 
 def arguments(archive, checksums, folder, **sizes):

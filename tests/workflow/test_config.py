@@ -440,7 +440,7 @@ MALFORMED = [
     (
         "data/other",
         {"kind": "cifar"},
-        r"^data\.other\.kind: 'cifar' is not known; choose one of mnist, mnist5k, photos,",
+        r"^data\.other\.kind: 'cifar' is not known; choose one of cifar10, mnist, mnist5k,",
     ),
     (
         "data/other",
@@ -463,7 +463,7 @@ MALFORMED = [
     (
         "studies/photos/dataset",
         "cifar",
-        r"^studies\.photos\.dataset: 'cifar' is not known; choose one of mnist, mnist5k, photos, stl10, or",
+        r"^studies\.photos\.dataset: 'cifar' is not known; choose one of cifar10, mnist, mnist5k, photos, stl10, or",
     ),
     (
         f"{OWN}/method",

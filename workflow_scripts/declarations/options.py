@@ -67,7 +67,7 @@ def _with_default(part: Schema, default: object) -> Schema:
     if not isinstance(default, dict):
         return part | {"default": default}
     kind = part["additionalProperties"]
-    entries = {key: kind | {"description": f"Of `{key}`.", "default": value} for key, value in default.items()}
+    entries = {key: kind | {"description": part["description"], "default": value} for key, value in default.items()}
     return part | {"properties": entries, "additionalProperties": False, "default": default}
 
 

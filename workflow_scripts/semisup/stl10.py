@@ -1,18 +1,15 @@
 """STL-10 in its official form: a tar.gz of raw binary files, read as a stream and never unpacked to disk."""
 
-import gzip
 import hashlib
 import logging
 import math
-import tarfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
 
+from semisup.archives import archive_errors, archive_members
 from semisup.cli import UserError, progress
 from semisup.dataset import (
     IMAGES_PER_BLOCK,
@@ -42,8 +39,6 @@ MEMBER_LIMITS = {
     "fold_indices.txt": 100_000,
     "class_names.txt": 1_000,
 }
-
-LARGEST_HEADER = 100_000  # bytes; those of long names and of extended headers, which tarfile reads by itself
 
 # The members that are too large to hold, and the split that each becomes.
 STREAMED = {"unlabeled_X.bin": "unlabeled", "test_X.bin": "test"}
@@ -121,67 +116,6 @@ def decode_class_names(data: bytes) -> list[str]:
 # Reading the archive
 
 
-class _HostileHeaderError(Exception):
-    """A header that would fill the memory."""
-
-
-class _CheckedTarInfo(tarfile.TarInfo):
-    """A header of an archive whose size is checked before tarfile reads, whole, what belongs to the header itself."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_CheckedTarInfo":
-        """Return the header of these 512 bytes. Raises _HostileHeaderError if more belongs to it than is sensible."""
-        info = super().frombuf(buf, encoding, errors)
-        if not (info.isreg() or info.isdir()) and info.size > LARGEST_HEADER:
-            raise _HostileHeaderError(f"has a header of {info.size} bytes, more than {LARGEST_HEADER}")
-        return info
-
-
-@contextmanager
-def archive_errors(archive: str | Path) -> Iterator[None]:
-    """Turn what a truncated or damaged archive raises into a UserError."""
-    try:
-        yield
-    except (EOFError, tarfile.TarError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{archive} is damaged or cut short ({error}): delete it and download it again") from error
-    except _HostileHeaderError as error:
-        raise UserError(f"{archive} {error}: do not use this archive") from error
-
-
-def archive_members(archive: str | Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Yield (name without folder, size, stream) of each needed member in the order of the archive.
-
-    A stream must be read before the next member is asked for. Raises UserError for a member that has no place in an
-    archive of images (path outside the folder, link, device), is too large or comes twice.
-    """
-    seen = set()
-    # tarfile's own gzip stream skips the check of the CRC; its random-access mode may seek back, that is, start over.
-    with (
-        gzip.open(archive) as unpacked,
-        tarfile.open(fileobj=unpacked, mode="r|", bufsize=2**20, tarinfo=_CheckedTarInfo) as tar,
-    ):
-        for member in tar:
-            path = PurePosixPath(member.name)
-            if path.is_absolute() or ".." in path.parts:
-                raise UserError(f"{archive} has a member with the unsafe name {member.name}: do not use this archive")
-            if member.isdir():
-                continue
-            if not member.isreg():
-                raise UserError(f"{archive}: {member.name} is a link or a device: do not use this archive")
-            limit = MEMBER_LIMITS.get(path.name, max(MEMBER_LIMITS.values()))
-            if member.size > limit:
-                raise UserError(
-                    f"{archive}: {member.name} has {member.size} bytes, more than {limit}: do not use this archive"
-                )
-            if path.name in seen:
-                raise UserError(f"{archive} has {path.name} twice: do not use this archive")
-            if path.name in MEMBER_LIMITS:
-                seen.add(path.name)
-                yield path.name, member.size, tar.extractfile(member)
-    if missing := sorted(set(MEMBER_LIMITS) - seen):
-        raise UserError(f"{archive} lacks {', '.join(missing)}: download it again")
-
-
 def checked_blocks(stream: IO[bytes], name: str, md5: str) -> Iterator[bytes]:
     """Yield the stream in blocks of whole images. Raises UserError after the last one if its md5 is not `md5`."""
     digest = hashlib.md5(usedforsecurity=False)
@@ -228,7 +162,7 @@ def write_stl10(
     taken = {}
     held = {}
     with archive_errors(archive), new_dataset(images_path, test_labels_path) as files:
-        for name, size, stream in archive_members(archive):
+        for name, size, stream in archive_members(archive, MEMBER_LIMITS):
             blocks = checked_blocks(stream, name, checksums[name])
             if name in asked:
                 available[name] = count_images(size, name)

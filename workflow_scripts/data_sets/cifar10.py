@@ -1,0 +1,45 @@
+"""CIFAR-10: small photographs of ten classes, most of them without their labels."""
+
+from data_sets.declare import Checksums, CountOrAll, Data, DataSet, Download, Seed
+from declarations.options import Count, Options, Values
+
+TRAINING_IMAGES = 50_000  # of the archive
+
+
+class BinaryArchive(Download):
+    """The official archive in its binary form."""
+
+    url = "https://www.cs.toronto.edu/~kriz"
+    files: Checksums = {"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"}
+    """MD5 of the archive."""
+
+
+class Cifar10Split(Options):
+    """Options of `prepare_cifar10`."""
+
+    train_images: Count = 4000
+    """Labelled images to train on."""
+    validation_images: Count = 1000
+    """Labelled images kept for every choice."""
+    unlabeled_images: CountOrAll = "all"
+    """Training images whose labels are thrown away; `all` that are neither in train nor in validation."""
+    test_images: CountOrAll = 10000
+    """Test images (the first so many)."""
+    split_seed: Seed = 0
+    """Seed of the split."""
+
+
+class Cifar10(BinaryArchive, Cifar10Split, DataSet):
+    """CIFAR-10: small photographs of ten classes of animals and vehicles."""
+
+    kind = "cifar10"
+    size = 32
+    channels = 3
+    classes = 10
+
+    @classmethod
+    def describe(cls, name: str, options: Values) -> Data:
+        """Return what a method may ask of the data set; all unlabeled images are so many."""
+        data = super().describe(name, options)
+        rest = max(0, TRAINING_IMAGES - data.train_images - data.validation_images)
+        return data._replace(unlabeled_images=rest) if data.unlabeled_images == "all" else data
