@@ -57,9 +57,18 @@ def wait_for_training(folder, process):
 def wait_for_words(words, folder, process):
     """Return when the training has said these words; the process is that of Snakemake."""
     log = folder / LOG
-    deadline = time.monotonic() + 120
-    while not (log.exists() and words in log.read_text()):
+
+    def said():
         assert process.poll() is None, (folder / "snakemake.log").read_text()
+        return log.exists() and words in log.read_text()
+
+    wait_for(said)
+
+
+def wait_for(happened):
+    """Return when the function says that something has happened."""
+    deadline = time.monotonic() + 120
+    while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -92,7 +101,7 @@ def test_signal_to_the_terminal_group(start, tmp_path, uninterrupted, number, fa
         os.killpg(process.pid, number)
         assert process.wait(timeout=60) != 0, (tmp_path / "snakemake.log").read_text()
         assert not (tmp_path / TARGET).exists()
-        assert (tmp_path / CHECKPOINT / "checkpoint.pt").exists()
+        wait_for(lambda: (tmp_path / CHECKPOINT / "checkpoint.pt").exists())  # it may outlive Snakemake by a step
         assert "resumed after" in finish(start, tmp_path)
         assert_equal(tmp_path, uninterrupted)
 
