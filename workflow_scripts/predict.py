@@ -7,19 +7,19 @@ Prediction (the number of the class, from 1).
 
 import argparse
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
-from PIL import Image
 
 from semisup.cli import UserError, natural_int, positive_int, run_program
 from semisup.dataset import image_blocks
 from semisup.device import leased_device
 from semisup.hdf5 import finite, open_hdf5
+from semisup.listing import pictures_in
 from semisup.models import read_model
+from semisup.pictures import read_picture
 from semisup.scores import prediction_rows
 from semisup.stl10 import read_bin_images
 from semisup.tables import write_table
@@ -48,29 +48,11 @@ def read_blocks(path: Path, split: str, channels: int, block: int) -> Iterator[n
 
 def _folder_blocks(folder: Path, channels: int) -> Iterator[np.ndarray]:
     """Yield every picture as a block of its own, for they may differ in size."""
-    paths = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    paths.sort(key=lambda path: natural_key(path.name))
+    paths = pictures_in(folder)
     if not paths:
         raise UserError(f"{folder} holds no pictures: give a folder of image files")
     for path in paths:
-        yield _read_picture(path, channels)[None]
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts 2.png before 10.png: numbers by value, all else as text."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _read_picture(path: Path, channels: int) -> np.ndarray:
-    """Return a picture, uint8 (channels, H, W), grey if channels is 1. Raises UserError if it cannot be decoded."""
-    try:
-        with Image.open(path) as picture:
-            pixels = np.array(picture.convert("RGB" if channels > 1 else "L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # Pillow's, for damaged files
-        if getattr(error, "errno", None):
-            raise
-        raise UserError(f"{path} is not a picture, or damaged: remove it from the folder") from error
-    return np.atleast_3d(pixels).transpose(2, 0, 1)
+        yield read_picture(path, channels)[None]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

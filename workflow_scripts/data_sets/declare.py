@@ -1,8 +1,9 @@
 """What the workflow asks of a kind of data set, and groups of options that several kinds share."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from declarations.options import Count, Options, Values
+from declarations.options import Count, Mistake, Options, Values
 
 Url = Annotated[str, ("$ref", "#/$defs/url")]
 Checksums = dict[str, Annotated[str, ("$ref", "#/$defs/md5")]]
@@ -65,6 +66,11 @@ class DataSet:
     classes: ClassVar[int]
     number_of_folds: ClassVar[int] = 0
     images_of_fold: ClassVar[int] = 0
+
+    @classmethod
+    def check(cls, name: str, options: Values) -> Iterator[Mistake]:
+        """Yield what a schema cannot say, before anything else is asked."""
+        yield from ()
 
     @classmethod
     def describe(cls, name: str, options: Values) -> Data:

@@ -26,11 +26,16 @@ def add_options(parser: argparse.ArgumentParser, *groups: type[Options], many: b
                 f"--{name.replace('_', '-')}",
                 type=argument_type(part["items"] if is_list else part),
                 nargs=(length or "*") if is_list else ("*" if many else None),
-                default=None if many else part["default"],
-                required=many,
+                default=None if many else part.get("default"),
+                required=many or "default" not in part,
                 metavar=_metavar(part["items"] if is_list else part),
-                help=f"{part['description']} Default: {part['default']}.".replace("%", "%%"),
+                help=_help(part),
             )
+
+
+def _help(part: Schema) -> str:
+    default = f" Default: {part['default']}." if part.get("default", "") != "" else ""
+    return f"{part['description']}{default}".replace("%", "%%")
 
 
 def argument_type(part: Schema) -> Callable[[str], Any]:
@@ -38,33 +43,43 @@ def argument_type(part: Schema) -> Callable[[str], Any]:
 
     A word beside numbers, as `native` or `all`, gives None.
     """
+    branches = part.get("anyOf", [part])
 
     def convert(text: str) -> Any:  # noqa: ANN401
-        for other in part.get("anyOf", [part]):
-            if other.get("const") == text:
-                return None
-        kind = next((other for other in part.get("anyOf", [part]) if "const" not in other), part)
-        if "enum" in kind:
-            if text not in kind["enum"]:
-                raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(kind['enum'])}")
-            return text
-        value = _SCALARS[kind["type"]](text)
-        for keyword, (words, holds) in LIMITS.items():
-            if keyword in kind and not holds(value, kind[keyword]):
-                raise argparse.ArgumentTypeError(f"{text} is not {words} {kind[keyword]}")
-        return value
+        if any(branch.get("const") == text for branch in branches):
+            return None
+        mistakes = []
+        for branch in branches:
+            try:
+                if "const" not in branch:
+                    return _converted(text, branch)
+            except argparse.ArgumentTypeError as error:
+                mistakes.append(str(error))
+        raise argparse.ArgumentTypeError(" and ".join(mistakes))
 
     return convert
 
 
+def _converted(text: str, part: Schema) -> Any:  # noqa: ANN401
+    """Return the value of a text. Raises ArgumentTypeError if the schema refuses it."""
+    if "enum" in part:
+        values = {str(value): value for value in part["enum"]}
+        if text not in values:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(values)}")
+        return values[text]
+    value = _SCALARS[part["type"]](text)
+    for keyword, (words, holds) in LIMITS.items():
+        if keyword in part and not holds(value, part[keyword]):
+            raise argparse.ArgumentTypeError(f"{text} is not {words} {part[keyword]}")
+    return value
+
+
 def _metavar(part: Schema) -> str:
     if "anyOf" in part:
-        return "|".join(other.get("const", "N") for other in part["anyOf"])
-    return (
-        "{" + ",".join(part["enum"]) + "}"
-        if "enum" in part
-        else {"integer": "N", "boolean": "BOOL"}.get(part["type"], "X")
-    )
+        return "|".join(dict.fromkeys(branch.get("const", "N") for branch in part["anyOf"]))
+    if "enum" in part:
+        return "{" + ",".join(map(str, part["enum"])) + "}"
+    return {"integer": "N", "boolean": "BOOL", "string": "TEXT"}.get(part["type"], "X")
 
 
 def _integer(text: str) -> int:

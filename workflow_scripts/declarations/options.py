@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 Schema = dict[str, Any]
 Values = dict[str, Any]  # options by name
+Mistake = tuple[str, str]  # an option, and what is wrong with its value, with the remedy
 
 # Types of options: what YAML has, and the keywords of JSON schema that limit it.
 Count = Annotated[int, ("minimum", 1)]
@@ -35,7 +36,7 @@ def candidates(kind: object) -> object:
 
 
 class Options:
-    """A group of options, each `name: type = default` with its meaning as a string below.
+    """A group of options, each `name: type = default` and its meaning as a string below; one without default is needed.
 
     A group that builds on others has their options too; `name = default` in it is another default.
     """
@@ -51,12 +52,14 @@ def properties(group: type[Options]) -> dict[str, Schema]:
     meanings = _attribute_docstrings(group)
     kinds = inspect.get_annotations(group)
     # What stands here, and what stands at the strongest of several groups.
-    for name in [*result, *(name for name in kinds if name in vars(group))]:
-        owner = next(part for part in group.__mro__ if name in vars(part))
+    for name in [*result, *kinds]:
+        owner = next(part for part in group.__mro__ if name in vars(part) or name in inspect.get_annotations(part))
         if owner is group:
             own = type_schema(kinds[name]) if name in kinds else {}
             own |= {"description": meanings[name]} if name in meanings else {}
-            result[name] = _with_default(result.get(name, {}) | own, vars(group)[name])
+            result[name] = result.get(name, {}) | own
+            if name in vars(group):
+                result[name] = _with_default(result[name], vars(group)[name])
         else:
             result[name] = properties(owner)[name]
     return result
@@ -69,6 +72,11 @@ def _with_default(part: Schema, default: object) -> Schema:
     kind = part["additionalProperties"]
     entries = {key: kind | {"description": part["description"], "default": value} for key, value in default.items()}
     return part | {"properties": entries, "additionalProperties": False, "default": default}
+
+
+def required_names(group: type[Options]) -> list[str]:
+    """Return the names of the options that have no default."""
+    return [name for name, part in properties(group).items() if "default" not in part]
 
 
 def option_names(*groups: type[Options]) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from data_sets.declare import Data
-from declarations.options import Values, option_names
-from methods.declare import Base, Method, Mistake
+from declarations.options import Mistake, Values, option_names
+from methods.declare import Base, Method
 from methods.shared import (
     Augmentation,
     Folds,

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 from data_sets.declare import Data
-from declarations.options import Options, Values
-
-Mistake = tuple[str, str]  # an option, and what is wrong with its value, with the remedy
+from declarations.options import Mistake, Options, Values
 
 
 class Base(NamedTuple):

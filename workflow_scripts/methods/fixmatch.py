@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from data_sets.declare import Data
-from declarations.options import Degrees, HalfCircle, Natural, Part, Positive, Values
+from declarations.options import Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
 from methods.cnn import Cnn, CnnTraining
-from methods.declare import Mistake
 from methods.shared import UnlabeledBatch, colours_there, enough_unlabeled, smaller_than_images
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from data_sets.declare import Data
-from declarations.options import AtLeastTwo, Count, Options, Part, Positive, Values, candidates
+from declarations.options import AtLeastTwo, Count, Mistake, Options, Part, Positive, Values, candidates
 from declarations.options import option_names as names
-from methods.declare import Base, Method, Mistake
+from methods.declare import Base, Method
 from methods.shared import Folds, ImageSize, Precision, Svm, enough_unlabeled
 
 

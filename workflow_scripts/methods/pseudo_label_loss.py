@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from data_sets.declare import Data
-from declarations.options import Natural, Positive, Values
+from declarations.options import Mistake, Natural, Positive, Values
 from methods.cnn import Cnn, CnnTraining
-from methods.declare import Mistake
 from methods.shared import UnlabeledBatch, enough_unlabeled
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from data_sets.declare import Data
-from declarations.options import Count, InnerPart, Natural, Options, Part, Values, option_names
+from declarations.options import Count, InnerPart, Mistake, Natural, Options, Part, Values, option_names
 from methods.cnn import Cnn, training_fits
-from methods.declare import Base, Method, Mistake
+from methods.declare import Base, Method
 from methods.kmeans import LEARNING, Features
 from methods.shared import Augmentation, Folds, ImageSize, LabelledNetwork, Recipe, Svm
 

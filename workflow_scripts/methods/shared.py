@@ -8,6 +8,7 @@ from declarations.options import (
     AtLeastTwo,
     Count,
     HalfCircle,
+    Mistake,
     Natural,
     NotNegative,
     Options,
@@ -16,7 +17,6 @@ from declarations.options import (
     Values,
     candidates,
 )
-from methods.declare import Mistake
 
 # Side in pixels of the smallest images that the layers of a network leave anything of.
 SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from data_sets.declare import Data
-from declarations.options import AtLeastTwo, Degrees, HalfCircle, Range, Values, candidates
-from methods.declare import Method, Mistake
+from declarations.options import AtLeastTwo, Degrees, HalfCircle, Mistake, Range, Values, candidates
+from methods.declare import Method
 from methods.shared import Folds, ImageSize, Network, Precision, Recipe, Svm, enough_unlabeled
 
 Transformation = Literal["rotation", "translation", "scale", "pca_contrast", "color_contrast", "hue"]

@@ -6,15 +6,17 @@ its base fixes, and from itself.
 """
 
 import inspect
+import json
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import yaml
 
 from data_sets import declared_data_sets
 from data_sets.declare import Data, DataSet
-from declarations.options import option_names, properties
+from declarations.options import Options, option_names, properties, required_names
 from methods import declared_methods
 from methods.declare import Method
 from planning.schema import Config, schema_mistakes
@@ -42,7 +44,7 @@ def config_schema() -> Config:
     schema["properties"]["data"] |= _data_schema()
     experiment = schema["$defs"]["experiment"]
     experiment["properties"]["method"]["enum"] = list(METHODS)
-    experiment["allOf"] = [_branch("method", name, properties(method)) for name, method in METHODS.items()]
+    experiment["allOf"] = [_branch("method", name, method) for name, method in METHODS.items()]
     for name, method in METHODS.items():
         schema["properties"][name] = {
             "description": inspect.getdoc(method),
@@ -62,6 +64,7 @@ def _data_schema() -> Config:
             "description": inspect.getdoc(DATA_SETS[name]),
             "type": "object",
             "additionalProperties": False,
+            "required": required_names(DATA_SETS[name]),
             "properties": {"kind": {"description": about, "const": name, "default": name}} | options,
         }
         for name, options in kinds.items()
@@ -71,15 +74,15 @@ def _data_schema() -> Config:
         "unevaluatedProperties": False,
         "required": ["kind"],
         "properties": {"kind": {"description": about, "enum": list(kinds)}},
-        "allOf": [_branch("kind", name, options) for name, options in kinds.items()],
+        "allOf": [_branch("kind", name, kind) for name, kind in DATA_SETS.items()],
     }
     return {"properties": named, "additionalProperties": other}
 
 
-def _branch(key: str, name: str, options: Config) -> Config:
-    """Return a condition of a schema: a mapping whose `key` is this name may have these options."""
+def _branch(key: str, name: str, group: type[Options]) -> Config:
+    """Return a condition of a schema: a mapping whose `key` is this name may have the options of this group."""
     condition = {"type": "object", "properties": {key: {"const": name}}, "required": [key]}
-    return {"if": condition, "then": {"properties": options}}
+    return {"if": condition, "then": {"properties": properties(group), "required": required_names(group)}}
 
 
 def data_kind(config: Config, dataset: str) -> type[DataSet]:
@@ -90,7 +93,7 @@ def data_kind(config: Config, dataset: str) -> type[DataSet]:
 def data_options(config: Config, dataset: str) -> Config:
     """Return every option of a data set: the declared defaults, and what the configuration sets."""
     own = config.get("data", {}).get(dataset, {})
-    options = {name: part["default"] for name, part in properties(data_kind(config, dataset)).items()}
+    options = {name: part.get("default") for name, part in properties(data_kind(config, dataset)).items()}
     return {
         name: default | own.get(name, {}) if isinstance(default, dict) else own.get(name, default)
         for name, default in options.items()
@@ -99,11 +102,17 @@ def data_options(config: Config, dataset: str) -> Config:
 
 def data_of(config: Config, dataset: str) -> Data:
     """Return what a method may ask of a data set."""
-    return data_kind(config, dataset).describe(dataset, data_options(config, dataset))
+    return _described(data_kind(config, dataset), dataset, json.dumps(data_options(config, dataset)))
+
+
+@cache  # of pictures in folders, which are counted once while the workflow is planned
+def _described(kind: type[DataSet], dataset: str, options: str) -> Data:
+    return kind.describe(dataset, json.loads(options))
 
 
 def checked_config(config: Config, schema: Config) -> Config:
     """Return `config` without the studies and experiments that are null; raise `ConfigError` on the first mistake."""
+    _described.cache_clear()
     mistakes = schema_mistakes(config, schema)
     if mistakes:
         raise ConfigError(mistakes[0])
@@ -221,12 +230,17 @@ def _check_study(config: Config, study: str) -> None:
     content = config["studies"][study]
     experiments = content["experiments"]
     place = f"studies.{study}"
-    known = dict.fromkeys([*DATA_SETS, *config.get("data", {})])
+    usable = [name for name, kind in DATA_SETS.items() if not required_names(kind)]
+    known = dict.fromkeys([*usable, *config.get("data", {})])
     if content["dataset"] not in known:
         raise ConfigError(
             f"{place}.dataset: {content['dataset']!r} is not known; choose one of {', '.join(known)}, or put it "
             "under data"
         )
+    for key, mistake in data_kind(config, content["dataset"]).check(
+        content["dataset"], data_options(config, content["dataset"])
+    ):
+        raise ConfigError(f"data.{content['dataset']}.{key}: {mistake}")
     if not experiments:
         raise ConfigError(f"{place}.experiments: every experiment is null; keep at least one, or set the study to null")
     if content["baseline"] not in experiments:

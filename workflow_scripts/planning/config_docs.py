@@ -111,7 +111,7 @@ def resolved(part: Schema, schema: Schema) -> Schema:
 
 def default_text(part: Schema) -> str:
     """Return the default as one writes it in YAML."""
-    if "default" not in part:
+    if part.get("default", "") == "":
         return ""
     value = part["default"]
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
@@ -140,7 +140,7 @@ def document(schema: Schema) -> str:
     sections, parts = schema["properties"], schema["$defs"]
     page = [INTRODUCTION, f"## data\n\n{sections['data']['description']}\n"]
     for name, part in sections["data"]["properties"].items():
-        page += [f"### data.{name}\n\n{part['description']}\n\n{table(part['properties'], schema)}"]
+        page += [f"### data.{name}\n\n{part['description']}\n\n{table(part['properties'], schema, part['required'])}"]
     page += [method_section(method, schema) for method in METHODS.values()]
     for name in ("evaluation", "figures", "theory"):
         page += [f"## {name}\n\n{sections[name]['description']}\n\n{table(sections[name]['properties'], schema)}"]

@@ -149,8 +149,12 @@ def _expected(types: str | list[str]) -> str:
 
 
 def _alternatives(branches: list[Config]) -> str:
-    described = [
-        branch["const"] if "const" in branch else f"a whole number of at least {branch['minimum']}"
-        for branch in branches
-    ]
-    return " or ".join(described)
+    return " or ".join(map(_alternative, branches))
+
+
+def _alternative(branch: Config) -> str:
+    if "const" in branch:
+        return branch["const"]
+    if branch["type"] == "integer":
+        return f"a whole number of at least {branch['minimum']}"
+    return f"a number between {branch['exclusiveMinimum']} and {branch['exclusiveMaximum']}"

@@ -1,0 +1,33 @@
+# Data set folder: pictures of one's own. A digest of their listing is a param, so that changed pictures are read anew.
+from data_sets.folder import FolderSplit
+from semisup.listing import listing_digest
+
+
+def folder_listing(wildcards):
+    options = planning.data_options(CONFIG, dataset_of(wildcards.study))
+    return listing_digest(folder for folder in (options["pictures"], options["unlabeled"], options["test"]) if folder)
+
+
+rule prepare_folder:
+    output:
+        images="results/{study}/data/images.h5",
+        test_labels="results/{study}/data/test_labels.h5",
+    log:
+        "results/logs/{study}/prepare_folder.log",
+    benchmark:
+        "results/benchmarks/{study}/prepare_folder.jsonl"
+    wildcard_constraints:
+        study=studies_of("folder"),
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=run_time(hours=1),
+    params:
+        code=code_digest("prepare_folder"),
+        program=program("prepare_folder"),
+        sizes=data_options_of(FolderSplit),
+        listing=folder_listing,
+    shell:
+        "python {params.program:q} {params.sizes} --listing {params.listing}"
+        " --images {output.images} --test-labels {output.test_labels} 2> {log}"

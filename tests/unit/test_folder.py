@@ -1,0 +1,266 @@
+"""Pictures of one's own: what a viewer shows of a file, folders as classes, and what may be wrong with them."""
+
+import os
+import unicodedata
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+import prepare_folder
+from data_sets.folder import Folder
+from declarations.options import properties
+from planning import config as planning
+from semisup.cli import UserError
+from semisup.listing import listing_digest, natural_key, pictures_in
+from semisup.pictures import read_picture
+
+CLASSES = ("aéroplane", "cat", "wild deer")
+DEFAULTS = {name: part.get("default") for name, part in properties(Folder).items()}
+
+
+def save(path, value, size=(20, 12)):
+    """A picture of one colour, which tells who it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, 0, 255 - value)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten pictures of each class."""
+    for label, name in enumerate(CLASSES):
+        for number in range(10):
+            save(tmp_path / "labelled" / name / f"{number}.png", 100 * label + number)
+    return tmp_path / "labelled"
+
+
+def prepare(folder, out, **options):
+    values = {"pictures": folder, "image_size": 8} | options
+    words = [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    out.mkdir()
+    prepare_folder.main([*words, "--images", f"{out}/images.h5", "--test-labels", f"{out}/labels.h5"])
+    with h5py.File(out / "images.h5") as file, h5py.File(out / "labels.h5") as sealed:
+        splits = {name: file[f"{name}/images"][:] for name in ("train", "validation", "unlabeled", "test")}
+        labels = {name: file[f"{name}/labels"][:] for name in ("train", "validation")} | {"test": sealed["labels"][:]}
+        return splits, labels, list(file.attrs["class_names"])
+
+
+def values_of(images):
+    """Who each picture is: its red, which names class and number."""
+    return images[:, 0, 4, 4].astype(int)
+
+
+def described(**options):
+    return Folder.describe("own", DEFAULTS | options)
+
+
+def mistakes(**options):
+    return dict(Folder.check("own", DEFAULTS | options))
+
+
+# Splits
+
+
+def test_every_picture_is_in_one_split_with_its_class(folder, tmp_path):
+    splits, labels, names = prepare(folder, tmp_path / "out")
+    assert names == list(CLASSES)
+    assert {name: len(images) for name, images in splits.items()} == {
+        "train": 18,
+        "validation": 6,
+        "unlabeled": 18,  # those that are in neither validation nor test
+        "test": 6,
+    }
+    for name, found in labels.items():
+        np.testing.assert_array_equal(values_of(splits[name]) // 100, found)
+        assert np.ptp(np.bincount(found)) == 0  # classes as in the folder: equally many
+    everything = np.concatenate([values_of(splits[name]) for name in ("train", "validation", "test")])
+    assert sorted(everything) == sorted(100 * label + number for label in range(3) for number in range(10))
+    assert set(values_of(splits["unlabeled"])) == set(values_of(splits["train"]))
+
+
+def test_plan_counts_what_the_program_writes(folder, tmp_path):
+    save(tmp_path / "more" / "x.png", 7)
+    save(tmp_path / "sealed" / "cat" / "0.png", 7)
+    for name in CLASSES:
+        save(tmp_path / "sealed" / name / "1.png", 7)
+    for number, options in enumerate(
+        [
+            {},
+            {"train_images": 9},
+            {"train_images": 0.3, "validation_images": 7, "sealed": 4},
+            {"unlabeled": str(tmp_path / "more")},
+            {"test": str(tmp_path / "sealed"), "channels": 1},
+        ]
+    ):
+        splits, _, _ = prepare(folder, tmp_path / f"out{number}", **options)
+        data = described(pictures=str(folder), image_size=8, **options)
+        assert not mistakes(pictures=str(folder), **options)
+        assert (data.train_images, data.validation_images, data.unlabeled_images, data.test_images) == tuple(
+            map(len, splits.values())
+        )
+        assert (data.classes, data.size, data.channels) == (
+            3,
+            *splits["train"].shape[:0:-2][:1],
+            splits["train"].shape[1],
+        )
+
+
+def test_few_labels_leave_the_rest_unlabeled(folder, tmp_path):
+    splits, _, _ = prepare(folder, tmp_path / "out", train_images=6)
+    assert (len(splits["train"]), len(splits["unlabeled"])) == (6, 18)
+    assert set(values_of(splits["train"])) <= set(values_of(splits["unlabeled"]))
+
+
+def test_same_seed_gives_the_same_bytes_and_another_other_splits(folder, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        prepare(folder, tmp_path / name, split_seed=seed)
+    first, again, other = ((tmp_path / name / "images.h5").read_bytes() for name in "abc")
+    assert first == again != other
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "message"),
+    [
+        (lambda folder: [path.unlink() for path in (folder / "cat").glob("[2-9].png")], "pictures", "'cat' has 2 pict"),
+        (lambda folder: [path.unlink() for path in (folder / "cat").glob("*")], "pictures", "'cat' has 0 pictures"),
+        (
+            lambda folder: save(folder / unicodedata.normalize("NFD", "aéroplane") / "0.png", 0),
+            "pictures",
+            "two folders",
+        ),
+    ],
+)
+def test_wrong_folder_is_one_line_while_planning(folder, change, key, message):
+    change(folder)
+    found = mistakes(pictures=str(folder))
+    assert message in found[key]
+    assert "\n" not in found[key]
+
+
+def test_folders_that_are_not_there_or_do_not_fit(folder, tmp_path):
+    assert "there is no folder" in mistakes(pictures=str(tmp_path / "none"))["pictures"]
+    assert "there is no folder" in mistakes(pictures=str(folder), test=str(tmp_path / "none"))["test"]
+    (tmp_path / "empty").mkdir()
+    assert "holds no pictures" in mistakes(pictures=str(folder), unlabeled=str(tmp_path / "empty"))["unlabeled"]
+    assert "has 0 class folders" in mistakes(pictures=str(tmp_path / "empty"))["pictures"]
+    save(tmp_path / "sealed" / "cat" / "0.png", 0)
+    assert "has the class 'aéroplane'" in mistakes(pictures=str(folder), test=str(tmp_path / "sealed"))["test"]
+    assert "30 pictures leave 2 for test" in mistakes(pictures=str(folder), sealed=2)["sealed"]
+
+
+def test_planning_says_it_in_one_line(folder):
+    config = {"data": {"own": {"kind": "folder", "pictures": str(folder / "none")}}}
+    study = {"dataset": "own", "seeds": [0], "baseline": "a", "experiments": {"a": {"method": "cnn"}}}
+    rest = {name: planning.read_yaml("config.yaml")[name] for name in ("evaluation", "figures", "theory")}
+    with pytest.raises(planning.ConfigError, match=r"^data\.own\.pictures: there is no folder .*none; give one"):
+        planning.checked_config(config | rest | {"studies": {"own": study}}, planning.config_schema())
+
+
+def test_folder_that_changes_after_planning_is_one_line_and_nothing_is_left(folder, tmp_path):
+    planned = listing_digest([folder])
+    save(folder / "cat" / "late.png", 0)
+    with pytest.raises(UserError, match="changed since the workflow was planned: start it again"):
+        prepare(folder, tmp_path / "out", listing=planned)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_picture_that_cannot_be_read_is_named_and_nothing_is_left(folder, tmp_path):
+    (folder / "cat" / "notes.txt").write_text("no picture")
+    with pytest.raises(UserError, match=r"cat/notes\.txt is not a picture, or damaged: remove it"):
+        prepare(folder, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_listing_changes_with_any_file(folder):
+    digests = {listing_digest([folder])}
+    os.utime(folder / "cat/0.png", (0, 0))
+    digests.add(listing_digest([folder]))
+    (folder / "cat/0.png").rename(folder / "cat/00.png")
+    digests.add(listing_digest([folder]))
+    digests.add(listing_digest([folder, folder]))
+    assert len(digests) == 4
+    assert listing_digest([folder]) == listing_digest([folder])
+
+
+def test_files_of_systems_and_hidden_ones_are_passed_over(folder):
+    for name in (".hidden", "Thumbs.db", "desktop.ini"):
+        (folder / "cat" / name).write_bytes(b"x")
+    assert [path.name for path in pictures_in(folder / "cat")] == [f"{number}.png" for number in range(10)]
+
+
+def test_numbers_are_sorted_by_value():
+    names = ["10.png", "2.png", "a2", "a10", "²"]
+    assert sorted(names, key=natural_key) == ["2.png", "10.png", "a2", "a10", "²"]
+
+
+# Pictures
+
+
+def gradient():
+    """uint8 (12, 20, 3), every pixel different."""
+    rows, columns = np.mgrid[:12, :20]
+    return np.stack([10 * rows, 12 * columns, 5 * (rows + columns)], axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "tiff", "webp", "ppm", "gif"])
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_forms_of_one_picture_are_read_alike(tmp_path, ending, mode):
+    pixels = gradient() // 64 * 64  # few colours, which a palette holds
+    picture = Image.fromarray(pixels).convert(mode) if mode != "P" else Image.fromarray(pixels).quantize(256)
+    path = tmp_path / f"picture.{ending}"
+    try:
+        picture.save(path, **({"lossless": True} if ending == "webp" else {}))
+    except OSError:
+        pytest.skip(f"{ending} has no {mode}")
+    found = read_picture(path, 3).transpose(1, 2, 0)
+    assert np.abs(found.astype(int) - pixels).max() <= (2 if mode == "P" or ending == "gif" else 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(tmp_path, orientation):
+    turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # of Pillow, the inverse of what a viewer does
+    stored = Image.fromarray(gradient())
+    if orientation > 1:
+        stored = stored.transpose({0: 0, 3: 3, 1: 1, 5: 5, 2: 2, 6: 6, 4: 4}[turns[orientation]])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "picture.png", exif=exif)
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.png", 3).transpose(1, 2, 0), gradient())
+
+
+def test_transparent_places_are_white_and_hide_their_colour(tmp_path):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:2] = (200, 10, 10, 255)
+    pixels[2:] = (0, 0, 0, 0)
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    found = read_picture(tmp_path / "picture.png", 3)
+    assert found[:, 0, 0].tolist() == [200, 10, 10]
+    assert found[:, 3, 0].tolist() == [255, 255, 255]
+
+
+def test_deep_pictures_are_scaled_by_their_range(tmp_path):
+    ramp = np.linspace(0, 65535, 48).reshape(6, 8)
+    expected = np.rint(ramp / 257)
+    Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "sixteen.png")
+    Image.fromarray((ramp / 65535).astype(np.float32)).save(tmp_path / "float.tiff")
+    for name in ("sixteen.png", "float.tiff"):
+        assert np.abs(read_picture(tmp_path / name, 1)[0] - expected).max() <= 1
+
+
+def test_middle_square_is_scaled(tmp_path):
+    pixels = np.zeros((10, 30, 3), np.uint8)
+    pixels[:, 10:20] = 200
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    found = read_picture(tmp_path / "picture.png", 3, size=5)
+    assert found.shape == (3, 5, 5)
+    assert (found == 200).all()
+
+
+def test_one_channel_is_grey(tmp_path):
+    Image.fromarray(gradient()).save(tmp_path / "picture.png")
+    found = read_picture(tmp_path / "picture.png", 1)
+    np.testing.assert_array_equal(found[0], np.asarray(Image.fromarray(gradient()).convert("L")))

@@ -1,0 +1,68 @@
+"""Folders of pictures, listed while planning and by programs. Standard library only."""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts 2.png before 10.png: numbers by value, all else as text."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """Return the files of a folder, sorted by name; hidden ones, and what systems leave there, are passed over."""
+    entries = [entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+    kept = [entry for entry in entries if entry.name.lower() not in LEFT_BY_SYSTEMS]
+    return [Path(entry.path) for entry in sorted(kept, key=lambda entry: (natural_key(entry.name), entry.name))]
+
+
+def pictures_of_classes(folder: str | Path) -> dict[str, list[Path]]:
+    """Return the pictures of each class of a folder that has one folder for each class, sorted by its name.
+
+    Names are in Unicode's composed form, as file systems differ in it. Raises ValueError if two are equal then.
+    """
+    classes: dict[str, list[Path]] = {}
+    folders = [entry for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")]
+    for entry in sorted(folders, key=lambda entry: (natural_key(entry.name), entry.name)):
+        name = unicodedata.normalize("NFC", entry.name)
+        if name in classes:
+            raise ValueError(f"two folders are both called {name!r}: rename one")
+        classes[name] = pictures_in(entry.path)
+    return classes
+
+
+def listing_digest(folders: Iterable[str | Path]) -> str:
+    """Return a digest of the paths, sizes and times of all files in these folders: another one after any change."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        for path in files:
+            status = path.stat()
+            words = (str(path.relative_to(folder)), status.st_size, status.st_mtime_ns)
+            digest.update(repr(words).encode(errors="surrogateescape"))
+        digest.update(b"|")
+    return digest.hexdigest()[:16]
+
+
+def split_counts(options: dict[str, Any], labelled: int) -> dict[str, int]:
+    """Return how many of the labelled pictures go into train, validation and, without a folder for it, test.
+
+    options: `validation_images` and `sealed`, a number or a part of all; `train_images`, also None or 'all'; `test`.
+    """
+
+    def number(asked: float) -> int:
+        return asked if isinstance(asked, int) else round(asked * labelled)
+
+    counts = {} if options["test"] else {"test": number(options["sealed"])}
+    counts["validation"] = number(options["validation_images"])
+    left = labelled - sum(counts.values())
+    asked = options["train_images"]
+    counts["train"] = left if asked in (None, "all") else min(left, number(asked))
+    return counts
