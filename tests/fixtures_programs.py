@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from semisup.dataset import read_images
-from semisup.models import read_model
+from semisup.model_files import read_model
 
 
 def start(program, options):

@@ -18,7 +18,7 @@ from semisup.dataset import image_blocks
 from semisup.device import leased_device
 from semisup.hdf5 import finite, open_hdf5
 from semisup.listing import pictures_in
-from semisup.models import read_model
+from semisup.model_files import read_model
 from semisup.pictures import read_picture
 from semisup.scores import prediction_rows
 from semisup.stl10 import read_bin_images

@@ -19,8 +19,8 @@ from semisup.dictionary import read_labelled_features
 from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.kmeans_files import KMeansModel, read_model, write_model
-from semisup.kmeans_model import image_channels
-from semisup.models import model_method
+from semisup.model_files import model_kind
+from semisup.models.kmeans import image_channels
 from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
@@ -153,10 +153,10 @@ def read_base(path: str, images: str, features: np.ndarray) -> KMeansModel:
 
     Raises UserError if it is of another method, or not for these images and features.
     """
-    method = model_method(path)
-    if method != "kmeans":
+    kind = model_kind(path)
+    if kind != "kmeans":
         raise UserError(
-            f"{path} is a model of the method {method}, not of k-means: give the model.h5 of a kmeans experiment"
+            f"{path} is a model of the kind {kind}, not of k-means: give the model.h5 of a kmeans experiment"
         )
     model = read_model(path)
     of_data = read_class_names(images), image_shape(images)[0], (len(read_labelled(images)), len(model.scaling.mean))

@@ -16,8 +16,8 @@ from semisup.cli import UserError, run_program
 from semisup.dataset import image_count
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import open_hdf5
-from semisup.models import model_method
-from semisup.network_model import NetworkModel, read_model
+from semisup.model_files import model_kind
+from semisup.models.network import NetworkModel, read_model
 from semisup.network_run import LabelledRun, add_files_and_device, read_run, write_network_run
 from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
 from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
@@ -137,11 +137,9 @@ def read_base(path: str, run: LabelledRun) -> NetworkModel:
 
     Raises UserError if it is no network, or not for the classes and the images of the run.
     """
-    method = model_method(path)
-    if method != "cnn":
-        raise UserError(
-            f"{path} is a model of the method {method}, not a network: give the model.h5 of a cnn experiment"
-        )
+    kind = model_kind(path)
+    if kind != "network":
+        raise UserError(f"{path} is a model of the kind {kind}, not a network: give the model.h5 of a cnn experiment")
     model = read_model(path)
     shape = model.network.shape
     if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):

@@ -21,9 +21,9 @@ import plot_tsne
 import plot_unlabeled
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
 from fixtures_training import exemplar_network, write_exemplar_network
-from semisup import network_model
 from semisup.cli import UserError
 from semisup.dataset import read_images
+from semisup.models import network as network_model
 from semisup.networks import Shape, new_network, write_network
 from semisup.plots import COLORS, save_figure
 

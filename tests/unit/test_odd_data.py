@@ -33,7 +33,7 @@ from fixtures_kmeans import (
 from fixtures_training import RECIPE_OPTIONS, network_options, run_options, write_exemplar_network
 from semisup.cli import UserError
 from semisup.dataset import Split, image_blocks, image_count, image_shape, read_images, write_dataset
-from semisup.network_model import NetworkModel, write_model
+from semisup.models.network import NetworkModel, write_model
 from semisup.networks import Shape, new_network
 from semisup.scores import write_scores
 

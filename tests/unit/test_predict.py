@@ -115,7 +115,7 @@ def test_images_that_cannot_be_read(colour, tmp_path):
     (tmp_path / "short.bin").write_bytes(b"x" * 100)
     assert_refused(colour, tmp_path / "short.bin", output, r"short\.bin has 100 bytes, not a multiple")
     assert_refused(colour, colour.images, output, "no split tset: choose one of .*test", split="tset")
-    assert_refused(colour, colour.images, output, "lacks what is needed", split="folds")
+    assert_refused(colour, colour.images, output, "is no model of a known kind", split="folds")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.5, 0.9])
@@ -142,7 +142,7 @@ def test_wrong_channels(colour, grey, tmp_path):
 
 
 def test_model_that_is_none(colour, tmp_path):
-    for path, match in [(colour.images, "lacks what is needed"), (tmp_path / "absent.h5", "No such file")]:
+    for path, match in [(colour.images, "is no model of a known kind"), (tmp_path / "absent.h5", "No such file")]:
         with pytest.raises(UserError, match=match):
             predict.main(command_line(model=path, images=colour.images, predictions=tmp_path / "out.csv"))
 

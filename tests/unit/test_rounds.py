@@ -24,11 +24,12 @@ from fixtures_training import (
     network_options,
     run_options,
 )
-from semisup import kmeans_model, network_model
 from semisup.checkpoints import locked_checkpoint
 from semisup.cli import UserError
 from semisup.dataset import Split, read_images, read_labelled, write_dataset
 from semisup.features import feature_blocks, on_device
+from semisup.models import kmeans as kmeans_model
+from semisup.models import network as network_model
 from semisup.network_run import read_run
 from semisup.networks import Shape, network_scores, new_network, set_normalization
 from semisup.pseudo_labels import Accepted, HeldOut, RoundRow, Rule, fit_temperature, predict
@@ -704,9 +705,12 @@ def test_faults(changes, message, either, images, tmp_path):
 
 def test_base_of_another_method(either, images, network_base, kmeans_base, tmp_path):
     if either.program is train_pseudo_label_rounds:
-        other, message = kmeans_base, r"model\.h5 is a model of the method kmeans, not a network: give the model\.h5 of"
+        other, message = kmeans_base, r"model\.h5 is a model of the kind kmeans, not a network: give the model\.h5 of"
     else:
-        other, message = network_base, r"model\.h5 is a model of the method cnn, not of k-means: give the model\.h5 of"
+        other, message = (
+            network_base,
+            r"model\.h5 is a model of the kind network, not of k-means: give the model\.h5 of",
+        )
     with pytest.raises(UserError, match=message):
         either.program.main(arguments(either, images, tmp_path, base_model=other / "model.h5"))
 

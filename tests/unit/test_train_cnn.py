@@ -23,7 +23,7 @@ from semisup import network_run
 from semisup.cli import UserError
 from semisup.copies import changed_copies
 from semisup.dataset import read_images, read_labels, run_rows
-from semisup.network_model import image_scores, read_model
+from semisup.models.network import image_scores, read_model
 from semisup.networks import Shape
 from semisup.training import EpochRow
 
@@ -86,7 +86,7 @@ def test_network_from_random_weights(images, tmp_path):
     assert model.network.shape == Shape("resnet", 3, 8, 4, 0.3, 32)
     assert (model.average_flips, model.precision, model.class_names) == (True, "float32", CLASS_NAMES)
     with h5py.File(tmp_path / "model.h5") as file:
-        assert file.attrs["method"] == "cnn"
+        assert file.attrs["kind"] == "network"
     pixels = read_images(images, "train") / 255
     np.testing.assert_allclose(model.network.mean.flatten(), pixels.mean(axis=(0, 2, 3)), rtol=1e-5)
     assert_scores_are_the_models(tmp_path, images, "seed0")

@@ -14,8 +14,8 @@ from fixtures_training import RECIPE_OPTIONS, assert_same_weights, untimed, writ
 from semisup.cli import UserError
 from semisup.dataset import read_images, read_labelled, run_rows
 from semisup.layers import layer_scales, quadrant_max
+from semisup.models.probe import image_scores, read_model
 from semisup.networks import Shape, read_network
-from semisup.probe_model import image_scores, read_model
 from semisup.scaling import scale_all
 from semisup.training import EpochRow, to_pixels, train_network
 from train_surrogate import read_surrogates
@@ -260,7 +260,7 @@ def test_probe(run, images, layers, trained, tmp_path):
     assert (model.precision, model.class_names) == ("float32", CLASS_NAMES)
     assert_same_weights(model.network.state_dict(), read(trained / "surrogate_network.h5").state_dict())
     with h5py.File(tmp_path / "model.h5") as file:
-        assert file.attrs["method"] == "surrogate"
+        assert file.attrs["kind"] == "probe"
 
     rows, validation_rows = run_rows(images, run)
     with h5py.File(layers) as file:

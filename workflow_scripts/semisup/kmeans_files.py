@@ -26,7 +26,7 @@ class KMeansModel(NamedTuple):
 def write_model(path: str | Path, model: KMeansModel) -> None:
     """Write the model to an HDF5 file."""
     with new_hdf5(path) as file:
-        file.attrs["method"] = "kmeans"
+        file.attrs["kind"] = "kmeans"
         file.attrs["class_names"] = model.class_names
         file.attrs["stride"] = model.stride
         write_dictionary(file.create_group("dictionary"), model.dictionary)

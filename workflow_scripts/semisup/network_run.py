@@ -13,7 +13,7 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.copies import changed_copies
 from semisup.dataset import read_class_names, read_images, read_labelled, resolved_size, run_rows
 from semisup.device import computed_on, keep_freed_memory, leased_device
-from semisup.network_model import NetworkModel, write_model
+from semisup.models.network import NetworkModel, write_model
 from semisup.networks import Network, Shape, network_scores, new_network, set_normalization
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scaling import scale_all

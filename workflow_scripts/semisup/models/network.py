@@ -25,7 +25,7 @@ def write_model(path: str | Path, model: NetworkModel, made_by: str) -> None:
     """Write the model to an HDF5 file; made_by: what `computed_on` says of its training."""
     with new_hdf5(path) as file:
         file.attrs["computed_on"] = made_by
-        file.attrs["method"] = "cnn"
+        file.attrs["kind"] = "network"
         file.attrs["average_flips"] = model.average_flips
         file.attrs["precision"] = model.precision
         file.attrs["class_names"] = model.class_names

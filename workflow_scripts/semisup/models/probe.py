@@ -32,7 +32,7 @@ class ProbeModel(NamedTuple):
 def write_model(path: str | Path, model: ProbeModel) -> None:
     """Write the model to an HDF5 file."""
     with new_hdf5(path) as file:
-        file.attrs["method"] = "surrogate"
+        file.attrs["kind"] = "probe"
         file.attrs["class_names"] = model.class_names
         file.attrs["image_size"] = model.image_size
         file.attrs["precision"] = model.precision
