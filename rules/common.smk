@@ -9,6 +9,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from declarations.options import option_names
 from planning import config as planning
+from planning import report as planning_report
 from planning.digest import code_digest as file_digest
 
 try:
@@ -244,8 +245,7 @@ FIGURES = CONFIG["figures"]
 
 
 def trained_together(study):
-    """Experiments whose training curves share a figure."""
-    return [name for name in experiments(study) if method_of(study, name).training_curves]
+    return planning_report.trained_together(CONFIG, study)
 
 
 def first_seed_path(study, experiment, path):
@@ -269,12 +269,7 @@ def representation_options(wildcards):
 
 
 def figures_of(study):
-    """The experiments of the study that have a figure of each kind; what is mapped by t-SNE may also be the pixels."""
-    figures = {}
-    for name in experiments(study):
-        for kind in method_of(study, name).figures(options_asked(study, name)):
-            figures.setdefault(kind, []).append(name)
-    return figures | {"confusion": experiments(study), "tsne": ["pixels", *representations(study)]}
+    return planning_report.figures_of(CONFIG, study)
 
 
 def figure_files(kind):
@@ -446,39 +441,9 @@ def study_results(wildcards=None):
 
 
 def report_plan(wildcards):
-    """What the text has to say of: for each study its titles, options and figures, as JSON.
+    """What the text has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
+    return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES / "sections"))
 
-    A params function, as a title may hold braces, which Snakemake would take for wildcards.
-    """
-    plan = {}
-    for study, content in CONFIG["studies"].items():
-        plan[study] = {
-            "title": content.get("title", study),
-            "kind": planning.data_kind(CONFIG, content["dataset"]).kind,
-            "embedded": planning.data_kind(CONFIG, content["dataset"]).embedded,
-            "about": planning.data_kind(CONFIG, content["dataset"]).__doc__,
-            "seeds": content["seeds"],
-            "baseline": content["baseline"],
-            "experiments": {
-                name: {
-                    "title": options.get("title", name),
-                    "method": options["method"],
-                    "network_file": method_of(study, name).network_file,
-                    "base": options.get("base"),
-                    "baseline": options.get("baseline", content["baseline"]),
-                    "runs": runs(study, name),
-                    "options": planning.experiment_options(CONFIG, study, name),
-                }
-                for name, options in content["experiments"].items()
-            },
-            "figures": figures_of(study),
-            "training_figure": bool(trained_together(study)),
-        }
-    return json.dumps(
-        {
-            "studies": plan,
-            "evaluation": CONFIG["evaluation"],
-            "figures": CONFIG["figures"],
-            "theory": THEORY,
-        }
-    )
+
+def texts_of_methods():
+    return [REPORT_SOURCES / name for name in planning_report.sections_of(CONFIG, REPORT_SOURCES / "sections")]

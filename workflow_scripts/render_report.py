@@ -4,6 +4,7 @@ import argparse
 import json
 import string
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +31,7 @@ from semisup.tables import read_table
 
 Values = dict[str, Any]
 PROTOCOLS = ("seeds", "folds")
-ROUND_METHODS = ("pseudo_label_rounds", "kmeans_rounds")
-UNLABELED_LOSS_METHODS = ("pseudo_label_loss", "fixmatch")
-PSEUDO_LABEL_METHODS = (*ROUND_METHODS, *UNLABELED_LOSS_METHODS)
-METHODS = ("kmeans", "cnn", "surrogate", *PSEUDO_LABEL_METHODS)
-LABEL_NETWORKS = ("cnn", *UNLABELED_LOSS_METHODS)  # methods whose networks are trained on labels, epoch by epoch
-NETWORK_METHODS = ("cnn", "surrogate", "pseudo_label_rounds", *UNLABELED_LOSS_METHODS)
-# What a training of a network learns from, by method, for the table of trainings.
-LEARNED = {
-    "cnn": "labels",
-    "surrogate": "surrogate classes",
-    "pseudo_label_rounds": "labels, pseudo-labels",
-    "pseudo_label_loss": "labels, pseudo-labels",
-    "fixmatch": "labels, pseudo-labels",
-}
+PSEUDO_LABELS = "pseudo-labels"  # what unlabeled images are used for
 AUGMENTATIONS = ("shift", "flip", "color", "hue", "cutout")
 # How a network is trained, beside epochs, batch and learning rate.
 RECIPE = (
@@ -193,6 +181,7 @@ FILTERS = {
     "percent_if_any": lambda value: "--" if pd.isna(value) else percent(value),
     "millions": lambda value: f"{value / 1e6:.2f}",
     "number": plain,
+    "setting": setting,
     "points": lambda value: f"${100 * value:+.1f}$",
     "in_turn": in_turn,
     "listed": listed,
@@ -353,7 +342,7 @@ def accepts_nothing(options: Values) -> bool:
 
 def fewer_steps(row: Values) -> bool:
     """Say whether rounds that accept no image take fewer steps than others: epochs grow with the training images."""
-    return row["method"] == "pseudo_label_rounds" and not row["options"]["steps_per_epoch"]
+    return row["facts"]["in_rounds"] and row["network_file"] is not None and not row["options"]["steps_per_epoch"]
 
 
 def rule_text(options: Values, classes: int) -> str:
@@ -411,6 +400,13 @@ def surrogate_values(plan: Values, folder: Path, *_: object) -> Values:
     }
 
 
+def plain_values(plan: Values, folder: Path, *_: object) -> Values:
+    """Return what the text says of an experiment of a method without a text of its own: all that its runs chose."""
+    table = read_table(folder / plan["runs"][0] / "selection.csv")
+    tried = [name for name in table if not name.endswith("_accuracy") and name != "chosen"]
+    return chosen_settings(folder, plan["runs"], {name: code(name) for name in tried})
+
+
 METHOD_VALUES: dict[str, Callable[..., Values]] = {
     "kmeans": kmeans_values,
     "cnn": cnn_values,
@@ -449,18 +445,17 @@ def training_values(plan: Values, folder: Path) -> Values:
 
     images: that one training learns from, with repeats; None where the history does not say.
     """
-    method = plan["method"]
-    runs = seed_runs(plan["runs"]) if method == "surrogate" else plan["runs"]
-    name = "surrogate_history.csv" if method == "surrogate" else "history.csv"
+    name = plan["facts"]["network_history"]
+    runs = plan["runs"] if name == "history.csv" else seed_runs(plan["runs"])
     histories = [read_table(folder / run / name) for run in runs]
     epochs = sorted({len(table) for table in histories})
     rows = pd.concat(histories)
-    if method == "pseudo_label_rounds":
+    if plan["facts"]["in_rounds"]:
         of_all_epochs = f"${plan['options']['rounds']}\\times{plan['options']['epochs']}$"
     else:
         of_all_epochs = "--".join(map(str, epochs[:1] + epochs[1:][-1:]))
     return {
-        "learned": LEARNED[method],
+        "learned": plan["facts"]["learns_from"],
         "runs": len(runs),
         "epochs": of_all_epochs,
         "images": trained_images(plan, histories[0]),
@@ -475,12 +470,12 @@ def trained_images(plan: Values, history: pd.DataFrame) -> float | None:
 
     Of rounds: those of all rounds, which come after the base's; of rounds that start anew, those of the last.
     """
-    if plan["method"] == "pseudo_label_rounds":
+    if plan["facts"]["in_rounds"]:
         options = plan["options"]
         steps = options["steps_per_epoch"] or history["training_images"] // options["batch_size"]
         images = pd.Series(options["epochs"] * options["batch_size"] * steps, index=history.index)
         return images.iloc[-1] if options["restart"] else images.iloc[1:].sum()
-    return history["images"].sum() if plan["method"] in LABEL_NETWORKS and "images" in history else None
+    return history["images"].sum() if plan["facts"]["training_curves"] and "images" in history else None
 
 
 def experiment_values(
@@ -488,9 +483,9 @@ def experiment_values(
 ) -> Values:
     """Return what the text says of one experiment."""
     folder = results / name
-    values_of = METHOD_VALUES[plan["method"]]
+    values_of = METHOD_VALUES.get(plan["method"], plain_values)
     values = {"name": name, **plan, **summaries(row), **values_of(plan, folder, shape, centroids, classes)}
-    if plan["method"] in NETWORK_METHODS:
+    if plan["network_file"]:
         values["training"] = training_values(plan, folder)
         values["network_values"] = network_values(folder / plan["runs"][0] / plan["network_file"])
     return values
@@ -576,11 +571,9 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
 
 def unlabeled_uses(row: Values, by_name: dict[str, Values]) -> set[str]:
     """Return the ways in which an experiment uses unlabeled images, those of its base among them."""
-    if row["method"] in ("kmeans", "surrogate"):
-        return {row["method"]}
     inherited = unlabeled_uses(by_name[row["base"]], by_name) if row["base"] else set()
-    is_control = row["method"] in ROUND_METHODS and row["control"]
-    return inherited | ({"pseudo-labels"} if row["method"] in PSEUDO_LABEL_METHODS and not is_control else set())
+    is_control = row["facts"]["in_rounds"] and row["control"]
+    return inherited | ({row["facts"]["unlabeled"]} if row["facts"]["unlabeled"] and not is_control else set())
 
 
 def times_as_many_images(row: Values, by_name: dict[str, Values]) -> float | None:
@@ -590,7 +583,7 @@ def times_as_many_images(row: Values, by_name: dict[str, Values]) -> float | Non
         images = one.get("training", {}).get("images")
         if images is None:
             return None
-        goes_on = one["method"] == "pseudo_label_rounds" and not one["options"]["restart"]
+        goes_on = one["facts"]["in_rounds"] and not one["options"]["restart"]
         totals.append(images + (by_name[one["base"]]["training"]["images"] or 0 if goes_on else 0))
     return totals[0] / totals[1]
 
@@ -656,7 +649,7 @@ def otherwise_trained(rows: list[Values], by_name: dict[str, Values]) -> list[st
     groups: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         twin = by_name[row["baseline"]]
-        if row["method"] not in LABEL_NETWORKS or twin["method"] not in LABEL_NETWORKS:
+        if not (row["facts"]["training_curves"] and twin["facts"]["training_curves"]):
             continue
         different = different_options(row, twin)
         if different:
@@ -670,7 +663,7 @@ def control_differences(rows: list[Values], experiments: list[Values]) -> list[V
     A control is beside them if it has the same base and is trained alike; title: the control's; differences: of each;
     steps: whether the control takes fewer. What has the control as its baseline has an interval too, and is left out.
     """
-    controls = [row for row in experiments if row["method"] in ROUND_METHODS and row["control"]]
+    controls = [row for row in experiments if row["facts"]["in_rounds"] and row["control"]]
     answers = []
     for control in controls:
         beside = [
@@ -755,7 +748,7 @@ def shown_filters(experiments: list[Values]) -> list[Values]:
     """Return the first network to learn from labels, surrogate classes, one after the other, or pseudo-labels too."""
     kinds: dict[tuple, Values] = {}
     for row in experiments:
-        with_pseudo_labels = row["method"] in PSEUDO_LABEL_METHODS
+        with_pseudo_labels = row["facts"]["unlabeled"] == PSEUDO_LABELS
         kinds.setdefault(("pseudo-labels",) if with_pseudo_labels else (row["method"], row["base"] is not None), row)
     return list(kinds.values())
 
@@ -764,7 +757,7 @@ def shown_rounds(experiments: list[Values]) -> list[Values]:
     """Return the first experiment of each method with rounds that is no control."""
     kinds: dict[str, Values] = {}
     for row in experiments:
-        if row["method"] in ROUND_METHODS and not row["control"]:
+        if row["facts"]["in_rounds"] and not row["control"]:
             kinds.setdefault(row["method"], row)
     return list(kinds.values())
 
@@ -779,17 +772,21 @@ def shown_figures(experiments: list[Values], figures: dict[str, list[str]]) -> V
 
     figures: the names of those that have one, by kind.
     """
-    of_method = {method: [row for row in experiments if row["method"] == method] for method in METHODS}
-    networks = [row for row in experiments if row["method"] in NETWORK_METHODS]
-    of_labels = [row for row in networks if row["method"] != "surrogate"]
-    layers = ([best_on_validation(of_labels)] if of_labels else []) + of_method["surrogate"][:1]
+    networks = [row for row in experiments if row["network_file"]]
+    of_labels = [row for row in networks if "labels" in row["facts"]["learns_from"]]
+    without_labels = [row for row in networks if row not in of_labels]
+    layers = ([best_on_validation(of_labels)] if of_labels else []) + without_labels[:1]
+    losses: dict[str, Values] = {}
+    for row in experiments:
+        if row["facts"]["training_curves"] and row["facts"]["unlabeled"]:
+            losses.setdefault(row["method"], row)
     rounds = shown_rounds(experiments)
     shown = {
         "rounds": rounds,
         "mistakes": rounds[:1],
-        "unlabeled": [row for method in UNLABELED_LOSS_METHODS for row in of_method[method][:1]],
-        "centroids": of_method["kmeans"],
-        "surrogates": shown_surrogates(of_method["surrogate"]),
+        "unlabeled": list(losses.values()),
+        "centroids": experiments,
+        "surrogates": shown_surrogates([row for row in experiments if "transformations" in row["options"]]),
         "augmentations": [row for row in experiments if row.get("augmentation")][:1],
         "filters": shown_filters(networks),
         "layers": layers,
@@ -814,7 +811,9 @@ def grouped_settings(experiments: list[Values]) -> list[Values]:
     """Return which experiments share all options that the tables of settings leave out, and these options."""
     groups: dict[tuple, list[str]] = {}
     for row in experiments:
-        values = tuple(f"{code(key)} {setting(row['options'][key])}" for key in FURTHER[row["method"]])
+        values = tuple(
+            f"{code(key)} {setting(row['options'][key])}" for key in FURTHER.get(row["method"], row["options"])
+        )
         groups.setdefault(values, []).append(code(row["name"]))
     return [{"names": names, "options": options} for options, names in groups.items()]
 
@@ -867,27 +866,44 @@ def transformation_rows(experiments: list[Values], published: Values) -> list[Va
     ]
 
 
-def under_headings(studies: list[Values], methods: Sequence[str]) -> list[Values]:
-    """Return the experiments of these methods; heading: the study's title at its first, if there are several."""
+def is_of_method(method: str, row: Values) -> bool:
+    """Tell whether an experiment is of this method."""
+    return row["method"] == method
+
+
+def other_methods(studies: list[Values]) -> list[Values]:
+    """Return the methods that have no text of their own: name, what they are, and their experiments."""
+    found: dict[str, Values] = {}
+    for row in under_headings(studies, lambda row: not row["facts"]["text"]):
+        values = found.setdefault(
+            row["method"], {"name": row["method"], "about": row["facts"]["about"], "experiments": []}
+        )
+        values["experiments"].append(row)
+    return list(found.values())
+
+
+def under_headings(studies: list[Values], wanted: Callable[[Values], bool]) -> list[Values]:
+    """Return the experiments that are wanted; heading: the study's title at its first, if there are several."""
     rows = []
     for study in studies:
-        chosen = [row for row in study["experiments"] if row["method"] in methods]
+        chosen = [row for row in study["experiments"] if wanted(row)]
         titles = [study["title"] if len(studies) > 1 else "", *[""] * len(chosen)]
         rows += [row | {"heading": title} for row, title in zip(chosen, titles, strict=False)]
     return rows
 
 
-def method_values(studies: list[Values], published: Values) -> Values:
+def method_values(methods: Sequence[str], studies: list[Values], published: Values) -> Values:
     """Return what the description of the methods needs: experiments of each, and what their options have in common."""
-    of_method: Values = {method: under_headings(studies, [method]) for method in METHODS}
-    networks = under_headings(studies, NETWORK_METHODS)
+    of_method: Values = {method: under_headings(studies, partial(is_of_method, method)) for method in methods}
+    networks = under_headings(studies, lambda row: row["network_file"] is not None)
     surrogates = of_method["surrogate"]
-    rounds = under_headings(studies, ROUND_METHODS)
-    on_labels = under_headings(studies, LABEL_NETWORKS)
+    rounds = under_headings(studies, lambda row: row["facts"]["in_rounds"])
+    on_labels = under_headings(studies, lambda row: row["facts"]["training_curves"])
     return of_method | {
         "all_networks": networks,
         "rounds": rounds,
-        "pseudo_labels": under_headings(studies, PSEUDO_LABEL_METHODS),
+        "pseudo_labels": under_headings(studies, lambda row: row["facts"]["unlabeled"] == PSEUDO_LABELS),
+        "others": other_methods(studies),
         "held_out": distinct(row["options"]["held_out"] for row in rounds),
         "copied": any(row["options"]["copies"] for row in on_labels),
         "rotation": COPY_ROTATION,
@@ -958,8 +974,8 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "groups": {protocol: compared_groups(experiments, protocol) for protocol in PROTOCOLS},
         "answers": pretraining_answers(experiments),
         "help": unlabeled_answers(experiments),
-        "rounds": [row for row in experiments if row["method"] in ROUND_METHODS],
-        "has_networks": any(row["method"] in NETWORK_METHODS for row in experiments),
+        "rounds": [row for row in experiments if row["facts"]["in_rounds"]],
+        "has_networks": any(row["network_file"] for row in experiments),
         "shown": shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]},
         "settings": grouped_settings(experiments),
         "followed": followed,
@@ -977,7 +993,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
         "clustering": clustering,
         "best_layers": {row["name"]: row for row in clustering if row["best"]},
         "best_clustering": max(clustering, key=lambda row: row["knn_agreement"]),
-        "shown_map": max((row for row in clustering if row["name"] != "pixels"), key=lambda row: row["knn_agreement"]),
+        "shown_map": max(clustering, key=lambda row: (row["name"] != "pixels", row["knn_agreement"])),
     }
 
 
@@ -988,7 +1004,8 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     made_by = json.loads(provenance.read_text())
     return {
         "studies": studies,
-        "methods": method_values(studies, published),
+        "sections": plan["sections"],
+        "methods": method_values(plan["methods"], studies, published),
         "embedded": sorted({study["kind"] for study in plan["studies"].values() if study["embedded"]}),
         "confidence": plan["evaluation"]["confidence"],
         "bootstrap_samples": plan["evaluation"]["bootstrap_samples"],
@@ -1017,6 +1034,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
         comment_start_string=r"\REMARK{",
         comment_end_string="}",
         trim_blocks=True,
+        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(FILTERS | theory.FILTERS)

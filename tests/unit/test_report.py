@@ -4,7 +4,7 @@ the published table.
 
 import json
 import re
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -16,6 +16,7 @@ import yaml
 import fixtures_theory
 import render_report
 from planning import config as planning
+from planning.report import report_plan
 from semisup.dataset import Split, write_dataset
 from semisup.networks import Shape, new_network, write_network
 
@@ -30,7 +31,6 @@ CLASS_NAMES = ["cat", "dog", "9_&"]
 IMAGES = 4  # of each split
 LAYERS = {"kmeans": ["features"], "surrogate": ["conv1", "conv2", "full"]}
 NETWORK_LAYERS = ["stem", "stage1"]  # of the other networks
-NETWORK_FILES = {"surrogate": "surrogate_network.h5"}
 # What may hold digits: values, LaTeX's own lengths and options, labels, and the citations' keys.
 NOT_PROSE = [
     r"\\(VAR|BLOCK)\{[^{}]*\}",
@@ -55,44 +55,24 @@ CONSTANTS_OF_THEORY = CONSTANTS | {"3", "4", "6", "10"}  # Glorot's root of 6, t
 
 
 def made_up_plan(experiments, study="stl10", dataset=None, **changes):
-    """Return the plan of a study with some of the experiments of config.yaml, without their figures of confusion."""
-    content = CONFIG["studies"][study]
-    chosen = {name: options for name, options in content["experiments"].items() if name in experiments}
-    baseline = changes.get("baseline", content["baseline"])
-    plan = {
-        name: {
-            "title": options.get("title", name),
-            "method": options["method"],
-            "network_file": NETWORK_FILES.get(options["method"], "model.h5"),
-            "base": options.get("base"),
-            "baseline": options["baseline"] if options.get("baseline") in chosen else baseline,
-            "runs": planning.experiment_runs(CONFIG, study, name),
-            "options": planning.experiment_options(CONFIG, study, name),
-        }
-        for name, options in chosen.items()
-    }
-    kinds = {
-        "kmeans": (),
-        "surrogate": ("filters", "layers", "surrogates"),
-        "cnn": ("filters", "layers", "augmentations"),
-        "pseudo_label_rounds": ("filters", "layers", "rounds", "mistakes"),
-        "kmeans_rounds": ("rounds", "mistakes"),
-        "pseudo_label_loss": ("filters", "layers", "augmentations", "unlabeled"),
-        "fixmatch": ("filters", "layers", "augmentations", "unlabeled"),
-    }
-    figures = {
-        kind: [name for name, values in plan.items() if kind in kinds[values["method"]]]
-        for kind in set(chain.from_iterable(kinds.values()))
-    }
-    learners = [name for name, values in plan.items() if values["method"] == "kmeans" and not values["base"]]
-    figures |= {"patches": learners, "centroids": learners}
-    figure = {"training_figure": any(row["method"] in render_report.LABEL_NETWORKS for row in plan.values())}
-    kind = planning.data_kind(CONFIG, dataset or content["dataset"])
-    values = {key: content[key] for key in ("title", "seeds", "baseline")} | figure
-    values |= {"kind": kind.kind, "embedded": kind.embedded, "about": kind.__doc__}
-    return {"studies": {study: values | changes | {"experiments": plan, "figures": figures}}} | {
-        key: CONFIG[key] for key in ("evaluation", "figures")
-    }
+    """Return the plan of a study with some of the experiments of config.yaml, without figures that all have."""
+    whole = report_plan(CONFIG, ROOT / "report/sections")
+    del whole["theory"]
+    plan = whole["studies"][study]
+    chosen = {name: values for name, values in plan["experiments"].items() if name in experiments}
+    baseline = changes.get("baseline", plan["baseline"])
+    for values in chosen.values():
+        values["baseline"] = values["baseline"] if values["baseline"] in chosen else baseline
+    kinds = {kind: names for kind, names in plan["figures"].items() if kind not in ("confusion", "tsne")}
+    figures = {kind: [name for name in names if name in chosen] for kind, names in kinds.items()}
+    kind = planning.data_kind(CONFIG, dataset or plan["kind"])
+    plan |= {"kind": kind.kind, "embedded": kind.embedded, "about": kind.__doc__} | changes
+    plan |= {"experiments": chosen, "figures": figures}
+    plan["training_figure"] = any(values["facts"]["training_curves"] for values in chosen.values())
+    methods = {planning.METHODS[values["method"]] for values in chosen.values()}
+    files = {path.stem.partition("-")[2]: path for path in (ROOT / "report/sections").glob("*.tex")}
+    sections = {f"sections/{files[name].name}" for method in methods for name in method.sections}
+    return whole | {"studies": {study: plan}, "sections": sorted(sections)}
 
 
 def made_up_images(folder, channels, size):
@@ -146,7 +126,7 @@ def made_up_metrics(experiments, test_groups=IMAGES):
 
 def made_up_history(epochs, rng, method="cnn"):
     unlabeled = {"unlabeled_loss": 0.5, "unlabeled_weight": 1.0, "accepted": 0.5}
-    return (unlabeled if method in render_report.UNLABELED_LOSS_METHODS else {}) | {
+    return (unlabeled if planning.METHODS[method].training_curves and planning.METHODS[method].unlabeled else {}) | {
         "epoch": range(1, epochs + 1),
         "learning_rate": 0.1,
         "train_loss": rng.uniform(1, 2, epochs),
@@ -193,18 +173,18 @@ def made_up_training(method, options, rng):
     """Return the tables of a run by name, but for the selection."""
     if method == "kmeans":
         return {}
-    if method in render_report.ROUND_METHODS:
+    if planning.METHODS[method].in_rounds:
         history = made_up_rounds(options, rng)
         return {"history": history, "held_out": made_up_held_out(history, rng)}
-    name = "surrogate_history" if method == "surrogate" else "history"
+    name = planning.METHODS[method].network_history.removesuffix(".csv")
     return {name: made_up_history(options["epochs"], rng, method)}
 
 
 def made_up_selection(options, method, rng):
-    if method in render_report.ROUND_METHODS:
+    if planning.METHODS[method].in_rounds:
         rounds = np.arange(options["rounds"] + 1)
         return pd.DataFrame({"round": rounds, "validation_accuracy": 0.5, "chosen": rounds == options["rounds"]})
-    if method in render_report.LABEL_NETWORKS:
+    if planning.METHODS[method].training_curves:
         method = "cnn"
     candidates = {
         "kmeans": [(epsilon, c) for epsilon in options.get("whitening_epsilon", ()) for c in options.get("svm_c", ())],
@@ -249,14 +229,15 @@ def write_study(folder, plan, shape, top_k, rng):
             write_csv(folder / name / run / "selection.csv", made_up_selection(options, method, rng))
             for table, rows in made_up_training(method, options, rng).items():
                 write_csv(folder / name / run / f"{table}.csv", rows)
-        write_made_up_network(folder / name / values["runs"][0] / values["network_file"], values["options"], shape)
+        if values["network_file"]:
+            write_made_up_network(folder / name / values["runs"][0] / values["network_file"], values["options"], shape)
     columns = ["experiment", "run", "steps", "train_accuracy", "validation_accuracy", "test_accuracy"]
     write_csv(folder / "solver_iterations.csv", pd.DataFrame(solver, columns=columns))
     write_csv(folder / "per_class.csv", per_class)
     representations = {"pixels": ["pixels"]} | {
         name: LAYERS.get(values["method"], NETWORK_LAYERS)
         for name, values in experiments.items()
-        if values["method"] != "kmeans_rounds"
+        if planning.METHODS[values["method"]].mapped
     }
     clustering = []
     for name, layers in representations.items():
@@ -268,12 +249,11 @@ def write_study(folder, plan, shape, top_k, rng):
 
 
 def write_made_up_network(path, options, shape):
-    """Write what the report reads of a file that holds a network, where the options have one."""
-    if "network" in options:
-        with h5py.File(path, "w") as file:
-            group = file.create_group("network")
-            group.attrs.update(network=options["network"], channels=shape[0], size=shape[1], classes=10)
-            group.attrs["facts"] = json.dumps({"layers": [["stem", 64, 24]], "weights": 12345, "filters": "stem"})
+    """Write what the report reads of a file that holds a network."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("network")
+        group.attrs.update(network=options["network"], channels=shape[0], size=shape[1], classes=10)
+        group.attrs["facts"] = json.dumps({"layers": [["stem", 64, 24]], "weights": 12345, "filters": "stem"})
 
 
 def write_results(folder, plan):
@@ -980,7 +960,7 @@ def test_every_transformation_has_ranges_in_the_options_and_in_the_paper():
 
 def test_further_settings_are_options_of_their_method():
     of_others = {"pseudo_label_rounds": "cnn", "pseudo_label_loss": "cnn", "fixmatch": "cnn"}
-    assert set(render_report.FURTHER) == set(render_report.METHODS)
+    assert set(render_report.FURTHER) <= set(planning.METHODS)
     for method, names in render_report.FURTHER.items():
         assert set(names) <= {*DEFAULTS[method], *DEFAULTS[of_others.get(method, method)]}
     assert set(render_report.AUGMENTATIONS) <= set(DEFAULTS["cnn"])

@@ -27,6 +27,7 @@ class Cnn(CnnTraining, Folds, Method):
     network_file = "model.h5"
     mapped = "model.h5"
     training_curves = True
+    sections = ("networks", "cnn")
     base = Base(of="surrogate", what="the network comes")
 
     @classmethod

@@ -33,6 +33,16 @@ class Method:
     """File of a run that t-SNE maps are made from: features.h5, layers.h5, or the network itself."""
     training_curves: ClassVar[bool] = False
     """history.csv has a row an epoch: its curve is in the study's figure of training curves."""
+    in_rounds: ClassVar[bool] = False
+    """history.csv has a row a round."""
+    network_history: ClassVar[str] = "history.csv"
+    """Table of the training of its network; another one than history.csv has the run of each seed only."""
+    learns_from: ClassVar[str] = "labels"
+    """What a training of its network learns from, in the report's table of trainings."""
+    unlabeled: ClassVar[str | None] = None
+    """What unlabeled images are used for; what a base uses them for counts too."""
+    sections: ClassVar[tuple[str, ...]] = ()
+    """What the report says of it: report/sections/NN-name.tex. Without one, it gives the docstring and the options."""
     base: ClassVar[Base | None] = None
     tables: ClassVar[tuple[str, ...]] = ()
     """Tables of the run of each seed for the report, beside selection and history."""

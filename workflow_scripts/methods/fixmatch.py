@@ -42,6 +42,9 @@ class FixMatch(FixMatchTraining, Cnn):
     """What the network predicts for a weakly changed unlabeled image is its label when it is strongly changed."""
 
     name = "fixmatch"
+    learns_from = "labels, pseudo-labels"
+    unlabeled = "pseudo-labels"
+    sections = ("networks", "pseudo-labels", "fixmatch", "changes")
     base = None
 
     folds = False

@@ -77,6 +77,8 @@ class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Folds, Method):
 
     name = "kmeans"
     mapped = "features.h5"
+    unlabeled = "kmeans"
+    sections = ("kmeans", "svm")
     base = Base(of="kmeans", gives=LEARNING, fixed=names(*LEARNING), what="the centroids come")
 
     @classmethod

@@ -30,6 +30,9 @@ class PseudoLabelLoss(PseudoLabelLossTraining, Cnn):
     """A second loss makes the network surer of what it predicts for unlabeled images."""
 
     name = "pseudo_label_loss"
+    learns_from = "labels, pseudo-labels"
+    unlabeled = "pseudo-labels"
+    sections = ("networks", "pseudo-labels", "pseudo-label-loss", "changes")
     base = None
 
     folds = False

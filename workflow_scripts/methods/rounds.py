@@ -40,6 +40,10 @@ class Rounds(Options):
 class InRounds(Rounds, Folds, Method):
     """What both methods with rounds share."""
 
+    in_rounds = True
+    learns_from = "labels, pseudo-labels"
+    unlabeled = "pseudo-labels"
+    sections = ("pseudo-labels", "rounds")
     tables = ("held_out",)
 
     @classmethod
@@ -96,6 +100,7 @@ class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Cnn):
 
     name = "pseudo_label_rounds"
     training_curves = False
+    sections = ("networks", *InRounds.sections, "changes")
     base = Base(of="cnn", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
 
     folds = False

@@ -71,6 +71,10 @@ class Surrogate(Surrogates, SurrogateTraining, Probe, Folds, Method):
     name = "surrogate"
     network_file = "surrogate_network.h5"
     mapped = "layers.h5"
+    network_history = "surrogate_history.csv"
+    learns_from = "surrogate classes"
+    unlabeled = "surrogate"
+    sections = ("networks", "surrogate", "svm")
     tables = ("surrogate_history",)
 
     @classmethod

@@ -1,0 +1,107 @@
+"""What the report is told of a configuration: titles, options, figures, and what the declarations say."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from methods.declare import Method
+from planning.config import (
+    METHODS,
+    Config,
+    asked_options,
+    data_kind,
+    experiment_options,
+    experiment_runs,
+    method_of,
+)
+
+DEFAULT_SECTION = "default"
+
+
+def figures_of(config: Config, study: str) -> dict[str, list[str]]:
+    """Return the experiments of the study that have a figure of each kind; t-SNE maps the pixels too."""
+    names = list(config["studies"][study]["experiments"])
+    figures: dict[str, list[str]] = {}
+    for name in names:
+        for kind in method_of(config, study, name).figures(asked_options(config, study, name)):
+            figures.setdefault(kind, []).append(name)
+    mapped = [name for name in names if method_of(config, study, name).mapped]
+    return figures | {"confusion": names, "tsne": ["pixels", *mapped]}
+
+
+def trained_together(config: Config, study: str) -> list[str]:
+    """Return the experiments whose training curves share a figure."""
+    return [name for name in config["studies"][study]["experiments"] if method_of(config, study, name).training_curves]
+
+
+def sections_of(config: Config, folder: Path) -> list[str]:
+    """Return the files of `folder` with what the report says of the methods of all studies, in order.
+
+    A method that names none shares the default one.
+    """
+    wanted = set()
+    for method in methods_of(config):
+        wanted |= set(method.sections or (DEFAULT_SECTION,))
+    files = {path.stem.partition("-")[2]: path.name for path in folder.glob("*.tex")}
+    return sorted(f"{folder.name}/{files[name]}" for name in wanted)
+
+
+def methods_of(config: Config) -> Iterator[type[Method]]:
+    """Yield the methods of all experiments, each once."""
+    seen = {
+        method_of(config, study, name)
+        for study, content in config["studies"].items()
+        for name in content["experiments"]
+    }
+    yield from (method for method in METHODS.values() if method in seen)
+
+
+def report_plan(config: Config, sections: Path) -> Config:
+    """Return all that the text of the report is told. sections: the folder of what it says of the methods."""
+    return {
+        "studies": {study: _study_plan(config, study) for study in config["studies"]},
+        "methods": list(METHODS),
+        "sections": sections_of(config, sections),
+        "evaluation": config["evaluation"],
+        "figures": config["figures"],
+        "theory": config["theory"],
+    }
+
+
+def _study_plan(config: Config, study: str) -> Config:
+    content = config["studies"][study]
+    kind = data_kind(config, content["dataset"])
+    return {
+        "title": content.get("title", study),
+        "kind": kind.kind,
+        "embedded": kind.embedded,
+        "about": inspect.getdoc(kind),
+        "seeds": content["seeds"],
+        "baseline": content["baseline"],
+        "experiments": {name: _experiment_plan(config, study, name) for name in content["experiments"]},
+        "figures": figures_of(config, study),
+        "training_figure": bool(trained_together(config, study)),
+    }
+
+
+def _experiment_plan(config: Config, study: str, name: str) -> Config:
+    content = config["studies"][study]
+    own, method = content["experiments"][name], method_of(config, study, name)
+    return {
+        "title": own.get("title", name),
+        "method": method.name,
+        "network_file": method.network_file,
+        "base": own.get("base"),
+        "baseline": own.get("baseline", content["baseline"]),
+        "runs": experiment_runs(config, study, name),
+        "options": experiment_options(config, study, name),
+        "facts": {
+            "about": inspect.getdoc(method),
+            "in_rounds": method.in_rounds,
+            "learns_from": method.learns_from,
+            "network_history": method.network_history,
+            "text": bool(method.sections),
+            "training_curves": method.training_curves,
+            "unlabeled": method.unlabeled,
+        },
+    }

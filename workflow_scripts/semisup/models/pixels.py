@@ -1,0 +1,61 @@
+"""Pixels and the support vector machine on them, as one file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.scaling import scale_all
+from semisup.svm import LinearModel, Scaling, standardize, svm_scores
+
+
+class PixelsModel(NamedTuple):
+    """A classifier of images of `channels`, scaled to a side of `image_size` pixels."""
+
+    channels: int
+    image_size: int
+    scaling: Scaling
+    svm: LinearModel
+    class_names: list[str]
+
+
+def pixel_features(images: np.ndarray, size: int) -> np.ndarray:
+    """Return the pixels of images uint8 (N, C, H, W), scaled to a square: float32 (N, C * size * size)."""
+    return scale_all(images, size).reshape(len(images), -1).astype(np.float32)
+
+
+def write_model(path: str | Path, model: PixelsModel) -> None:
+    """Write the model to an HDF5 file."""
+    with new_hdf5(path) as file:
+        file.attrs.update(
+            kind="pixels", channels=model.channels, image_size=model.image_size, class_names=model.class_names
+        )
+        for name in ("scaling", "svm"):
+            for field, value in getattr(model, name)._asdict().items():
+                file.create_dataset(f"{name}/{field}", data=value)
+
+
+def read_model(path: str | Path) -> PixelsModel:
+    """Read a model. Raises UserError if the file is not one."""
+    with open_hdf5(path) as file:
+        return PixelsModel(
+            channels=int(file.attrs["channels"]),
+            image_size=int(file.attrs["image_size"]),
+            scaling=Scaling(*(file[f"scaling/{field}"][:] for field in Scaling._fields)),
+            svm=LinearModel(*(file[f"svm/{field}"][:] for field in LinearModel._fields)),
+            class_names=list(file.attrs["class_names"]),
+        )
+
+
+def image_channels(model: PixelsModel) -> int:
+    """Return the number of channels of the images that the model takes."""
+    return model.channels
+
+
+def image_scores(blocks: Iterator[np.ndarray], model: PixelsModel, _: torch.device) -> Iterator[np.ndarray]:
+    """Yield float32 (n, classes) scores for blocks of uint8 images (n, C, H, W)."""
+    for block in blocks:
+        yield svm_scores(standardize(pixel_features(block, model.image_size), model.scaling), model.svm)
