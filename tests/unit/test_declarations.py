@@ -187,7 +187,7 @@ def test_options_of_several_experiments_take_a_value_for_each():
 def test_what_the_workflow_writes_is_what_a_program_reads():
     """Every option of every method, as a command line and back."""
     for method in METHODS.values():
-        defaults = {name: part["default"] for name, part in properties(method).items()}
+        defaults = {name: part.get("default", "text") for name, part in properties(method).items()}
         parser = argparse.ArgumentParser()
         add_options(parser, method)
         words = shlex.split(command_line(defaults, tuple(defaults)))

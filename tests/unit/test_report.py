@@ -16,7 +16,7 @@ import yaml
 import fixtures_theory
 import render_report
 from planning import config as planning
-from planning.report import report_plan
+from planning.report import facts_of, report_plan
 from semisup.dataset import Split, write_dataset
 from semisup.networks import Shape, new_network, write_network
 
@@ -589,11 +589,17 @@ def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_ima
     assert [result["verdict"] for result in answers[0]["results"]] == ["better"]
 
 
+def of_method(name):
+    """What the plan of an experiment says of its method."""
+    method = planning.METHODS[name]
+    return {"method": name, "network_file": method.network_file, "facts": facts_of(method)}
+
+
 def experiment(name, method, baseline, base=None, seeds=None, folds=None, **values):
     options = {"restart": False, "steps_per_epoch": 0} | values.pop("options", {})
     always = {"labels": 4000, "test_accuracy_mean": 0.7}
     results = {"seeds": always | (seeds or {}), "folds": (folds or {}) | {"labels": 1000}}
-    row = {"name": name, "title": name.upper(), "method": method, "baseline": baseline, "base": base}
+    row = {"name": name, "title": name.upper(), "baseline": baseline, "base": base} | of_method(method)
     return row | results | {"options": options, "control": False} | values
 
 
@@ -824,7 +830,7 @@ def test_rules_of_rounds_in_words(changes, text, control):
 def rounds_plan(**changes):
     options = {"accept": "top", "accepted": 100, "class_balanced": False, "rounds": 2, "epochs": 5, "restart": False}
     options |= {"steps_per_epoch": 0, "batch_size": 30}
-    return {"method": "pseudo_label_rounds", "runs": ["seed0", "seed1", "fold0"], "options": options | changes}
+    return of_method("pseudo_label_rounds") | {"runs": ["seed0", "seed1", "fold0"], "options": options | changes}
 
 
 def write_round_tables(folder):
@@ -911,7 +917,7 @@ def test_only_rounds_that_accept_are_shown():
         row["seeds"] |= {"validation_accuracy_mean": 0.5}
     shown = render_report.shown_figures(rows, figures)
     assert [row["name"] for row in shown["mistakes"]] == ["rounds"]
-    assert [row["name"] for row in shown["unlabeled"]] == ["loss", "fixmatch"]
+    assert [row["name"] for row in shown["unlabeled"]] == ["fixmatch", "loss"]
 
 
 def test_strong_changes_are_those_of_the_strong_version():
@@ -982,12 +988,12 @@ def test_training_values_sum_over_runs(tmp_path):
         write_csv(tmp_path / run / "history.csv", table)
         write_csv(tmp_path / run / "surrogate_history.csv", table)
     runs = ["seed0", "seed1", "fold0"]
-    values = render_report.training_values({"method": "cnn", "runs": runs}, tmp_path)
+    values = render_report.training_values(of_method("cnn") | {"runs": runs}, tmp_path)
     assert values["runs"] == 3
     assert values["epochs"] == "2--4"
     assert values["minutes"] == pytest.approx(9 * 30 / 60)
     assert values["peak_memory_gib"] == 2
-    values = render_report.training_values({"method": "surrogate", "runs": runs}, tmp_path)
+    values = render_report.training_values(of_method("surrogate") | {"runs": runs}, tmp_path)
     assert (values["runs"], values["epochs"]) == (2, "2--3")
 
 

@@ -53,7 +53,7 @@ def properties(group: type[Options]) -> dict[str, Schema]:
     kinds = inspect.get_annotations(group)
     # What stands here, and what stands at the strongest of several groups.
     for name in [*result, *kinds]:
-        owner = next(part for part in group.__mro__ if name in vars(part) or name in inspect.get_annotations(part))
+        owner = declaring_group(group, name)
         if owner is group:
             own = type_schema(kinds[name]) if name in kinds else {}
             own |= {"description": meanings[name]} if name in meanings else {}
@@ -72,6 +72,11 @@ def _with_default(part: Schema, default: object) -> Schema:
     kind = part["additionalProperties"]
     entries = {key: kind | {"description": part["description"], "default": value} for key, value in default.items()}
     return part | {"properties": entries, "additionalProperties": False, "default": default}
+
+
+def declaring_group(group: type[Options], name: str) -> type[Options]:
+    """Return the strongest group, of this one and those it builds on, that says something of an option."""
+    return next(part for part in group.__mro__ if name in vars(part) or name in inspect.get_annotations(part))
 
 
 def required_names(group: type[Options]) -> list[str]:

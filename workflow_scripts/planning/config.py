@@ -16,7 +16,7 @@ import yaml
 
 from data_sets import declared_data_sets
 from data_sets.declare import Data, DataSet
-from declarations.options import Options, option_names, properties, required_names
+from declarations.options import Options, declaring_group, option_names, properties, required_names
 from methods import declared_methods
 from methods.declare import Method
 from planning.schema import Config, schema_mistakes
@@ -144,6 +144,7 @@ def experiment_options(config: Config, study: str, experiment: str) -> Config:
     for parent in parent_methods(method):
         options |= section_defaults(parent) | config.get(parent.name, {})
     options |= given | section_defaults(method) | config.get(method.name, {}) | fixed
+    options |= {name: own[name] for name in required_names(method)}
     return {name: own.get(name, value) for name, value in options.items()}
 
 
@@ -158,13 +159,12 @@ def section_options(method: type[Method]) -> Config:
     They are those that it declares, or that groups declare which it does not share with the methods it builds on.
     """
     inherited = {part for parent in parent_methods(method) for part in parent.__mro__}
-    owners = {name: next(part for part in method.__mro__ if name in vars(part)) for name in properties(method)}
-    return {name: part for name, part in properties(method).items() if owners[name] not in inherited}
+    return {name: part for name, part in properties(method).items() if declaring_group(method, name) not in inherited}
 
 
 def section_defaults(method: type[Method]) -> Config:
     """Return the declared defaults of the options in the method's own section."""
-    return {name: part["default"] for name, part in section_options(method).items()}
+    return {name: part["default"] for name, part in section_options(method).items() if "default" in part}
 
 
 def _options_of_base(config: Config, study: str, own: Config) -> Config:

@@ -95,13 +95,18 @@ def _experiment_plan(config: Config, study: str, name: str) -> Config:
         "baseline": own.get("baseline", content["baseline"]),
         "runs": experiment_runs(config, study, name),
         "options": experiment_options(config, study, name),
-        "facts": {
-            "about": inspect.getdoc(method),
-            "in_rounds": method.in_rounds,
-            "learns_from": method.learns_from,
-            "network_history": method.network_history,
-            "text": bool(method.sections),
-            "training_curves": method.training_curves,
-            "unlabeled": method.unlabeled,
-        },
+        "facts": facts_of(method),
+    }
+
+
+def facts_of(method: type[Method]) -> Config:
+    """Return what the report asks of a method."""
+    return {
+        "about": inspect.getdoc(method),
+        "in_rounds": method.in_rounds,
+        "learns_from": method.learns_from,
+        "network_history": method.network_history,
+        "text": bool(method.sections),
+        "training_curves": method.training_curves,
+        "unlabeled": method.unlabeled,
     }

@@ -1,0 +1,31 @@
+# Method external: scores that were made elsewhere.
+
+
+def external_scores(wildcards):
+    options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+    return options["scores"].replace("{run}", wildcards.run)
+
+
+rule take_external_scores:
+    input:
+        images="results/{study}/data/images.h5",
+        external=external_scores,
+    output:
+        scores="results/{study}/{experiment}/{run}/scores.npz",
+        selection="results/{study}/{experiment}/{run}/selection.csv",
+        history="results/{study}/{experiment}/{run}/history.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/take_external_scores.log",
+    wildcard_constraints:
+        experiment=experiment_pattern("external"),
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("take_external_scores"),
+        program=program("take_external_scores"),
+    shell:
+        "python {params.program:q} --images {input.images} --run {wildcards.run} --external {input.external:q}"
+        " --scores {output.scores} --selection {output.selection} --history {output.history} 2> {log}"
