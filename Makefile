@@ -3,20 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 SNAKEMAKE := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake
 CORES ?= all
+CONFIG ?= config.demo.yaml
 .DEFAULT_GOAL := help
 
 .NOTPARALLEL: # two apt-get get in each other's way
 .PHONY: help report test test-all lint bench clean latex browser slurm
 
 help:
-	@echo "make report  the whole demonstration: results/report/report.pdf"
+	@echo "make report  the whole demonstration: results/report/report.pdf; CONFIG=... another study (docs/own-pictures.md)"
 	@echo "make test    the tests; make test-all: the long ones too, among them faults and a SLURM of its own"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex
-	$(SNAKEMAKE) --cores $(CORES) --workflow-profile profiles/demo --configfile config.demo.yaml
+	$(SNAKEMAKE) --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
 
 test: $(VENV)/ready latex browser
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest

@@ -1149,6 +1149,19 @@ def test_options_of_a_data_set_are_the_declared_ones_and_what_the_configuration_
     assert planning.data_options({"data": {"a": {"kind": "stl10"}}}, "a") == planning.data_options({}, "stl10")
 
 
+def test_only_some_experiments_are_run_with_their_bases_and_baselines():
+    config = merged(SMALL)
+    for only, kept in (
+        (["fixmatch"], {"fixmatch", "kmeans"}),  # the study's baseline
+        (["finetuned"], {"finetuned", "surrogate", "supervised", "kmeans"}),  # its base, and its baseline
+        (["kmeans_rounds", "loss"], {"kmeans_rounds", "kmeans_coates", "loss", "kmeans"}),
+    ):
+        checked = planning.checked_config(with_value("studies/photos/only", only, config), SCHEMA)
+        assert set(checked["studies"]["photos"]["experiments"]) == kept
+    found = error_of(with_value("studies/photos/only", ["fixmatch", "other"], config))
+    assert found.startswith("studies.photos.only: there is no experiment 'other'; known: kmeans, ")
+
+
 # The same through Snakemake
 
 

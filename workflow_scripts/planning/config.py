@@ -120,13 +120,26 @@ def checked_config(config: Config, schema: Config) -> Config:
     for study, content in config["studies"].items():
         if content is not None:
             kept = {name: options for name, options in content["experiments"].items() if options is not None}
-            studies[study] = content | {"experiments": kept}
+            studies[study] = content | {"experiments": _only(kept, content, f"studies.{study}.only")}
     result = config | {"studies": studies}
     if not studies:
         raise ConfigError("studies: every study is null; keep at least one")
     for study in studies:
         _check_study(result, study)
     return result
+
+
+def _only(experiments: Config, content: Config, place: str) -> Config:
+    """Return the experiments that the study's key `only` names, with all bases and baselines; without it, all."""
+    wanted, waiting = set(), [*content.get("only", experiments), content["baseline"]]
+    while waiting:
+        name = waiting.pop()
+        if name in content.get("only", ()) and name not in experiments:
+            raise ConfigError(f"{place}: there is no experiment {name!r}; known: {', '.join(experiments)}")
+        if name in experiments and name not in wanted:
+            wanted.add(name)
+            waiting += [experiments[name][key] for key in ("base", "baseline") if key in experiments[name]]
+    return {name: options for name, options in experiments.items() if name in wanted}
 
 
 def method_of(config: Config, study: str, experiment: str) -> type[Method]:

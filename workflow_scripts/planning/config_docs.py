@@ -54,6 +54,7 @@ snakemake --cores 8 --configfile mine.yaml
 - **One entry under `experiments` is one row of the comparison**: a new name there is all that a new experiment takes.
   An option that it does not set comes from the section named after its method, which a configuration may have or not,
   and else from the default. What a method takes from another one or from a base stands in the method's section below.
+- **`only: [kmeans, supervised]`** in a study runs these experiments, with their bases and baselines, and no others.
 - **`base`** names another experiment of the same study that this one builds on. The section of each method below says
   of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
