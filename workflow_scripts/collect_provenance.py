@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repository", required=True, help="folder of the workflow")
     parser.add_argument("--benchmarks", type=Path, required=True, help="folder of Snakemake's benchmarks")
     parser.add_argument("--studies", nargs="+", required=True)
-    parser.add_argument("--learned", nargs="+", required=True, help="networks and centroids (HDF5), for their machines")
+    parser.add_argument("--learned", nargs="*", default=[], help="networks and centroids (HDF5), for their machines")
     parser.add_argument("--provenance", required=True, help="file to write (JSON)")
     parser.add_argument("--timings", required=True, help="table to write (CSV)")
     options = parser.parse_args(arguments)

@@ -216,7 +216,7 @@ def enlarged(tmp_path_factory):
 def typeset(enlarged, tmp_path_factory):
     """A folder in which the study of the new method on the new data set has come to its report."""
     folder = tmp_path_factory.mktemp("run")
-    process = snakemake(enlarged, folder, CONFIG, "--cores", "2", "--resources", "gpu=0", "results/report/report.tex")
+    process = snakemake(enlarged, folder, CONFIG, "--cores", "2", "results/report/report.tex", "--resources", "gpu=0")
     assert process.returncode == 0, process.stdout + process.stderr
     return folder
 
