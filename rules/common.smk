@@ -10,6 +10,7 @@ sys.path.insert(0, str(SCRIPTS))
 from declarations.options import option_names
 from planning import config as planning
 from planning import report as planning_report
+from semisup.listing import listing_digest
 from planning.digest import code_digest as file_digest
 
 try:
@@ -138,6 +139,16 @@ def member_checksums(wildcards):
     return [f"{name}={md5}" for name, md5 in DOWNLOADED[dataset_of(wildcards.study)]["members"].items()]
 
 
+def listing_of(*names):
+    """A params function: a digest of the files in the folders that these options of the study's data set name."""
+
+    def listing(wildcards):
+        options = planning.data_options(CONFIG, dataset_of(wildcards.study))
+        return listing_digest(options[name] for name in names if options[name])
+
+    return listing
+
+
 def data_options_of(*groups):
     """A params function: the options of these declared groups, of the study's data set, as command-line arguments."""
 
@@ -168,8 +179,18 @@ def base_of(wildcards):
 
 def of_base(name):
     """An input function: the file of that name, which may hold wildcards, of the same run of the base."""
-    path = "results/{study}/{base}/{run}/" + name
+    path = f"results/{{study}}/{{base}}/{{run}}/{name}"
     return lambda wildcards: path.format(base=base_of(wildcards), **wildcards)
+
+
+def path_in_option(name):
+    """An input function: the path that this option of the experiment names, with the run where it says {run}."""
+
+    def path(wildcards):
+        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+        return options[name].replace("{run}", wildcards.run)
+
+    return path
 
 
 def for_each_epsilon(name, experiment=lambda wildcards: wildcards.experiment):

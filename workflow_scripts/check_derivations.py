@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 
 from semisup.cli import UserError, positive_int, run_program, seed_number
-from semisup.derivation_checks import CheckResult, run_check
 from semisup.files import atomic_path
-from semisup.layer_checks import LAYER_CHECKS
-from semisup.method_checks import METHOD_CHECKS
-from semisup.source_errors import source_errors
 from semisup.tables import write_table
-from semisup.worked_examples import worked_examples
+from theory.derivation_checks import CheckResult, run_check
+from theory.layer_checks import LAYER_CHECKS
+from theory.method_checks import METHOD_CHECKS
+from theory.source_errors import source_errors
+from theory.worked_examples import worked_examples
 
 CHECKS = (*LAYER_CHECKS, *METHOD_CHECKS)
 

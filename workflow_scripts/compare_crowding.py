@@ -30,9 +30,10 @@ from matplotlib.axes import Axes
 from scipy.spatial.distance import pdist, squareform
 
 from semisup.cli import positive_int, run_program
-from semisup.momentum import State, classical_momentum_step
 from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
-from semisup.small_digits import (
+from semisup.tables import write_table
+from theory.momentum import State, classical_momentum_step
+from theory.small_digits import (
     Digits,
     add_outputs,
     checked_seeds,
@@ -41,9 +42,8 @@ from semisup.small_digits import (
     split_digits,
     warn_at_edge,
 )
-from semisup.small_experiments import CROWDING, GAUSSIAN, STUDENT
-from semisup.sne import affinities, sne_cost, sne_gradient
-from semisup.tables import write_table
+from theory.small_experiments import CROWDING, GAUSSIAN, STUDENT
+from theory.sne import affinities, sne_cost, sne_gradient
 
 START_SIZE = 0.01  # standard deviation of the coordinates at the start
 GROUPS = 20

@@ -24,10 +24,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from semisup.cli import positive_int, run_program
-from semisup.initialization import he_deviation
-from semisup.momentum import State, nesterov_step
 from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
-from semisup.small_digits import (
+from semisup.tables import write_table
+from theory.initialization import he_deviation
+from theory.momentum import State, nesterov_step
+from theory.small_digits import (
     Digits,
     add_outputs,
     centered,
@@ -37,8 +38,8 @@ from semisup.small_digits import (
     split_digits,
     warn_at_edge,
 )
-from semisup.small_experiments import DROPOUT, WITH, WITHOUT
-from semisup.small_network import (
+from theory.small_experiments import DROPOUT, WITH, WITHOUT
+from theory.small_network import (
     RECTIFIER,
     Network,
     cross_entropy,
@@ -48,7 +49,6 @@ from semisup.small_network import (
     loss_gradient,
     scores,
 )
-from semisup.tables import write_table
 
 PIXELS, CLASSES = 64, 10
 BATCH = 25

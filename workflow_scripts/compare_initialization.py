@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from semisup.cli import positive_int, run_program
-from semisup.initialization import glorot_bound, he_deviation, heuristic_bound
 from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
-from semisup.small_digits import add_outputs, centered, checked_seeds, read_digits, reuse_memory, split_digits
-from semisup.small_experiments import INITIALIZATION
 from semisup.tables import write_table
+from theory.initialization import glorot_bound, he_deviation, heuristic_bound
+from theory.small_digits import add_outputs, centered, checked_seeds, read_digits, reuse_memory, split_digits
+from theory.small_experiments import INITIALIZATION
 
 Activation = Callable[[np.ndarray], np.ndarray]
 

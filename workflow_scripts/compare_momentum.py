@@ -25,8 +25,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from semisup.cli import positive_int, run_program
-from semisup.initialization import glorot_bound
-from semisup.momentum import (
+from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
+from semisup.tables import write_table
+from theory.initialization import glorot_bound
+from theory.momentum import (
     Constants,
     Gradient,
     State,
@@ -36,8 +38,7 @@ from semisup.momentum import (
     classical_momentum_step,
     nesterov_step,
 )
-from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
-from semisup.small_digits import (
+from theory.small_digits import (
     Digits,
     add_outputs,
     centered,
@@ -47,9 +48,8 @@ from semisup.small_digits import (
     split_digits,
     warn_at_edge,
 )
-from semisup.small_experiments import CLASSICAL, DESCENT, MOMENTUM, NESTEROV
-from semisup.small_network import TANH, Network, cross_entropy, first_parameters, loss_gradient, scores
-from semisup.tables import write_table
+from theory.small_experiments import CLASSICAL, DESCENT, MOMENTUM, NESTEROV
+from theory.small_network import TANH, Network, cross_entropy, first_parameters, loss_gradient, scores
 
 # Gradient descent is classical momentum without momentum.
 STEPS = {DESCENT: classical_momentum_step, CLASSICAL: classical_momentum_step, NESTEROV: nesterov_step}

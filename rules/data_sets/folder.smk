@@ -1,11 +1,5 @@
 # Data set folder: pictures of one's own. A digest of their listing is a param, so that changed pictures are read anew.
 from data_sets.folder import FolderSplit
-from semisup.listing import listing_digest
-
-
-def folder_listing(wildcards):
-    options = planning.data_options(CONFIG, dataset_of(wildcards.study))
-    return listing_digest(folder for folder in (options["pictures"], options["unlabeled"], options["test"]) if folder)
 
 
 rule prepare_folder:
@@ -27,7 +21,7 @@ rule prepare_folder:
         code=code_digest("prepare_folder"),
         program=program("prepare_folder"),
         sizes=data_options_of(FolderSplit),
-        listing=folder_listing,
+        listing=listing_of("pictures", "unlabeled", "test"),
     shell:
         "python {params.program:q} {params.sizes} --listing {params.listing}"
         " --images {output.images} --test-labels {output.test_labels} 2> {log}"

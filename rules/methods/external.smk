@@ -1,15 +1,10 @@
 # Method external: scores that were made elsewhere.
 
 
-def external_scores(wildcards):
-    options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-    return options["scores"].replace("{run}", wildcards.run)
-
-
 rule take_external_scores:
     input:
         images="results/{study}/data/images.h5",
-        external=external_scores,
+        external=path_in_option("scores"),
     output:
         scores="results/{study}/{experiment}/{run}/scores.npz",
         selection="results/{study}/{experiment}/{run}/selection.csv",

@@ -14,9 +14,10 @@ import torch
 from scipy.special import xlogy
 
 import check_derivations
-from semisup import derivations, initialization, metrics, momentum, proximal, sne, source_errors, worked_examples
+from semisup import metrics
 from semisup.cli import UserError, run_program
-from semisup.derivation_checks import Check, difference, differences, finite_differences, run_check
+from theory import derivations, initialization, momentum, proximal, sne, source_errors, worked_examples
+from theory.derivation_checks import Check, difference, differences, finite_differences, run_check
 
 OUTPUTS = ("derivations.csv", "source_errors.csv", "examples.json")
 KEYS = [check.key for check in check_derivations.CHECKS]
@@ -434,7 +435,8 @@ def test_exit_code_of_a_wrong_formula(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(program.parent)!r})\n"
         "import check_derivations\n"
-        "from semisup import cli, derivations, source_errors\n"
+        "from semisup import cli\n"
+        "from theory import derivations, source_errors\n"
         "derivations.sigmoid_dag_gradient = source_errors.printed_sigmoid_dag_gradient\n"
         f"cli.run_program(lambda: check_derivations.main({arguments(tmp_path)!r}))\n"
     )

@@ -12,7 +12,7 @@ import fixtures_theory as made_up
 from check_derivations import CHECKS
 from reporting import theory
 from semisup.cli import UserError
-from semisup.source_errors import source_errors
+from theory.source_errors import source_errors
 
 CONFIDENCE = 0.95
 

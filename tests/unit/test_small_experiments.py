@@ -23,12 +23,12 @@ from compare_crowding import KERNELS, PLANE, SPACE
 from compare_momentum import CLASSICAL, DESCENT, NESTEROV
 from fixtures_kmeans import command_line
 from reporting import theory
-from semisup import small_network
 from semisup.cli import UserError
-from semisup.small_digits import centered, checked_seeds, read_digits, split_digits, warn_at_edge
-from semisup.small_experiments import CROWDING, DIGITS, DROPOUT, MOMENTUM
-from semisup.small_network import RECTIFIER, TANH, Network
-from semisup.sne import affinities, sne_cost
+from theory import small_network
+from theory.small_digits import centered, checked_seeds, read_digits, split_digits, warn_at_edge
+from theory.small_experiments import CROWDING, DIGITS, DROPOUT, MOMENTUM
+from theory.small_network import RECTIFIER, TANH, Network
+from theory.sne import affinities, sne_cost
 
 PROGRAMS = (compare_momentum, compare_dropout, compare_initialization, compare_crowding)
 SMALL = {
@@ -148,7 +148,7 @@ def test_freed_memory_is_used_again():
     program = (
         f"import sys; sys.path.insert(0, {str(Path(compare_momentum.__file__).parent)!r})\n"
         "import resource, numpy as np\n"
-        "from semisup.small_digits import reuse_memory\n"
+        "from theory.small_digits import reuse_memory\n"
         "def pages():\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "    for _ in range(20): np.ones(2**20)\n"

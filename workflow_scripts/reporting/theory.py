@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from semisup import initialization
 from semisup.cli import UserError
-from semisup.small_experiments import (
+from semisup.tables import read_table
+from theory import initialization
+from theory.small_experiments import (
     CLASSICAL,
     CROWDING,
     DIGITS,
@@ -30,7 +31,6 @@ from semisup.small_experiments import (
     WITH,
     WITHOUT,
 )
-from semisup.tables import read_table
 
 Values = dict[str, Any]
 TARGET = 1e-6  # of the first loss: how far a quadratic must be minimised

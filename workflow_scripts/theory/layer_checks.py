@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from semisup import derivations, metrics, source_errors
-from semisup.derivation_checks import (
+from semisup import metrics
+from theory import derivations, source_errors
+from theory.derivation_checks import (
     EXACT,
     ROUGH,
     Check,

@@ -17,8 +17,8 @@ from sklearn.linear_model import Lasso
 from torch.nn import init
 from torch.optim.sgd import sgd
 
-from semisup import derivations, initialization, momentum, proximal, sne
-from semisup.derivation_checks import (
+from theory import derivations, initialization, momentum, proximal, sne
+from theory.derivation_checks import (
     EXACT,
     ROUGH,
     Check,

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from semisup import derivations, proximal
-from semisup.method_checks import (
+from theory import derivations, proximal
+from theory.method_checks import (
     geometric_mean,
     lasso_problem,
     lasso_solution,
@@ -13,7 +13,7 @@ from semisup.method_checks import (
     objective,
     thinned_layer,
 )
-from semisup.source_errors import example_arrays, vector
+from theory.source_errors import example_arrays, vector
 
 # What the theory homework prints for its convolution, section 5.
 PRINTED_OUTPUT = [[109, 92, 72], [108, 85, 74], [110, 74, 79]]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup import derivations, initialization, metrics, sne
+from semisup import metrics
+from theory import derivations, initialization, sne
 
 COURSE_REPORT = "course report"
 LAB_SHEET = "lab sheet"
