@@ -21,7 +21,7 @@ rule train_pixels:
         "../../envs/train.yaml"
     threads: 8
     resources:
-        mem_mb=memory(8000),
+        mem_mb=memory(4000),
         runtime=run_time(hours=1),
     params:
         code=code_digest("train_pixels"),

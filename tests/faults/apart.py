@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 import download
+import prepare_cifar10
+import prepare_folder
 import prepare_mnist
 import prepare_mnist5k
 import prepare_stl10
+import take_external_scores
 import typeset_report
+from fixtures_cifar10 import cifar10_archive, cifar10_content
 from fixtures_kmeans import command_line
 from fixtures_stl10 import make_stl10_archive
 from semisup import mnist
@@ -47,7 +52,7 @@ def data_set_task(program, folder, **options):
 def prepare_stl10_task(source, folder):
     archive, checksums = make_stl10_archive(source)
     members = [f"{name}={md5}" for name, md5 in checksums.items()]
-    sizes = {"train_images": 40, "validation_images": 10}
+    sizes = {"train_images": 40, "validation_images": 10, "unlabeled_images": "all", "test_images": "all"}
     return data_set_task(prepare_stl10, folder, archive=archive, member_md5=members, **sizes)
 
 
@@ -73,6 +78,32 @@ def prepare_mnist5k_task(source, folder):
     return data_set_task(prepare_mnist5k, folder, **SIZES)
 
 
+def prepare_cifar10_task(source, folder):
+    sizes = {"train_images": 20, "validation_images": 10, "test_images": 10}
+    return data_set_task(prepare_cifar10, folder, archive=cifar10_archive(source, cifar10_content()), **sizes)
+
+
+def prepare_folder_task(source, folder):
+    for name in ("cat", "dog"):
+        for number in range(10):
+            path = source / "pictures" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 30), (20 * number, 0, 0)).save(path)
+    return data_set_task(prepare_folder, folder, pictures=source / "pictures")
+
+
+def take_external_scores_task(source, folder):
+    prepared = prepare_mnist5k_task(source, source)
+    prepared.main(prepared.arguments)
+    rng, external = np.random.default_rng(0), source / "external.npz"
+    scores = {name: rng.normal(size=(100, 10)) for name in ("validation", "test")}
+    np.savez(external, validation_rows=np.arange(100, 200), **scores)
+    outputs = {"scores": "scores.npz", "selection": "selection.csv", "history": "history.csv"}
+    files = {name: folder / "results" / file for name, file in outputs.items()}
+    options = {"images": source / "results/images.h5", "run": "seed0", "external": external}
+    return Task(take_external_scores.main, command_line(**options, **files), list(files.values()))
+
+
 def typeset_report_task(source, folder):
     tex, pdf = source / "report.tex", folder / "results/report.pdf"
     tex.write_text("\\documentclass{article}\\begin{document}A report.\\end{document}\n")
@@ -82,9 +113,12 @@ def typeset_report_task(source, folder):
 # By program: (a folder for its sources, that of its results) -> its task.
 TASKS = {
     "download": download_task,
+    "prepare_cifar10": prepare_cifar10_task,
+    "prepare_folder": prepare_folder_task,
     "prepare_mnist": prepare_mnist_task,
     "prepare_mnist5k": prepare_mnist5k_task,
     "prepare_stl10": prepare_stl10_task,
+    "take_external_scores": take_external_scores_task,
     "typeset_report": typeset_report_task,
 }
 DATA_SETS = sorted(name for name in TASKS if name.startswith("prepare_"))

@@ -11,7 +11,7 @@ from workflow.clones import ROOT, run_python
 # YAML that is added to config.yaml, and how its error begins behind "config error: ".
 MALFORMED = [
     ("kmean: {}", "the configuration: unknown key 'kmean'"),
-    ("data: {imagenet: {}}", "data: unknown key 'imagenet'"),
+    ("data: {imagenet: {}}", "data.imagenet: the key 'kind' is missing"),
     ("data: {photos: {train_image: 3}}", "data.photos: unknown key 'train_image'"),
     ("data: {photos: {train_images: many}}", "data.photos.train_images: 'many' is text"),
     ("data: {photos: {train_images: 0}}", "data.photos.train_images: 0 is out of range"),

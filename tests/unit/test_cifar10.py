@@ -1,46 +1,13 @@
 """CIFAR-10 from an archive of the official layout that the test makes."""
 
-import io
-import tarfile
-
 import h5py
 import numpy as np
 import pytest
 
 import prepare_cifar10
+from fixtures_cifar10 import NAMES, cifar10_archive, cifar10_content, cifar10_records
 from semisup import cifar10
 from semisup.cli import UserError
-
-PER_FILE = 30
-NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-
-
-def records(seed, count=PER_FILE):
-    """Bytes of random records with three of each class, and their images and labels."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
-    labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
-    data = b"".join(bytes([label]) + image.tobytes() for label, image in zip(labels, images, strict=True))
-    return data, images, labels
-
-
-def content():
-    files = {f"data_batch_{number}.bin": records(number)[0] for number in range(1, 6)}
-    return files | {
-        "test_batch.bin": records(0)[0],
-        "batches.meta.txt": "\n".join([*NAMES, ""]).encode(),
-        "readme.html": b"<html></html>",
-    }
-
-
-def archive(folder, files):
-    path = folder / "cifar-10-binary.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
 
 
 def arguments(path, folder, **options):
@@ -50,8 +17,8 @@ def arguments(path, folder, **options):
 
 
 def test_images_and_labels_are_those_of_the_files(tmp_path):
-    prepare_cifar10.main(arguments(archive(tmp_path, content()), tmp_path, test_images="all"))
-    sources = [records(number) for number in range(1, 6)]
+    prepare_cifar10.main(arguments(cifar10_archive(tmp_path, cifar10_content()), tmp_path, test_images="all"))
+    sources = [cifar10_records(number) for number in range(1, 6)]
     images, labels = (np.concatenate([source[part] for source in sources]) for part in (1, 2))
     with h5py.File(tmp_path / "images.h5") as file, h5py.File(tmp_path / "labels.h5") as sealed:
         rows = [file[f"{split}/source_index"][:] for split in ("train", "validation", "unlabeled")]
@@ -61,8 +28,8 @@ def test_images_and_labels_are_those_of_the_files(tmp_path):
             np.testing.assert_array_equal(file[f"{split}/images"], images[part])
         np.testing.assert_array_equal(file["train/labels"], labels[rows[0]])
         assert np.bincount(file["train/labels"]).tolist() == [2] * 10
-        np.testing.assert_array_equal(file["test/images"], records(0)[1])
-        np.testing.assert_array_equal(sealed["labels"], records(0)[2])
+        np.testing.assert_array_equal(file["test/images"], cifar10_records(0)[1])
+        np.testing.assert_array_equal(sealed["labels"], cifar10_records(0)[2])
         assert list(file.attrs["class_names"]) == NAMES
         assert "labels" not in file["unlabeled"]
         assert "labels" not in file["test"]
@@ -79,7 +46,7 @@ def test_planes_are_red_green_and_blue():
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("data_batch_3.bin", records(3)[0][:-1], r"data_batch_3\.bin has 92189 bytes, not a multiple of 3073"),
+        ("data_batch_3.bin", cifar10_records(3)[0][:-1], r"data_batch_3\.bin has 92189 bytes, not a multiple of 3073"),
         ("data_batch_3.bin", b"", "data_batch_3.bin has 0 bytes"),
         ("test_batch.bin", bytes([10]) + bytes(3072), "test_batch.bin has label 10 at row 0, not 0 to 9"),
         ("batches.meta.txt", b"cat dog", "batches.meta.txt has 2 names, not 10"),
@@ -88,15 +55,15 @@ def test_planes_are_red_green_and_blue():
     ],
 )
 def test_wrong_archive_is_refused_and_nothing_is_left(tmp_path, name, data, message):
-    files = content() | {name: data}
-    path = archive(tmp_path, {name: data for name, data in files.items() if data is not None})
+    files = cifar10_content() | {name: data}
+    path = cifar10_archive(tmp_path, {name: data for name, data in files.items() if data is not None})
     with pytest.raises(UserError, match=message):
         prepare_cifar10.main(arguments(path, tmp_path))
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_archive_that_is_cut_short_is_refused(tmp_path):
-    path = archive(tmp_path, content())
+    path = cifar10_archive(tmp_path, cifar10_content())
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match="is damaged or cut short"):
         prepare_cifar10.main(arguments(path, tmp_path))
@@ -113,4 +80,4 @@ def test_archive_that_is_cut_short_is_refused(tmp_path):
 )
 def test_more_images_than_there_are_is_one_line(tmp_path, options, message):
     with pytest.raises(UserError, match=message):
-        prepare_cifar10.main(arguments(archive(tmp_path, content()), tmp_path, **options))
+        prepare_cifar10.main(arguments(cifar10_archive(tmp_path, cifar10_content()), tmp_path, **options))

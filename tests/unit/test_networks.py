@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from planning.config import SMALLEST_IMAGES
+from methods.shared import SMALLEST_IMAGES
 from semisup.cli import UserError
 from semisup.layers import layer_features, layer_scales, quadrant_max, read_layers, side_by_side
 from semisup.networks import (

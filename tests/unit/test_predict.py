@@ -115,7 +115,7 @@ def test_images_that_cannot_be_read(colour, tmp_path):
     (tmp_path / "short.bin").write_bytes(b"x" * 100)
     assert_refused(colour, tmp_path / "short.bin", output, r"short\.bin has 100 bytes, not a multiple")
     assert_refused(colour, colour.images, output, "no split tset: choose one of .*test", split="tset")
-    assert_refused(colour, colour.images, output, "is no model of a known kind", split="folds")
+    assert_refused(colour, colour.images, output, "lacks what is needed", split="folds")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.5, 0.9])

@@ -169,7 +169,8 @@ def test_program_does_nothing_of_the_kind(path):
         "import http",
         "import requests",
         "from semisup.fetch import fetch",
-        "from semisup import fetchfrom sklearn.datasets import fetch_openml\nfetch_openml('mnist_784')",
+        "from semisup import fetch",
+        "from sklearn.datasets import fetch_openml\nfetch_openml('mnist_784')",
         "from torchvision.datasets import STL10\nSTL10('data', download=True)",
         "import torch\ntorch.hub.load_state_dict_from_url(url)",
         "import torch\ntorch.hub.load(repository, name)",
@@ -218,7 +219,7 @@ def test_harmless_code_is_left_alone(text):
 # numbers, digests, and names and paths of results, in which the schema allows letters, digits and _ alone.
 HARMLESS = {"baselines", "centroids", "checkpoint", "code", "experiments", "files", "md5", "members"}
 HARMLESS |= {"names", "options", "patches", "points", "pretrained", "representations", "sample_images", "seed", "seeds"}
-HARMLESS |= {"sizes", "studies", "tables"}
+HARMLESS |= {"listing", "sizes", "studies", "tables"}
 
 
 def test_rules_hand_no_text_to_a_shell_unquoted():
