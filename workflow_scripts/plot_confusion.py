@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_figure_options(parser)
     options = parser.parse_args(arguments)
 
-    table = read_table(options.confusion).astype({"true": str, "predicted": str})
+    table = read_table(options.confusion, texts=("true", "predicted"))
     for experiment, pdf, png in each_figure(options, "experiment"):
         save_figure(confusion_figure(table, experiment), pdf, png)
 

@@ -1,7 +1,8 @@
 """Classify images with a trained model: python predict.py --model model.h5 --images IMAGES --predictions out.csv.
 
 IMAGES is a data set (HDF5), a file of STL-10 (.bin), or a folder of pictures, taken in the order of their names (2.png
-before 10.png) and scaled to the model's square. The table has the columns Id (from 1, in the order of the images) and
+before 10.png) and the middle square of each scaled to the
+model's size. The table has the columns Id (from 1, in the order of the images) and
 Prediction (the number of the class, from 1).
 """
 
@@ -52,7 +53,7 @@ def _folder_blocks(folder: Path, channels: int) -> Iterator[np.ndarray]:
     if not paths:
         raise UserError(f"{folder} holds no pictures: give a folder of image files")
     for path in paths:
-        yield read_picture(path, channels)[None]
+        yield read_picture(path, channels, square=True)[None]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

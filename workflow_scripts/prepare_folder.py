@@ -14,7 +14,7 @@ from semisup.data_options import add_outputs
 from semisup.dataset import Split, write_dataset
 from semisup.listing import listing_digest, pictures_in, pictures_of_classes, split_counts
 from semisup.pictures import read_picture
-from semisup.splits import stratified_split
+from semisup.splits import draw_of_each_class
 
 BLOCK = 64  # pictures
 
@@ -46,24 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.listing not in (None, found):
         raise UserError(f"the pictures in {options.pictures} changed since the workflow was planned: start it again")
     class_names, paths, labels = labelled_pictures(options.pictures)
-    counts = split_counts(vars(options), len(paths))
-    rows = np.arange(len(paths))
+    counts, seed = split_counts(vars(options), len(paths)), options.split_seed
     if options.test:
         test_names, test_paths, test_labels = labelled_pictures(options.test)
         if test_names != class_names:
             raise UserError(f"{options.test} does not have the classes of {options.pictures}: give both the same")
-        test = np.arange(len(test_paths))
+        # Not in the order of the folders, which would tell the classes.
+        test, rest = np.random.default_rng(seed).permutation(len(test_paths)), np.arange(len(paths))
     else:
-        rows, test = stratified_split(labels, len(rows) - counts["test"], counts["test"], options.split_seed)
         test_paths, test_labels = paths, labels
-    most = len(rows) - counts["validation"]
-    left, validation = (
-        rows[part] for part in stratified_split(labels[rows], most, counts["validation"], options.split_seed)
-    )
-    train = left
-    if counts["train"] < most:
-        few, _ = stratified_split(labels[left], counts["train"], most - counts["train"], options.split_seed)
-        train = left[few]
+        test, rest = draw_of_each_class(labels, counts["test"], 2, seed)  # for validation and training
+    drawn, others = draw_of_each_class(labels[rest], counts["validation"], 1, seed)
+    validation, left = rest[drawn], rest[others]
+    train = left[draw_of_each_class(labels[left], counts["train"], 0, seed)[0]]
     unlabeled_paths = np.array(pictures_in(options.unlabeled), dtype=object) if options.unlabeled else paths[left]
     unlabeled = np.arange(len(unlabeled_paths)) if options.unlabeled else left
 

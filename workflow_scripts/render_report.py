@@ -572,7 +572,7 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
 def unlabeled_uses(row: Values, by_name: dict[str, Values]) -> set[str]:
     """Return the ways in which an experiment uses unlabeled images, those of its base among them."""
     inherited = unlabeled_uses(by_name[row["base"]], by_name) if row["base"] else set()
-    is_control = row["facts"]["in_rounds"] and row["control"]
+    is_control = row["facts"]["in_rounds"] and row.get("control")
     return inherited | ({row["facts"]["unlabeled"]} if row["facts"]["unlabeled"] and not is_control else set())
 
 
@@ -663,7 +663,7 @@ def control_differences(rows: list[Values], experiments: list[Values]) -> list[V
     A control is beside them if it has the same base and is trained alike; title: the control's; differences: of each;
     steps: whether the control takes fewer. What has the control as its baseline has an interval too, and is left out.
     """
-    controls = [row for row in experiments if row["facts"]["in_rounds"] and row["control"]]
+    controls = [row for row in experiments if row["facts"]["in_rounds"] and row.get("control")]
     answers = []
     for control in controls:
         beside = [
@@ -757,7 +757,7 @@ def shown_rounds(experiments: list[Values]) -> list[Values]:
     """Return the first experiment of each method with rounds that is no control."""
     kinds: dict[str, Values] = {}
     for row in experiments:
-        if row["facts"]["in_rounds"] and not row["control"]:
+        if row["facts"]["in_rounds"] and not row.get("control"):
             kinds.setdefault(row["method"], row)
     return list(kinds.values())
 
@@ -804,7 +804,7 @@ def distinct(values: Iterable) -> list:
 
 def recipe_values(networks: list[Values]) -> Values:
     """Return the different values of each option that says how networks are trained."""
-    return {key: distinct(row["options"][key] for row in networks) for key in RECIPE}
+    return {key: distinct(row["options"][key] for row in networks if key in row["options"]) for key in RECIPE}
 
 
 def grouped_settings(experiments: list[Values]) -> list[Values]:
@@ -905,7 +905,7 @@ def method_values(methods: Sequence[str], studies: list[Values], published: Valu
         "pseudo_labels": under_headings(studies, lambda row: row["facts"]["unlabeled"] == PSEUDO_LABELS),
         "others": other_methods(studies),
         "held_out": distinct(row["options"]["held_out"] for row in rounds),
-        "copied": any(row["options"]["copies"] for row in on_labels),
+        "copied": any(row["options"].get("copies") for row in on_labels),
         "rotation": COPY_ROTATION,
         "shifts": COPY_SHIFTS,
         "noise": COPY_NOISE,
@@ -913,11 +913,11 @@ def method_values(methods: Sequence[str], studies: list[Values], published: Valu
         "threshold_decay": THRESHOLD_DECAY,
         "adaptive": any(row["options"]["adaptive_threshold"] for row in of_method["fixmatch"]),
         "networks": different_networks(studies),
-        "network_names": {row["options"]["network"] for row in networks},
-        "whole_image_exemplar": any(row["options"]["network"].startswith("exemplar") for row in on_labels),
+        "network_names": {row["options"].get("network") for row in networks},
+        "whole_image_exemplar": any(row["options"].get("network", "").startswith("exemplar") for row in on_labels),
         "recipe": recipe_values(networks),
-        "augmented_by": {name for row in on_labels for name in AUGMENTATIONS if row["options"][name]},
-        "flips_averaged": any(row["options"]["average_flips"] for row in on_labels),
+        "augmented_by": {name for row in on_labels for name in AUGMENTATIONS if row["options"].get(name)},
+        "flips_averaged": any(row["options"].get("average_flips") for row in on_labels),
         "pretrained": any(row["base"] for row in of_method["cnn"]),
         "patch_sides": distinct(row["options"]["surrogate_size"] for row in surrogates),
         "samplings": distinct(row["options"]["seed_sampling"] for row in surrogates),
@@ -930,7 +930,7 @@ def method_values(methods: Sequence[str], studies: list[Values], published: Valu
             and not set(row["options"]["transformations"]) & set(CHROMATIC)
         ],
         "percentile": PERCENTILE,
-        "patient": any(row["options"]["patience"] for row in networks),
+        "patient": any(row["options"].get("patience") for row in networks),
         "any_folds": any(study["folds"] for study in studies),
     }
 
@@ -958,7 +958,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values, cent
     folded = [row for row in experiments if row["folds"]]
     best = best_on_validation(experiments)
     best_on_test = max(experiments, key=lambda experiment: experiment["seeds"]["test_accuracy_mean"])
-    easiest, hardest = extreme_classes(read_table(folder / "per_class.csv"), best["name"])
+    easiest, hardest = extreme_classes(read_table(folder / "per_class.csv", texts=("class",)), best["name"])
     clustering = clustering_rows(folder, {row["name"]: row["title"] for row in experiments})
     test_groups = int(read_table(folder / "metrics.csv")["test_groups"].iloc[0])
     return {

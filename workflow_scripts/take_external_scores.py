@@ -2,14 +2,26 @@
 
 import argparse
 import logging
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from semisup.cli import UserError, run_program
 from semisup.dataset import image_count, read_class_names, read_labelled, run_rows
-from semisup.scores import read_arrays, write_scores
+from semisup.scores import write_scores
 from semisup.tables import write_table
+
+NAMES = ("validation", "validation_rows", "test")
+
+
+def read_external(path: str) -> list[np.ndarray]:
+    """Return the arrays validation, validation_rows and test of a user's file. Raises UserError if it lacks one."""
+    try:
+        file = np.load(path, allow_pickle=False)
+        return [file[name] for name in NAMES]
+    except (KeyError, IndexError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is no npz file with the arrays {', '.join(NAMES)}: write it with np.savez") from error
 
 
 def checked_scores(path: str, name: str, scores: np.ndarray, images: int, classes: int) -> np.ndarray:
@@ -19,7 +31,10 @@ def checked_scores(path: str, name: str, scores: np.ndarray, images: int, classe
             f"{path}: {name} is {scores.dtype} {scores.shape}, not numbers of the shape ({images}, {classes}): give a "
             "score for each image and class"
         )
-    return scores.astype(np.float32)
+    scores = scores.astype(np.float32)
+    if not np.isfinite(scores).all():
+        raise UserError(f"{path}: {name} has scores that are not finite: mend what made them")
+    return scores
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,9 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     labels, classes = read_labelled(options.images), len(read_class_names(options.images))
     train, allowed = run_rows(options.images, options.run)
-    validation, rows, test = read_arrays(options.external, ("validation", "validation_rows", "test"))
-    if rows.dtype.kind not in "iu" or rows.ndim != 1 or not len(rows) or not np.isin(rows, allowed).all():
-        seen = "rows that the run trains on" if np.isin(rows, train).any() else "other rows than those of the run"
+    validation, rows, test = read_external(options.external)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1 or not len(rows):
+        raise UserError(
+            f"{options.external}: validation_rows is {rows.dtype} {rows.shape}, not a list of rows: mend it"
+        )
+    if not np.isin(rows, allowed).all():
+        seen = "rows that the run trains on" if np.isin(rows, train).any() else "rows that there are not"
         raise UserError(f"{options.external}: validation_rows names {seen}: validate on the {len(allowed)} rows it may")
     validation = checked_scores(options.external, "validation", validation, len(rows), classes)
     test = checked_scores(options.external, "test", test, image_count(options.images, "test"), classes)

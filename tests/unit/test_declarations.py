@@ -23,6 +23,7 @@ from declarations.options import (
 from methods import declared_methods
 from methods.declare import Method
 from planning.config import command_line
+from planning.report import facts_of
 
 METHODS = declared_methods()
 FACTS = {name for name in vars(Method) if not name.startswith("_")} | {"name"}
@@ -194,3 +195,13 @@ def test_what_the_workflow_writes_is_what_a_program_reads():
         assert vars(parser.parse_args(words)) == {
             name: None if value == "native" else value for name, value in defaults.items()
         }
+
+
+def test_a_method_that_builds_on_another_does_not_have_its_text():
+    class Another(METHODS["cnn"]):
+        """As cnn."""
+
+        name = "another"
+
+    assert not facts_of(Another)["text"]
+    assert all(facts_of(method)["text"] for name, method in METHODS.items() if name not in ("external", "pixels"))

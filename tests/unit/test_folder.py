@@ -106,6 +106,46 @@ def test_plan_counts_what_the_program_writes(folder, tmp_path):
         )
 
 
+def test_test_images_do_not_lie_in_the_order_of_their_classes(folder, tmp_path):
+    """Every program sees them: sorted, they would tell their labels."""
+    for name in CLASSES:
+        for number in range(10):
+            save(tmp_path / "sealed" / name / f"{number}.png", 10 * number)
+    for number, options in enumerate([{}, {"test": str(tmp_path / "sealed")}]):
+        _, labels, _ = prepare(folder, tmp_path / f"out{number}", **options)
+        assert (np.diff(labels["test"]) < 0).any()
+        assert (np.diff(labels["train"]) < 0).any()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"train_images": 0.3}, {"train_images": 6}, {"sealed": 70, "train_images": 40}]
+)
+def test_every_split_has_every_class_however_uneven_they_are(tmp_path, options):
+    for label, count in enumerate((80, 80, 3)):
+        for number in range(count):
+            save(tmp_path / "labelled" / CLASSES[label] / f"{number}.png", 80 * label + number)
+    assert not mistakes(pictures=str(tmp_path / "labelled"), **options)
+    _, labels, _ = prepare(tmp_path / "labelled", tmp_path / "out", **options)
+    for found in labels.values():
+        assert np.bincount(found, minlength=3).min() == 1
+        assert abs(np.bincount(found)[0] - np.bincount(found)[1]) <= 1
+
+
+def test_parts_that_planning_allows_are_those_that_can_be_drawn(folder, tmp_path):
+    number = 0
+    for sealed in (2, 3, 24, 25):
+        for validation in (2, 3, 5, 24):
+            for train in (2, 3, "all", 40):
+                options = {"sealed": sealed, "validation_images": validation, "train_images": train}
+                refused = bool(mistakes(pictures=str(folder), **options))
+                number += 1
+                if refused:
+                    with pytest.raises((UserError, ValueError)):
+                        prepare(folder, tmp_path / f"out{number}", **options)
+                else:
+                    prepare(folder, tmp_path / f"out{number}", **options)
+
+
 def test_few_labels_leave_the_rest_unlabeled(folder, tmp_path):
     splits, _, _ = prepare(folder, tmp_path / "out", train_images=6)
     assert (len(splits["train"]), len(splits["unlabeled"])) == (6, 18)
@@ -149,7 +189,22 @@ def test_folders_that_are_not_there_or_do_not_fit(folder, tmp_path):
     assert "has 0 class folders" in mistakes(pictures=str(tmp_path / "empty"))["pictures"]
     save(tmp_path / "sealed" / "cat" / "0.png", 0)
     assert "has the class 'aéroplane'" in mistakes(pictures=str(folder), test=str(tmp_path / "sealed"))["test"]
-    assert "30 pictures leave 2 for test" in mistakes(pictures=str(folder), sealed=2)["sealed"]
+    assert "2 of 30 pictures for test, and it can have 3 to 24" in mistakes(pictures=str(folder), sealed=2)["sealed"]
+    assert "40 of 30 pictures for train" in mistakes(pictures=str(folder), train_images=40)["train_images"]
+
+
+def test_folders_within_each_other_and_names_that_cannot_be_held(folder, tmp_path):
+    inside = str(folder / "cat")
+    assert "is, or lies in, the folder of `pictures`" in mistakes(pictures=str(folder), unlabeled=inside)["unlabeled"]
+    assert "is, or lies in, the folder of" in next(iter(mistakes(pictures=str(folder), test=str(folder)).values()))
+    for name in ("NA", "鳥"):
+        (folder / "cat").rename(folder / name)
+        assert "a class cannot be called" in mistakes(pictures=str(folder))["pictures"]
+        (folder / name).rename(folder / "cat")
+    save(tmp_path / "sealed" / "cat" / "0.png", 0)
+    for name in CLASSES:
+        (tmp_path / "sealed" / name).mkdir(exist_ok=True)
+    assert "has a class without pictures" in mistakes(pictures=str(folder), test=str(tmp_path / "sealed"))["test"]
 
 
 def test_planning_says_it_in_one_line(folder):
@@ -179,6 +234,8 @@ def test_listing_changes_with_any_file(folder):
     digests = {listing_digest([folder])}
     os.utime(folder / "cat/0.png", (0, 0))
     digests.add(listing_digest([folder]))
+    (folder / "cat/.DS_Store").write_bytes(b"x")
+    assert listing_digest([folder]) in digests
     (folder / "cat/0.png").rename(folder / "cat/00.png")
     digests.add(listing_digest([folder]))
     digests.add(listing_digest([folder, folder]))

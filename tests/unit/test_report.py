@@ -171,7 +171,7 @@ def made_up_held_out(history, rng):
 
 def made_up_training(method, options, rng):
     """Return the tables of a run by name, but for the selection."""
-    if method == "kmeans":
+    if "epochs" not in options and "rounds" not in options:
         return {}
     if planning.METHODS[method].in_rounds:
         history = made_up_rounds(options, rng)
@@ -186,6 +186,8 @@ def made_up_selection(options, method, rng):
         return pd.DataFrame({"round": rounds, "validation_accuracy": 0.5, "chosen": rounds == options["rounds"]})
     if planning.METHODS[method].training_curves:
         method = "cnn"
+    if not planning.METHODS[method].sections:
+        method = "surrogate"  # which chooses C alone
     candidates = {
         "kmeans": [(epsilon, c) for epsilon in options.get("whitening_epsilon", ()) for c in options.get("svm_c", ())],
         "surrogate": [(c,) for c in options.get("svm_c", ())],

@@ -15,6 +15,7 @@ class Data(NamedTuple):
     """What a method may ask of a data set.
 
     size: side of its square images in pixels. folds: their number; fold_images: labelled images that one trains on.
+    more_unlabeled: how it gets more unlabeled images, if not by the option of that name.
     """
 
     name: str
@@ -27,6 +28,11 @@ class Data(NamedTuple):
     validation_images: int
     unlabeled_images: int | Literal["all"]
     test_images: int | Literal["all"]
+    more_unlabeled: str | None = None
+
+    def remedy(self) -> str:
+        """Return how the data set gets more unlabeled images."""
+        return self.more_unlabeled or f"raise data.{self.name}.unlabeled_images"
 
     def image_size(self, options: Values) -> int:
         """Return the side in pixels of the images that an experiment works on."""

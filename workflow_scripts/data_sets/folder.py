@@ -1,6 +1,8 @@
 """Pictures of one's own: a folder for each class, perhaps one of unlabeled ones, perhaps one for the test."""
 
+import unicodedata
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +12,8 @@ from semisup.listing import pictures_in, pictures_of_classes, split_counts
 
 FolderPath = Annotated[str, ("minLength", 1)]
 CountOrPart = Count | InnerPart
+# What a table would read as an empty cell.
+NO_NAMES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "-nan", "-NaN", "#N/A", "<NA>")
 SMALLEST_CLASS = 3  # pictures: one each for training, validation and test
 
 
@@ -49,14 +53,28 @@ class Folder(FolderSplit, DataSet):
             yield key, f"there is no folder {options[key]}; give one, or put it there"
         if missing:
             return
+        places = {key: Path(options[key]).resolve() for key in ("pictures", "unlabeled", "test") if options[key]}
+        for one, other in permutations(places, 2):
+            if places[one].is_relative_to(places[other]):
+                yield one, f"{options[one]} is, or lies in, the folder of `{other}`; keep them apart"
+                return
         try:
             classes = pictures_of_classes(options["pictures"])
             sealed = pictures_of_classes(options["test"]) if options["test"] else {}
+            unlabeled = pictures_in(options["unlabeled"]) if options["unlabeled"] else ["none asked for"]
         except (OSError, ValueError) as error:
             yield "pictures", str(error)
             return
         if len(classes) < 2:  # noqa: PLR2004
             yield "pictures", f"{options['pictures']} has {len(classes)} class folders; give it at least 2"
+        for label in classes:
+            if label in NO_NAMES or not all(
+                " " <= char <= "~" or "LATIN" in unicodedata.name(char, "") for char in label
+            ):
+                yield (
+                    "pictures",
+                    f"a class cannot be called {label!r}, which tables or LaTeX cannot hold; rename its folder",
+                )
         needed = SMALLEST_CLASS - bool(options["test"])
         for label, pictures in classes.items():
             if len(pictures) < needed:
@@ -71,17 +89,14 @@ class Folder(FolderSplit, DataSet):
                 "test",
                 f"only one of {options['test']} and {options['pictures']} has the class {only!r}; give it to both",
             )
-        if options["unlabeled"] and not pictures_in(options["unlabeled"]):
-            yield "unlabeled", f"{options['unlabeled']} holds no pictures; give another folder, or none"
-        labelled = sum(map(len, classes.values()))
-        counts = split_counts(options, labelled)
-        least = min(counts, key=lambda split: counts[split])
-        if counts[least] < len(classes):
+        if not all(sealed.values()):
             yield (
-                "sealed" if least == "test" else f"{least}_images",
-                f"{labelled} pictures leave {counts[least]} for {least}, and each of the {len(classes)} classes needs "
-                "one; add pictures, or change the parts",
+                "test",
+                f"{options['test']} has a class without pictures; add some, or remove the class in both folders",
             )
+        if not unlabeled:
+            yield "unlabeled", f"{options['unlabeled']} holds no pictures; give another folder, or none"
+        yield from _parts_fit(options, list(map(len, classes.values())))
 
     @classmethod
     def describe(cls, name: str, options: Values) -> Data:
@@ -94,4 +109,22 @@ class Folder(FolderSplit, DataSet):
             unlabeled = len(pictures_in(options["unlabeled"]))
         sealed = sum(map(len, pictures_of_classes(options["test"]).values())) if options["test"] else counts["test"]
         sizes = options["image_size"], options["channels"], len(classes)
-        return Data(name, *sizes, 0, 0, counts["train"], counts["validation"], unlabeled, sealed)
+        data = Data(name, *sizes, 0, 0, counts["train"], counts["validation"], unlabeled, sealed)
+        return data._replace(more_unlabeled="add pictures")
+
+
+def _parts_fit(options: Values, pictures: list[int]) -> Iterator[Mistake]:
+    """Check that every split can have one picture of each class; pictures: how many each class has."""
+    counts = split_counts(options, sum(pictures))
+    left, splits = sum(pictures), list(counts)  # in the order in which they are drawn
+    for position, split in enumerate(splits):
+        most = left - len(pictures) * (len(splits) - position - 1)  # each later one needs one of each class
+        if not len(pictures) <= counts[split] <= most:
+            key = "sealed" if split == "test" else f"{split}_images"
+            yield (
+                key,
+                f"{counts[split]} of {sum(pictures)} pictures for {split}, and it can have {len(pictures)} to {most}, "
+                "as every split needs one of each class; change the parts, or add pictures",
+            )
+            return
+        left -= counts[split]

@@ -21,11 +21,12 @@ def add_options(parser: argparse.ArgumentParser, *groups: type[Options], many: b
     for group in groups:
         for name, part in properties(group).items():
             is_list = part.get("type") == "array"
-            length = part.get("maxItems") if part.get("maxItems") == part.get("minItems") else "*"
+            fewest, most = part.get("minItems", 0), part.get("maxItems")
+            length = most if most == fewest else "+" if fewest else "*"
             parser.add_argument(
                 f"--{name.replace('_', '-')}",
                 type=argument_type(part["items"] if is_list else part),
-                nargs=(length or "*") if is_list else ("*" if many else None),
+                nargs=length if is_list else ("*" if many else None),
                 default=None if many else part.get("default"),
                 required=many or "default" not in part,
                 metavar=_metavar(part["items"] if is_list else part),

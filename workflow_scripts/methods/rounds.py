@@ -62,7 +62,7 @@ class InRounds(Rounds, Folds, Method):
             yield (
                 "candidates",
                 f"{rounds} rounds x {candidates} candidates are more than the {data.unlabeled_images} unlabeled images "
-                f"of {data.name}; choose fewer rounds or candidates, or raise data.{data.name}.unlabeled_images",
+                f"of {data.name}; choose fewer rounds or candidates, or {data.remedy()}",
             )
         if accepted > candidates:
             yield "accepted", f"{accepted} is more than the {candidates} candidates of a round; choose at most that"
@@ -131,4 +131,5 @@ class KMeansRounds(InRounds):
     """The support vector machine of a base is trained again, round by round, on the base's features."""
 
     name = "kmeans_rounds"
+    sections = InRounds.sections
     base = Base(of="kmeans", gives=(*LEARNING, Features, Svm), needed=True)

@@ -128,7 +128,7 @@ def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]
         yield (
             key,
             f"{options[key]} is more than the {data.unlabeled_images} unlabeled images of {data.name}; choose at most "
-            f"that, or raise data.{data.name}.unlabeled_images",
+            f"that, or {data.remedy()}",
         )
 
 

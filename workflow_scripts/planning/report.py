@@ -41,7 +41,7 @@ def sections_of(config: Config, folder: Path) -> list[str]:
     """
     wanted = set()
     for method in methods_of(config):
-        wanted |= set(method.sections or (DEFAULT_SECTION,))
+        wanted |= set(method.sections if has_text(method) else (DEFAULT_SECTION,))
     files = {path.stem.partition("-")[2]: path.name for path in folder.glob("*.tex")}
     return sorted(f"{folder.name}/{files[name]}" for name in wanted)
 
@@ -99,6 +99,11 @@ def _experiment_plan(config: Config, study: str, name: str) -> Config:
     }
 
 
+def has_text(method: type[Method]) -> bool:
+    """Tell whether the report has a text for the method itself, not only for one that it builds on."""
+    return bool(vars(method).get("sections"))
+
+
 def facts_of(method: type[Method]) -> Config:
     """Return what the report asks of a method."""
     return {
@@ -106,7 +111,7 @@ def facts_of(method: type[Method]) -> Config:
         "in_rounds": method.in_rounds,
         "learns_from": method.learns_from,
         "network_history": method.network_history,
-        "text": bool(method.sections),
+        "text": has_text(method),
         "training_curves": method.training_curves,
         "unlabeled": method.unlabeled,
     }

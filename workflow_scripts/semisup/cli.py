@@ -102,11 +102,6 @@ def natural_int(text: str) -> int:
     return value
 
 
-def size_or_native(text: str) -> int | None:
-    """Argument type: a positive whole number, or 'native', which gives None."""
-    return None if text == "native" else positive_int(text)
-
-
 def seed_number(text: str) -> int:
     """Argument type: an integer that every random generator takes as its seed."""
     value = int(text)
@@ -145,11 +140,3 @@ def name_pair(text: str) -> tuple[str, str]:
     if not (first and equals and second):
         raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
     return first, second
-
-
-def true_or_false(text: str) -> bool:
-    """Argument type: true or false, in any case."""
-    values = {"true": True, "false": False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f"{text} is neither true nor false")
-    return values[text.lower()]

@@ -39,11 +39,11 @@ def pictures_of_classes(folder: str | Path) -> dict[str, list[Path]]:
 
 
 def listing_digest(folders: Iterable[str | Path]) -> str:
-    """Return a digest of the paths, sizes and times of all files in these folders: another one after any change."""
+    """Return a digest of the paths, sizes and times of the pictures in these folders and in folders in them."""
     digest = hashlib.sha256()
     for folder in folders:
-        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        for path in files:
+        inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+        for path in [path for place in (folder, *inside) for path in pictures_in(place)]:
             status = path.stat()
             words = (str(path.relative_to(folder)), status.st_size, status.st_mtime_ns)
             digest.update(repr(words).encode(errors="surrogateescape"))
@@ -64,5 +64,5 @@ def split_counts(options: dict[str, Any], labelled: int) -> dict[str, int]:
     counts["validation"] = number(options["validation_images"])
     left = labelled - sum(counts.values())
     asked = options["train_images"]
-    counts["train"] = left if asked in (None, "all") else min(left, number(asked))
+    counts["train"] = left if asked in (None, "all") else number(asked)
     return counts

@@ -11,8 +11,10 @@ WHITE = (255, 255, 255)  # what transparent places show
 DEEPEST = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535}  # largest value of a mode
 
 
-def read_picture(path: str | Path, channels: int, size: int | None = None) -> np.ndarray:
-    """Return a picture, uint8 (channels, H, W), grey if channels is 1; with a size, its middle square scaled to it.
+def read_picture(path: str | Path, channels: int, size: int | None = None, *, square: bool = False) -> np.ndarray:
+    """Return a picture, uint8 (channels, H, W), grey if channels is 1.
+
+    square: only its middle square; size: that square scaled to so many pixels.
 
     It is turned as its metadata asks, transparent places are white, and values of more than 8 bits are scaled by their
     range. Of an animation it is the first picture. Raises UserError if it cannot be decoded.
@@ -20,8 +22,10 @@ def read_picture(path: str | Path, channels: int, size: int | None = None) -> np
     try:
         with Image.open(path) as picture:
             shown = _as_shown(ImageOps.exif_transpose(picture)).convert("RGB" if channels > 1 else "L")
+            if square or size is not None:
+                shown = _middle_square(shown)
             if size is not None:
-                shown = _middle_square(shown).resize((size, size), Image.Resampling.BICUBIC)
+                shown = shown.resize((size, size), Image.Resampling.BICUBIC)
             pixels = np.array(shown)
     except Image.DecompressionBombError as error:
         raise UserError(f"{path} has too many pixels to be read: make it smaller, or remove it") from error

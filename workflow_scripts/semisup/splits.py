@@ -53,6 +53,29 @@ def class_shares(counts: np.ndarray, images: int, rng: np.random.RandomState) ->
     return whole.astype(np.int64)
 
 
+def draw_of_each_class(labels: np.ndarray, images: int, reserve: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw rows with at least one of each class, and otherwise in proportion; return them and all others, both int64.
+
+    reserve: how many of each class must be left. Raises UserError if that cannot be.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    most = counts - reserve
+    if images < len(classes) or most.min() < 1 or images > most.sum():
+        raise UserError(f"cannot draw {images} of {len(labels)} images with one of each class: change the parts")
+    shares = counts / counts.sum() * images
+    numbers = np.clip(np.floor(shares).astype(np.int64), 1, most)
+    while numbers.sum() != images:  # one at a time, where it changes the proportions least
+        step = 1 if numbers.sum() < images else -1
+        possible = numbers < most if step > 0 else numbers > 1
+        numbers[np.argmax(np.where(possible, step * (shares - numbers), -np.inf))] += step
+    rng = np.random.default_rng(seed)
+    drawn = [
+        rng.permutation(np.flatnonzero(labels == label))[:count] for label, count in zip(classes, numbers, strict=True)
+    ]
+    rows = rng.permutation(np.concatenate(drawn))
+    return rows, rng.permutation(np.setdiff1d(np.arange(len(labels)), rows))
+
+
 def unlabeled_rows(total: int, used: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Draw `count` of the rows 0..total-1 that are not in `used`, int64 in random order, blind to their labels.
 

@@ -37,8 +37,8 @@ def without_empty(rows: Sequence[tuple], optional: Sequence[str]) -> list[dict[s
     return [{name: value for name, value in row.items() if name not in empty} for row in table]
 
 
-def read_table(path: str | Path) -> "pd.DataFrame":
-    """Read what `write_table` wrote."""
+def read_table(path: str | Path, texts: Sequence[str] = ()) -> "pd.DataFrame":
+    """Read what `write_table` wrote. texts: columns that are text whatever they look like, as 001 is as a class."""
     import pandas as pd  # here, as programs that only write start half a second earlier without it
 
-    return pd.read_csv(path)
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, str))
