@@ -79,11 +79,13 @@ def declaring_group(group: type[Options], name: str) -> type[Options]:
     return next(part for part in group.__mro__ if name in vars(part) or name in inspect.get_annotations(part))
 
 
+@cache
 def required_names(group: type[Options]) -> list[str]:
     """Return the names of the options that have no default."""
     return [name for name, part in properties(group).items() if "default" not in part]
 
 
+@cache
 def option_names(*groups: type[Options]) -> tuple[str, ...]:
     """Return the names of the options of these groups, none twice."""
     return tuple(dict.fromkeys(name for group in groups for name in properties(group)))

@@ -161,11 +161,13 @@ def experiment_options(config: Config, study: str, experiment: str) -> Config:
     return {name: own.get(name, value) for name, value in options.items()}
 
 
+@cache
 def parent_methods(method: type[Method]) -> list[type[Method]]:
     """Return the methods that a method builds on, weak to strong; their sections count for it too."""
     return [parent for parent in reversed(method.__mro__) if parent in METHODS.values() and parent is not method]
 
 
+@cache
 def section_options(method: type[Method]) -> Config:
     """Return the schema of each option that the method's own section of the configuration may hold.
 
@@ -175,6 +177,7 @@ def section_options(method: type[Method]) -> Config:
     return {name: part for name, part in properties(method).items() if declaring_group(method, name) not in inherited}
 
 
+@cache
 def section_defaults(method: type[Method]) -> Config:
     """Return the declared defaults of the options in the method's own section."""
     return {name: part["default"] for name, part in section_options(method).items() if "default" in part}
