@@ -389,10 +389,8 @@ THEORY = CONFIG["theory"]
 
 
 def texts_of_data_sets():
-    """What the report says of the kinds of data sets of the studies; one without a text shares the default."""
-    kinds = {planning.data_kind(CONFIG, dataset_of(study)).kind for study in CONFIG["studies"]}
-    own = {kind: REPORT_SOURCES / f"data_sets/{kind}.tex" for kind in kinds}
-    return sorted({path if path.is_file() else REPORT_SOURCES / "data_sets/default.tex" for path in own.values()})
+    kinds = [planning.data_kind(CONFIG, dataset_of(study)) for study in CONFIG["studies"]]
+    return sorted({REPORT_SOURCES / planning_report.data_set_text(kind, REPORT_SOURCES) for kind in kinds})
 
 
 # What each part of the theory leaves for the report, in results/theory/.
@@ -463,8 +461,11 @@ def study_results(wildcards=None):
 
 def report_plan(wildcards):
     """What the text has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
-    return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES / "sections"))
+    return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES))
 
 
 def texts_of_methods():
-    return [REPORT_SOURCES / name for name in planning_report.sections_of(CONFIG, REPORT_SOURCES / "sections")]
+    return [
+        REPORT_SOURCES / name
+        for name in planning_report.sections_of(planning_report.methods_of(CONFIG), REPORT_SOURCES)
+    ]

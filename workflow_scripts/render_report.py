@@ -1061,8 +1061,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     environment = template_environment(template.parent)
     for study in values["studies"]:
-        names = [f"data_sets/{study['kind']}.tex", "data_sets/default.tex"]
-        study["text"] = environment.select_template(names).module
+        study["text"] = environment.get_template(study["text"]).module
     text = environment.get_template(template.name).render(values)
     with atomic_path(options.tex) as path:
         path.write_text(text)

@@ -2,26 +2,17 @@
 
 import argparse
 import logging
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from semisup.cli import UserError, run_program
 from semisup.dataset import image_count, read_class_names, read_labelled, run_rows
-from semisup.scores import write_scores
+from semisup.scores import read_arrays, write_scores
 from semisup.tables import write_table
 
 NAMES = ("validation", "validation_rows", "test")
-
-
-def read_external(path: str) -> list[np.ndarray]:
-    """Return the arrays validation, validation_rows and test of a user's file. Raises UserError if it lacks one."""
-    try:
-        file = np.load(path, allow_pickle=False)
-        return [file[name] for name in NAMES]
-    except (KeyError, IndexError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no npz file with the arrays {', '.join(NAMES)}: write it with np.savez") from error
+NO_SCORES = f"is no npz file with the arrays {', '.join(NAMES)}: write it with np.savez"
 
 
 def checked_scores(path: str, name: str, scores: np.ndarray, images: int, classes: int) -> np.ndarray:
@@ -50,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     labels, classes = read_labelled(options.images), len(read_class_names(options.images))
     train, allowed = run_rows(options.images, options.run)
-    validation, rows, test = read_external(options.external)
+    validation, rows, test = read_arrays(options.external, NAMES, NO_SCORES)
     if rows.dtype.kind not in "iu" or rows.ndim != 1 or not len(rows):
         raise UserError(
             f"{options.external}: validation_rows is {rows.dtype} {rows.shape}, not a list of rows: mend it"

@@ -16,7 +16,7 @@ import yaml
 import fixtures_theory
 import render_report
 from planning import config as planning
-from planning.report import facts_of, report_plan
+from planning.report import data_set_text, facts_of, report_plan, sections_of
 from semisup.dataset import Split, write_dataset
 from semisup.networks import Shape, new_network, write_network
 
@@ -56,7 +56,7 @@ CONSTANTS_OF_THEORY = CONSTANTS | {"3", "4", "6", "10"}  # Glorot's root of 6, t
 
 def made_up_plan(experiments, study="stl10", dataset=None, **changes):
     """Return the plan of a study with some of the experiments of config.yaml, without figures that all have."""
-    whole = report_plan(CONFIG, ROOT / "report/sections")
+    whole = report_plan(CONFIG, ROOT / "report")
     del whole["theory"]
     plan = whole["studies"][study]
     chosen = {name: values for name, values in plan["experiments"].items() if name in experiments}
@@ -67,12 +67,11 @@ def made_up_plan(experiments, study="stl10", dataset=None, **changes):
     figures = {kind: [name for name in names if name in chosen] for kind, names in kinds.items()}
     kind = planning.data_kind(CONFIG, dataset or plan["kind"])
     plan |= {"kind": kind.kind, "embedded": kind.embedded, "about": kind.__doc__} | changes
+    plan["text"] = data_set_text(kind, ROOT / "report")
     plan |= {"experiments": chosen, "figures": figures}
     plan["training_figure"] = any(values["facts"]["training_curves"] for values in chosen.values())
     methods = {planning.METHODS[values["method"]] for values in chosen.values()}
-    files = {path.stem.partition("-")[2]: path for path in (ROOT / "report/sections").glob("*.tex")}
-    sections = {f"sections/{files[name].name}" for method in methods for name in method.sections}
-    return whole | {"studies": {study: plan}, "sections": sorted(sections)}
+    return whole | {"studies": {study: plan}, "sections": sections_of(methods, ROOT / "report")}
 
 
 def made_up_images(folder, channels, size):

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from data_sets.declare import Data
 from declarations.options import Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
-from methods.cnn import Cnn, CnnTraining
-from methods.shared import UnlabeledBatch, colours_there, enough_unlabeled, smaller_than_images
+from methods.cnn import CnnTraining
+from methods.shared import UnlabeledBatch, colours_there, smaller_than_images
+from methods.unlabeled_loss import UnlabeledLoss
 
 
 class FixMatchTraining(UnlabeledBatch, CnnTraining):
@@ -38,24 +39,14 @@ class FixMatchTraining(UnlabeledBatch, CnnTraining):
     """Side in pixels of a square that is blanked in each strongly changed image; 0, none."""
 
 
-class FixMatch(FixMatchTraining, Cnn):
+class FixMatch(FixMatchTraining, UnlabeledLoss):
     """What the network predicts for a weakly changed unlabeled image is its label when it is strongly changed."""
 
     name = "fixmatch"
-    learns_from = "labels, pseudo-labels"
-    unlabeled = "pseudo-labels"
     sections = ("networks", "pseudo-labels", "fixmatch", "changes")
-    base = None
-
-    folds = False
-
-    @classmethod
-    def figures(cls, options: Values) -> list[str]:
-        return [*super().figures(options), "unlabeled"]
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
         yield from super().check(options, data, base)
-        yield from enough_unlabeled("unlabeled_batch_size", options, data)
         yield from smaller_than_images(("strong_cutout",), options, data)
         yield from colours_there(("strong_color", "strong_hue"), options, data)

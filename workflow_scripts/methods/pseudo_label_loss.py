@@ -5,8 +5,9 @@ from typing import Literal
 
 from data_sets.declare import Data
 from declarations.options import Mistake, Natural, Positive, Values
-from methods.cnn import Cnn, CnnTraining
-from methods.shared import UnlabeledBatch, enough_unlabeled
+from methods.cnn import CnnTraining
+from methods.shared import UnlabeledBatch
+from methods.unlabeled_loss import UnlabeledLoss
 
 
 class PseudoLabelLossTraining(UnlabeledBatch, CnnTraining):
@@ -26,25 +27,15 @@ class PseudoLabelLossTraining(UnlabeledBatch, CnnTraining):
     """When the unlabeled images are predicted; at every `step` those of its batch, or all once an `epoch`."""
 
 
-class PseudoLabelLoss(PseudoLabelLossTraining, Cnn):
+class PseudoLabelLoss(PseudoLabelLossTraining, UnlabeledLoss):
     """A second loss makes the network surer of what it predicts for unlabeled images."""
 
     name = "pseudo_label_loss"
-    learns_from = "labels, pseudo-labels"
-    unlabeled = "pseudo-labels"
     sections = ("networks", "pseudo-labels", "pseudo-label-loss", "changes")
-    base = None
-
-    folds = False
-
-    @classmethod
-    def figures(cls, options: Values) -> list[str]:
-        return [*super().figures(options), "unlabeled"]
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
         yield from super().check(options, data, base)
-        yield from enough_unlabeled("unlabeled_batch_size", options, data)
         start, end, last = options["alpha_start"], options["alpha_end"], options["epochs"] - 1  # counted from 0
         if end < start:
             yield "alpha_end", f"{end} comes before alpha_start, {start}; choose at least that"

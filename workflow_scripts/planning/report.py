@@ -1,9 +1,10 @@
 """What the report is told of a configuration: titles, options, figures, and what the declarations say."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from data_sets.declare import DataSet
 from methods.declare import Method
 from planning.config import (
     METHODS,
@@ -15,7 +16,7 @@ from planning.config import (
     method_of,
 )
 
-DEFAULT_SECTION = "default"
+DEFAULT = "default"  # text of what has none of its own
 
 
 def figures_of(config: Config, study: str) -> dict[str, list[str]]:
@@ -34,16 +35,22 @@ def trained_together(config: Config, study: str) -> list[str]:
     return [name for name in config["studies"][study]["experiments"] if method_of(config, study, name).training_curves]
 
 
-def sections_of(config: Config, folder: Path) -> list[str]:
-    """Return the files of `folder` with what the report says of the methods of all studies, in order.
+def sections_of(methods: Iterable[type[Method]], sources: Path) -> list[str]:
+    """Return the files in `sources` with what the report says of these methods, in order.
 
-    A method that names none shares the default one.
+    A method that has no text of its own shares the default one.
     """
     wanted = set()
-    for method in methods_of(config):
-        wanted |= set(method.sections if has_text(method) else (DEFAULT_SECTION,))
-    files = {path.stem.partition("-")[2]: path.name for path in folder.glob("*.tex")}
-    return sorted(f"{folder.name}/{files[name]}" for name in wanted)
+    for method in methods:
+        wanted |= set(method.sections if has_text(method) else (DEFAULT,))
+    files = {path.stem.partition("-")[2]: path for path in sources.glob("sections/*.tex")}
+    return sorted(str(files[name].relative_to(sources)) for name in wanted)
+
+
+def data_set_text(kind: type[DataSet], sources: Path) -> str:
+    """Return the file in `sources` with what the report says of a kind of data set: its own, or the default one."""
+    own = f"data_sets/{kind.kind}.tex"
+    return own if (sources / own).is_file() else f"data_sets/{DEFAULT}.tex"
 
 
 def methods_of(config: Config) -> Iterator[type[Method]]:
@@ -56,19 +63,19 @@ def methods_of(config: Config) -> Iterator[type[Method]]:
     yield from (method for method in METHODS.values() if method in seen)
 
 
-def report_plan(config: Config, sections: Path) -> Config:
-    """Return all that the text of the report is told. sections: the folder of what it says of the methods."""
+def report_plan(config: Config, sources: Path) -> Config:
+    """Return all that the text of the report is told. sources: the folder of its templates."""
     return {
-        "studies": {study: _study_plan(config, study) for study in config["studies"]},
+        "studies": {study: _study_plan(config, study, sources) for study in config["studies"]},
         "methods": list(METHODS),
-        "sections": sections_of(config, sections),
+        "sections": sections_of(methods_of(config), sources),
         "evaluation": config["evaluation"],
         "figures": config["figures"],
         "theory": config["theory"],
     }
 
 
-def _study_plan(config: Config, study: str) -> Config:
+def _study_plan(config: Config, study: str, sources: Path) -> Config:
     content = config["studies"][study]
     kind = data_kind(config, content["dataset"])
     return {
@@ -76,6 +83,7 @@ def _study_plan(config: Config, study: str) -> Config:
         "kind": kind.kind,
         "embedded": kind.embedded,
         "about": inspect.getdoc(kind),
+        "text": data_set_text(kind, sources),
         "seeds": content["seeds"],
         "baseline": content["baseline"],
         "experiments": {name: _experiment_plan(config, study, name) for name in content["experiments"]},

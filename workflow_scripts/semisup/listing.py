@@ -29,13 +29,13 @@ def pictures_of_classes(folder: str | Path) -> dict[str, list[Path]]:
     Names are in Unicode's composed form, as file systems differ in it. Raises ValueError if two are equal then.
     """
     classes: dict[str, list[Path]] = {}
-    folders = [entry for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")]
-    for entry in sorted(folders, key=lambda entry: (natural_key(entry.name), entry.name)):
-        name = unicodedata.normalize("NFC", entry.name)
-        if name in classes:
-            raise ValueError(f"two folders are both called {name!r}: rename one")
-        classes[name] = pictures_in(entry.path)
-    return classes
+    for entry in os.scandir(folder):
+        if entry.is_dir() and not entry.name.startswith("."):
+            name = unicodedata.normalize("NFC", entry.name)
+            if name in classes:
+                raise ValueError(f"two folders are both called {name!r}: rename one")
+            classes[name] = pictures_in(entry.path)
+    return dict(sorted(classes.items(), key=lambda pair: (natural_key(pair[0]), pair[0])))
 
 
 def listing_digest(folders: Iterable[str | Path]) -> str:

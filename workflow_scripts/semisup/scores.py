@@ -22,13 +22,17 @@ def write_scores(path: str | Path, validation: np.ndarray, validation_rows: np.n
         np.savez(file, validation=validation, validation_rows=validation_rows, test=test)
 
 
-def read_arrays(path: str | Path, names: Sequence[str]) -> list[np.ndarray]:
-    """Return the named arrays of an npz file. Raises UserError if it is damaged or lacks one."""
+def read_arrays(
+    path: str | Path,
+    names: Sequence[str],
+    mistake: str = "is damaged or not a file of scores: delete it and run again",
+) -> list[np.ndarray]:
+    """Return the named arrays of an npz file. Raises UserError with the mistake if it is damaged or lacks one."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return [file[name] for name in names]
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or not a file of scores: delete it and run again") from error
+    except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a file of np.save
+        raise UserError(f"{path} {mistake}") from error
 
 
 def prediction_rows(labels: np.ndarray) -> list[dict[str, int]]:

@@ -20,7 +20,6 @@ from semisup.cli import UserError
 from semisup.constants import CHROMATIC
 from semisup.hdf5 import read_rows
 
-SEED_SAMPLINGS = ("uniform", "energy")
 COLOR_CHANNELS = 3
 SMALLEST = 1e-12  # keeps quotients of black and of grey pixels finite
 

@@ -1,0 +1,27 @@
+"""What methods share whose networks train on labels and, beside them, on pseudo-labels in the loss."""
+
+from collections.abc import Iterator
+
+from data_sets.declare import Data
+from declarations.options import Mistake, Values
+from methods.cnn import Cnn
+from methods.shared import enough_unlabeled
+
+
+class UnlabeledLoss(Cnn):
+    """A network trained from random weights on labelled and unlabeled images together."""
+
+    learns_from = "labels, pseudo-labels"
+    unlabeled = "pseudo-labels"
+    base = None
+
+    folds = False
+
+    @classmethod
+    def figures(cls, options: Values) -> list[str]:
+        return [*super().figures(options), "unlabeled"]
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        yield from super().check(options, data, base)
+        yield from enough_unlabeled("unlabeled_batch_size", options, data)
