@@ -11,6 +11,7 @@ from declarations.options import option_names
 from planning import config as planning
 from planning import report as planning_report
 from semisup.listing import listing_digest
+from semisup.networks import network_file
 from planning.digest import code_digest as file_digest
 
 try:
@@ -32,6 +33,16 @@ wildcard_constraints:
 def code_digest(program):
     """Digest of the program and of the local modules it imports: a param, so that real changes rerun its jobs."""
     return file_digest(SCRIPTS / f"{program}.py")
+
+
+def code_with_network(program):
+    """A params function: digest of the program and of the network that the job's experiment trains."""
+
+    def digest(wildcards):
+        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
+        return file_digest(SCRIPTS / f"{program}.py", [network_file(options["network"])])
+
+    return digest
 
 
 def program(name):
@@ -462,6 +473,11 @@ def study_results(wildcards=None):
 def report_plan(wildcards):
     """What the text has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
     return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES))
+
+
+def texts_of_networks():
+    networks = planning_report.network_texts(planning_report.networks_of(CONFIG), REPORT_SOURCES)
+    return sorted({REPORT_SOURCES / network["text"] for network in networks})
 
 
 def texts_of_methods():

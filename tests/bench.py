@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 
 from semisup.device import keep_freed_memory, product_dtype
 from semisup.kmeans import lloyd
-from semisup.networks import Shape, new_network
+from semisup.network import Shape, new_network
 from semisup.surrogates import (
     TRANSFORMATIONS,
     Ranges,

@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import torch
 
-from semisup.networks import Shape, new_network, set_normalization, write_network
-from semisup.training import Examples, Recipe
+from semisup.labelled_loss import Examples
+from semisup.network import Shape, new_network, set_normalization, write_network
+from semisup.training import Recipe
 
 RECIPE = Recipe(
     epochs=3,

@@ -18,7 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from semisup.cli import UserError, name_pair, positive_int, run_program
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.layers import layer_features
-from semisup.networks import read_network, require_channels
+from semisup.network import read_network, require_channels
 from semisup.scaling import scale_all
 from semisup.svm import fit_scaling, standardize
 from semisup.tables import read_table, write_table

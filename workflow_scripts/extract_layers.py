@@ -15,7 +15,7 @@ from semisup.dataset import image_blocks, image_count, image_shape, resolved_siz
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
 from semisup.layers import layer_features
-from semisup.networks import read_network, require_channels
+from semisup.network import read_network, require_channels
 from semisup.scaling import scale_all
 
 BLOCK = 128  # images

@@ -11,9 +11,8 @@ from methods.shared import ImageSize
 from semisup.augmentation import Augmentation, augment_function
 from semisup.cli import positive_int, run_program, seed_number
 from semisup.hdf5 import open_hdf5
-from semisup.networks import to_pixels
 from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, example_grid, new_figure, save_figure, show_image
-from semisup.scaling import scale_images
+from semisup.scaling import scale_images, to_pixels
 
 DRAWN = ("shift", "flip", "color", "hue", "cutout")  # strengths that differ between figures
 

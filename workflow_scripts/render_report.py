@@ -1005,6 +1005,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     return {
         "studies": studies,
         "sections": plan["sections"],
+        "networks": plan["networks"],
         "methods": method_values(plan["methods"], studies, published),
         "embedded": sorted({study["kind"] for study in plan["studies"].values() if study["embedded"]}),
         "confidence": plan["evaluation"]["confidence"],

@@ -7,8 +7,8 @@ from declarations.command_line import add_options
 from methods.cnn import CnnTraining
 from semisup.cli import UserError, run_program
 from semisup.hdf5 import open_hdf5
+from semisup.network import Network, Shape, new_network, read_network, take_layers
 from semisup.network_run import add_files_and_device, random_network, read_run, run_shape, train_run
-from semisup.networks import Network, Shape, new_network, read_network, take_layers
 
 
 def pretrained_network(path: str, shape: Shape, seed: int) -> Network:

@@ -13,7 +13,7 @@ from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.hdf5 import open_hdf5
 from semisup.layers import LayerFeatures, layer_scales, read_layers, side_by_side
 from semisup.models.probe import ProbeModel, write_model
-from semisup.networks import read_network
+from semisup.network import read_network
 from semisup.scores import write_scores
 from semisup.svm import svm_scores
 from semisup.svm_selection import fit_for_each_c, warn_at_edge

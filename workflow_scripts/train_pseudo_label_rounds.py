@@ -3,6 +3,7 @@
 import argparse
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,16 +17,17 @@ from semisup.cli import UserError, run_program
 from semisup.dataset import image_count
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import open_hdf5
+from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.model_files import model_kind
 from semisup.models.network import NetworkModel, read_model
+from semisup.network import SCORING_BATCH, Network, network_scores, new_network, set_normalization
 from semisup.network_run import LabelledRun, add_files_and_device, read_run, write_network_run
-from semisup.networks import SCORING_BATCH, Network, network_scores, new_network, set_normalization
 from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
 from semisup.run_options import add_round_tables, result_options
 from semisup.scaling import scale_all
-from semisup.training import Examples, Recipe, device_peak_gib, train_network
+from semisup.training import Recipe, device_peak_gib, train_network
 from semisup.training_options import augmentation_of, recipe_of
 
 
@@ -44,32 +46,23 @@ class Pool(NamedTuple):
         return self.labelled + np.searchsorted(self.candidates, rows)
 
 
+@dataclass
 class NetworkRounds:
-    """A network that takes part in rounds; see semisup.rounds.Classifier."""
+    """A network that takes part in rounds; see semisup.rounds.Classifier.
 
-    def __init__(
-        self,
-        network: Network,
-        pool: Pool,
-        run: LabelledRun,
-        validation: np.ndarray,
-        recipe: Recipe,
-        augment: Augment,
-        average_flips: bool,
-        restart: bool,
-        seed: int,
-        checkpoint: Checkpoint,
-    ) -> None:
-        self.network = network
-        self.pool = pool
-        self.run = run
-        self.validation = validation
-        self.recipe = recipe
-        self.augment = augment
-        self.average_flips = average_flips
-        self.restart = restart
-        self.seed = seed
-        self.checkpoint = checkpoint
+    validation: int64, the labelled rows that choose.
+    """
+
+    network: Network
+    pool: Pool
+    run: LabelledRun
+    validation: np.ndarray
+    recipe: Recipe
+    augment: Augment
+    average_flips: bool
+    restart: bool
+    seed: int
+    checkpoint: Checkpoint
 
     def fit(self, number: int, images: np.ndarray, labels: np.ndarray) -> RoundFit:
         """Train on the labelled images and these, from the weights of the round before or from random ones."""
@@ -91,7 +84,9 @@ class NetworkRounds:
         fingerprint = outer | new_fingerprint(options, [rows, labels, *weights], outer["code"])
         folder = self.checkpoint.folder / f"round-{number}"
         with locked_checkpoint(folder, fingerprint, self.checkpoint.seconds) as inner:
-            history = train_network(self.network, train, validation, self.augment, self.recipe, seed, inner)
+            loss = LabelledLoss(train, self.augment, self.recipe)
+            measure = accuracy_on(validation, self.recipe.precision)
+            history = train_network(self.network, [loss], measure, self.recipe, seed, inner)
         return RoundFit(
             history[-1].train_loss,
             history[-1].train_accuracy,

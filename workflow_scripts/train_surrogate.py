@@ -13,7 +13,8 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, natural_int, run_program, seed_number
 from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5
-from semisup.networks import (
+from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
+from semisup.network import (
     Network,
     Shape,
     network_scores,
@@ -23,7 +24,7 @@ from semisup.networks import (
 )
 from semisup.run_options import add_checkpoint_options
 from semisup.tables import write_table
-from semisup.training import Examples, history_table, log_summary, train_network
+from semisup.training import history_table, log_summary, train_network
 from semisup.training_options import recipe_of
 
 HELD_OUT = 10  # one in so many patches of a class is kept for validation, and at least one
@@ -95,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         examples, held_out = (
             Examples(*(torch.from_numpy(array).to(device) for array in part)) for part in (train, validation)
         )
-        history = train_network(network, examples, held_out, nn.Identity(), recipe, options.seed, checkpoint)
+        loss = LabelledLoss(examples, nn.Identity(), recipe)
+        measure = accuracy_on(held_out, recipe.precision)
+        history = train_network(network, [loss], measure, recipe, options.seed, checkpoint)
         accuracy = top1_accuracy(network, held_out, recipe.precision, device)
         log_summary(
             f"{shape.classes} surrogate classes: top-1 accuracy {accuracy:.4f} on held-out patches", history, device

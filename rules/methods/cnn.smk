@@ -26,7 +26,7 @@ rule train_cnn:
         mem_mb=memory(8000),
         runtime="8h",
     params:
-        code=code_digest("train_cnn"),
+        code=code_with_network("train_cnn"),
         program=program("train_cnn"),
         pretrained=lambda wildcards, input: f"--pretrained {input.pretrained}" if input.pretrained else "",
         options=options_of(CnnTraining),

@@ -25,7 +25,7 @@ rule train_fixmatch:
         mem_mb=memory(8000),
         runtime="8h",
     params:
-        code=code_digest("train_fixmatch"),
+        code=code_with_network("train_fixmatch"),
         program=program("train_fixmatch"),
         options=options_of(FixMatchTraining),
         checkpoint=checkpoint_folder("train_fixmatch"),

@@ -25,7 +25,7 @@ rule train_pseudo_label_loss:
         mem_mb=memory(8000),
         runtime="8h",
     params:
-        code=code_digest("train_pseudo_label_loss"),
+        code=code_with_network("train_pseudo_label_loss"),
         program=program("train_pseudo_label_loss"),
         options=options_of(PseudoLabelLossTraining),
         checkpoint=checkpoint_folder("train_pseudo_label_loss"),

@@ -28,7 +28,7 @@ rule train_pseudo_label_rounds:
         mem_mb=memory(12000),
         runtime="8h",
     params:
-        code=code_digest("train_pseudo_label_rounds"),
+        code=code_with_network("train_pseudo_label_rounds"),
         program=program("train_pseudo_label_rounds"),
         options=options_of(PseudoLabelRoundsTraining),
         checkpoint=checkpoint_folder("train_pseudo_label_rounds"),

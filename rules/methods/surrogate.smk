@@ -55,7 +55,7 @@ rule train_surrogate:
         mem_mb=memory(8000),
         runtime="24h",
     params:
-        code=code_digest("train_surrogate"),
+        code=code_with_network("train_surrogate"),
         program=program("train_surrogate"),
         options=options_of(SurrogateTraining),
         checkpoint=checkpoint_folder("train_surrogate"),

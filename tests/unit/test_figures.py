@@ -24,7 +24,7 @@ from fixtures_training import exemplar_network, write_exemplar_network
 from semisup.cli import UserError
 from semisup.dataset import read_images
 from semisup.models import network as network_model
-from semisup.networks import Shape, new_network, write_network
+from semisup.network import Shape, new_network, write_network
 from semisup.plots import COLORS, save_figure
 
 NO_AUGMENTATION = {"image_size": "native", "shift": 0, "flip": "false", "color": 0, "hue": 0, "cutout": 0}

@@ -12,7 +12,7 @@ from fixtures_training import exemplar_network, network_options, two_classes
 from semisup.augmentation import Augmentation
 from semisup.cli import UserError
 from semisup.fixmatch import FixMatchLoss
-from semisup.networks import to_pixels
+from semisup.scaling import to_pixels
 
 IMAGES = two_classes(40, seed=2).images
 ROWS = torch.tensor([3, 17, 4, 30, 11, 8, 22, 35])

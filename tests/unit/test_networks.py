@@ -6,11 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from methods.shared import SMALLEST_IMAGES
 from semisup.cli import UserError
 from semisup.layers import layer_features, layer_scales, quadrant_max, read_layers, side_by_side
-from semisup.networks import (
-    NETWORKS,
+from semisup.network import (
     Shape,
     new_network,
     read_network,
@@ -18,8 +16,13 @@ from semisup.networks import (
     take_layers,
     write_network,
 )
+from semisup.networks import declared_networks, network_builder
+from semisup.torchvision_models import models
 
-EXEMPLAR = ("exemplar_small", "exemplar_large")
+DECLARED = declared_networks()
+EXEMPLAR = tuple(name for name, network in DECLARED.items() if network.of_patches)
+# Of those of torchvision the smallest stands for all where something is computed: they share their code.
+NETWORKS = [name for name in DECLARED if name not in ("resnet50", "wide_resnet50_2")]
 
 
 def make(network, size=32, channels=3, classes=10, seed=0, **options):
@@ -38,7 +41,7 @@ def pixels(count, size, channels=3, seed=0):
 
 def small(network, **options):
     """Return a network for the smallest images that it takes; of an exemplar network, for patches of 8 pixels."""
-    size = 8 if network in EXEMPLAR else SMALLEST_IMAGES[network]
+    size = 8 if network in EXEMPLAR else DECLARED[network].smallest
     return make(network, size, **({"field": size} if network in EXEMPLAR else {}), **options)
 
 
@@ -54,6 +57,10 @@ def small(network, **options):
         ("digits", 28, 74_538),
         ("exemplar_small", 32, 633_034),
         ("exemplar_large", 32, 9_423_498),
+        ("resnet18", 96, 11_181_642),
+        ("resnet50", 96, 23_528_522),
+        ("wide_resnet50_2", 96, 66_854_730),
+        ("resnet18", 63, 11_181_642 - (7**2 - 3**2) * 3 * 64),
     ],
 )
 def test_number_of_weights(network, size, weights):
@@ -72,6 +79,9 @@ def test_number_of_weights(network, size, weights):
         ("exemplar_small", 32, (64, 64, 128), (16, 8, 1)),
         ("exemplar_small", 96, (64, 64, 128), (48, 24, 17)),
         ("exemplar_large", 96, (64, 128, 256, 512), (48, 24, 24, 17)),
+        ("resnet18", 96, (64, 64, 128, 256, 512), (24, 24, 12, 6, 3)),
+        ("resnet50", 64, (64, 256, 512, 1024, 2048), (16, 16, 8, 4, 2)),
+        ("wide_resnet50_2", 63, (64, 256, 512, 1024, 2048), (63, 63, 32, 16, 8)),
     ],
 )
 def test_layers(network, size, channels, sides):
@@ -83,15 +93,38 @@ def test_layers(network, size, channels, sides):
     assert made(images).shape == (2, 10)
 
 
+@pytest.mark.parametrize("name", DECLARED)
+def test_what_is_read_of_a_network_is_what_it_declares(name):
+    build, declared = network_builder(name), DECLARED[name]
+    assert (build.smallest, build.of_patches) == (declared.smallest, declared.of_patches)
+    assert declared.about == " ".join(build.__doc__.split())
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_scores_are_those_of_torchvision(name):
+    """With its weights, from images for which the stem is its own."""
+    theirs, ours = getattr(models, name)(num_classes=10), make(name, 64)
+    new_names = {"conv1": "layers.stem.0", "bn1": "layers.stem.1", "fc": "head.3"}
+    new_names |= {f"layer{number}": f"layers.stage{number}" for number in (1, 2, 3, 4)}
+    weights = {}
+    for key, value in theirs.state_dict().items():
+        first, rest = key.split(".", 1)
+        weights[f"{new_names[first]}.{rest}"] = value
+    ours.load_state_dict(weights | {"mean": ours.mean, "std": ours.std})
+    images = pixels(3, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours.eval()(images), theirs.eval()(images), rtol=1e-4, atol=1e-5)
+
+
 def test_hidden_layer_of_the_vgg_sees_1024_values():
     first = next(module for module in make("vgg", 96).head if isinstance(module, nn.Linear))
     assert (first.in_features, first.out_features) == (1024, 256)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", DECLARED)
 def test_smallest_images(network):
     """That the configuration lets through."""
-    size = SMALLEST_IMAGES[network]
+    size = DECLARED[network].smallest
     assert make(network, size).to("meta")(torch.empty(2, 3, size, size, device="meta")).shape == (2, 10)
 
 
@@ -134,7 +167,7 @@ def test_first_weights():
     assert network.head[-1].weight.std().item() == pytest.approx(0.1 * 128**-0.5, rel=0.01)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "resnet18"])  # without pooling at 8 pixels
 def test_pooling_before_the_rectifier_is_pooling_after_it(network):
     usual = small(network).eval()
     other, swapped = deepcopy(usual), 0

@@ -34,7 +34,7 @@ from fixtures_training import RECIPE_OPTIONS, network_options, run_options, writ
 from semisup.cli import UserError
 from semisup.dataset import Split, image_blocks, image_count, image_shape, read_images, write_dataset
 from semisup.models.network import NetworkModel, write_model
-from semisup.networks import Shape, new_network
+from semisup.network import Shape, new_network
 from semisup.scores import write_scores
 
 GREY = 77

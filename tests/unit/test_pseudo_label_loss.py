@@ -11,8 +11,9 @@ from fixtures_kmeans import command_line, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models
 from fixtures_training import exemplar_network, network_options, two_classes
 from semisup.cli import UserError
-from semisup.networks import Shape, network_scores, new_network, to_pixels
+from semisup.network import Shape, network_scores, new_network
 from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp, ramp_weight
+from semisup.scaling import to_pixels
 
 IMAGES = two_classes(40, seed=2).images
 ROWS = torch.tensor([3, 17, 4, 30, 11, 8])

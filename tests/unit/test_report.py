@@ -16,9 +16,9 @@ import yaml
 import fixtures_theory
 import render_report
 from planning import config as planning
-from planning.report import data_set_text, facts_of, report_plan, sections_of
+from planning.report import data_set_text, facts_of, network_texts, report_plan, sections_of
 from semisup.dataset import Split, write_dataset
-from semisup.networks import Shape, new_network, write_network
+from semisup.network import Shape, new_network, write_network
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = {
@@ -71,7 +71,14 @@ def made_up_plan(experiments, study="stl10", dataset=None, **changes):
     plan |= {"experiments": chosen, "figures": figures}
     plan["training_figure"] = any(values["facts"]["training_curves"] for values in chosen.values())
     methods = {planning.METHODS[values["method"]] for values in chosen.values()}
-    return whole | {"studies": {study: plan}, "sections": sections_of(methods, ROOT / "report")}
+    networks = dict.fromkeys(
+        values["options"]["network"] for values in chosen.values() if "network" in values["options"]
+    )
+    return whole | {
+        "studies": {study: plan},
+        "sections": sections_of(methods, ROOT / "report"),
+        "networks": network_texts(networks, ROOT / "report"),
+    }
 
 
 def made_up_images(folder, channels, size):

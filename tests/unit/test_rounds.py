@@ -28,10 +28,11 @@ from semisup.checkpoints import locked_checkpoint
 from semisup.cli import UserError
 from semisup.dataset import Split, read_images, read_labelled, write_dataset
 from semisup.features import feature_blocks, on_device
+from semisup.labelled_loss import accuracy_on
 from semisup.models import kmeans as kmeans_model
 from semisup.models import network as network_model
+from semisup.network import Shape, network_scores, new_network, set_normalization
 from semisup.network_run import read_run
-from semisup.networks import Shape, network_scores, new_network, set_normalization
 from semisup.pseudo_labels import Accepted, HeldOut, RoundRow, Rule, fit_temperature, predict
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.svm import fit_svm, standardize
@@ -455,15 +456,21 @@ def test_lost_outputs_come_back_from_a_finished_checkpoint(either, images, tmp_p
 
 @pytest.fixture
 def fits(monkeypatch):
-    """What each round gave to the training, and the weights before and after it."""
-    seen, train = [], train_pseudo_label_rounds.train_network
+    """For each round the weights before and after it, its training and validation examples, and its seed."""
+    seen, validations, train = [], [], train_pseudo_label_rounds.train_network
 
-    def watch(network, *given):
+    def measure(validation, precision):
+        validations.append(validation)
+        return accuracy_on(validation, precision)
+
+    def watch(network, losses, measure, recipe, seed, checkpoint):
         before = copied_weights(network)
-        history = train(network, *given)
-        seen.append((before, copied_weights(network), *given))
+        history = train(network, losses, measure, recipe, seed, checkpoint)
+        (loss,) = losses
+        seen.append((before, copied_weights(network), loss.examples, validations[-1], seed))
         return history
 
+    monkeypatch.setattr(train_pseudo_label_rounds, "accuracy_on", measure)
     monkeypatch.setattr(train_pseudo_label_rounds, "train_network", watch)
     return seen
 
@@ -476,7 +483,7 @@ def test_rounds_train_on_labelled_and_accepted_images(images, network_base, fits
     held_out = set(read(tmp_path, "held_out")["row"])
     with np.load(tmp_path / "scores.npz") as scores:
         kept = scores["validation_rows"]
-    for number, (_, _, train, validation, *_) in enumerate(fits, start=1):
+    for number, (_, _, train, validation, _) in enumerate(fits, start=1):
         so_far = accepted[accepted["round"] < number]
         examples = train.take(slice(None))
         np.testing.assert_array_equal(examples.labels, [*run.labels[:40], *so_far["label"]])
@@ -484,7 +491,7 @@ def test_rounds_train_on_labelled_and_accepted_images(images, network_base, fits
         np.testing.assert_array_equal(validation.rows, kept)
         assert not held_out & {*train.rows.tolist(), *validation.rows.tolist()}
         np.testing.assert_array_equal(validation.labels, run.labels[kept])
-    seeds = [given[4] for _, _, *given in fits]
+    seeds = [seed for *_, seed in fits]
     assert len(set(seeds)) == 3
 
 
@@ -503,8 +510,8 @@ def test_restart_begins_each_round_from_random_weights(images, network_base, fit
     wanted = network_rounds(network_base)
     wanted.program.main(arguments(wanted, images, tmp_path / "restart", restart="true"))
     assert len(fits) == 3
-    for before, _, *given in fits:
-        network = new_network(Shape("digits", 3, 16, 4, 0.3), given[4])
+    for before, *_, seed in fits:
+        network = new_network(Shape("digits", 3, 16, 4, 0.3), seed)
         set_normalization(network, read_images(images, "train"))
         assert_same_weights(before, network.state_dict())
     assert_same_weights(network_model.read_model(tmp_path / "restart/model.h5").network.state_dict(), fits[2][1])

@@ -23,8 +23,9 @@ from semisup import network_run
 from semisup.cli import UserError
 from semisup.copies import changed_copies
 from semisup.dataset import read_images, read_labels, run_rows
+from semisup.labelled_loss import accuracy_on
 from semisup.models.network import image_scores, read_model
-from semisup.networks import Shape
+from semisup.network import Shape
 from semisup.training import EpochRow
 
 PROGRAM = train_cnn.__file__
@@ -161,17 +162,22 @@ def test_training_images_are_replaced_by_their_copies(run, images, tmp_path, mon
     """Three for each; validation images, and the mean that pixels are normalised by, stay those of the images."""
     seen, train = [], network_run.train_network
 
-    def watch(network, *options):
-        seen.append((network.mean.flatten().numpy().copy(), *options[:2]))
-        return train(network, *options)
+    def measure(validation, precision):
+        seen.append(validation)
+        return accuracy_on(validation, precision)
 
+    def watch(network, losses, *options):
+        seen.extend([network.mean.flatten().numpy().copy(), losses[0].examples])
+        return train(network, losses, *options)
+
+    monkeypatch.setattr(network_run, "accuracy_on", measure)
     monkeypatch.setattr(network_run, "train_network", watch)
     train_cnn.main(arguments(images, tmp_path, network="digits", copies=3, run=run, epochs=1))
     rows, validation_rows = run_rows(images, run)
     pixels = torch.from_numpy(np.concatenate([read_images(images, split) for split in ("train", "validation")]))
     labels = torch.from_numpy(np.concatenate([read_labels(images, split) for split in ("train", "validation")]))
     expected, expected_labels = changed_copies(pixels[rows], labels[rows], 3, 0)
-    ((mean, examples, validation),) = seen
+    validation, mean, examples = seen
     assert torch.equal(examples.images, expected)
     assert torch.equal(examples.labels, expected_labels)
     np.testing.assert_allclose(mean, pixels[rows].float().mean(dim=(0, 2, 3)) / 255, rtol=1e-5)

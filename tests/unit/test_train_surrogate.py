@@ -13,11 +13,12 @@ from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dat
 from fixtures_training import RECIPE_OPTIONS, assert_same_weights, untimed, write_exemplar_network
 from semisup.cli import UserError
 from semisup.dataset import read_images, read_labelled, run_rows
+from semisup.labelled_loss import LabelledLoss
 from semisup.layers import layer_scales, quadrant_max
 from semisup.models.probe import image_scores, read_model
-from semisup.networks import Shape, read_network
-from semisup.scaling import scale_all
-from semisup.training import EpochRow, to_pixels, train_network
+from semisup.network import Shape, read_network
+from semisup.scaling import scale_all, to_pixels
+from semisup.training import EpochRow
 from train_surrogate import read_surrogates
 
 CPU = torch.device("cpu")
@@ -120,7 +121,7 @@ def test_stopped_program_goes_on_to_the_same_network(trained, tmp_path, monkeypa
 
     with monkeypatch.context() as context:
         context.setattr(
-            train_surrogate, "train_network", lambda *options: train_network(*options[:3], stop, *options[4:])
+            train_surrogate, "LabelledLoss", lambda examples, _, recipe: LabelledLoss(examples, stop, recipe)
         )
         with pytest.raises(SystemExit) as caught:
             train_surrogate.main(surrogate_arguments(tmp_path))

@@ -21,13 +21,15 @@ from fixtures_training import (
     two_classes,
     untimed,
 )
-from semisup import networks, training
+from semisup import labelled_loss, network, training
 from semisup.checkpoints import load_checkpoint, locked_checkpoint
 from semisup.cli import UserError
 from semisup.fixmatch import FixMatchLoss
-from semisup.networks import Network, Shape, network_scores, new_network, set_normalization, to_pixels
+from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
+from semisup.network import Network, Shape, network_scores, new_network, set_normalization
 from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp
-from semisup.training import EpochRow, Examples, chosen_epoch, history_table, train_network
+from semisup.scaling import to_pixels
+from semisup.training import EpochRow, chosen_epoch, history_table, train_network
 
 TRAIN, VALIDATION = two_classes(32), two_classes(24, seed=1)  # 4 steps an epoch
 SEED = 5
@@ -58,7 +60,8 @@ def train(
     folder, network, recipe=RECIPE, augment=noisy, seconds=NEVER, train=TRAIN, validation=VALIDATION, unlabeled=None
 ):
     with locked_checkpoint(folder, {"run": "a test"}, seconds) as checkpoint:
-        return train_network(network, train, validation, augment, recipe, SEED, checkpoint, unlabeled)
+        losses = [LabelledLoss(train, augment, recipe), *([unlabeled] if unlabeled else [])]
+        return train_network(network, losses, accuracy_on(validation, recipe.precision), recipe, SEED, checkpoint)
 
 
 def saved_state(folder):
@@ -179,9 +182,8 @@ def test_gradient_of_parts_is_that_of_the_whole():
     gradients = []
     for parts in (1, 4, 5, 32):
         network = exemplar_network()
-        loss, correct = training._backward(network, TRAIN, same, RECIPE, parts)
-        gradients.append({name: value.grad.clone() for name, value in network.named_parameters()})
-        gradients[-1] |= {"loss": loss, "correct": correct}
+        shown = LabelledLoss(TRAIN, same, RECIPE).backward(network, torch.arange(32), 0, parts)
+        gradients.append({name: value.grad.clone() for name, value in network.named_parameters()} | shown)
     assert all(value.abs().max() > 1e-4 for value in gradients[0].values())
     for other in gradients[1:]:
         assert_close_weights(other, gradients[0], rtol=1e-4, atol=1e-7)
@@ -227,7 +229,7 @@ def test_every_step_draws_other_random_numbers(tmp_path):
 
 
 def test_more_images_in_a_batch_than_there_are(tmp_path):
-    with pytest.raises(UserError, match="batch_size 33 is above the 32 training images: lower it"):
+    with pytest.raises(UserError, match="batch_size 33 is above the 32 images that there are: lower it"):
         train(tmp_path, tiny_network(), RECIPE._replace(batch_size=33))
 
 
@@ -428,8 +430,10 @@ UNLABELED = two_classes(20, seed=2).images
 class Recorder:
     """A loss on unlabeled images that changes nothing, writes down its calls and shows what it is told to."""
 
-    def __init__(self, images=UNLABELED, batch_size=6, shown=()):
-        self.images = images
+    batch_option = "unlabeled_batch_size"
+
+    def __init__(self, batch_size=6, shown=()):
+        self.count = len(UNLABELED)
         self.batch_size = batch_size
         self.shown = iter(shown)
         self.epochs = []
@@ -575,7 +579,7 @@ def test_unlabeled_loss_that_is_no_number(new_loss, tmp_path):
 
 
 def test_more_unlabeled_images_in_a_batch_than_there_are(tmp_path):
-    with pytest.raises(UserError, match=r"^unlabeled_batch_size 21 is above the 20 unlabeled images: lower it$"):
+    with pytest.raises(UserError, match=r"^unlabeled_batch_size 21 is above the 20 images that there are: lower it$"):
         train(tmp_path, tiny_network(), unlabeled=Recorder(batch_size=21))
 
 
@@ -639,7 +643,7 @@ def test_patience_keeps_the_best_epoch(ema_decay, tmp_path, monkeypatch):
         right = np.arange(len(images)) < len(images) * next(accuracies)
         return np.eye(2)[np.where(right, VALIDATION.labels, 1 - VALIDATION.labels)]
 
-    monkeypatch.setattr(training, "network_scores", scores)
+    monkeypatch.setattr(labelled_loss, "network_scores", scores)
     network = tiny_network()
     history = train(tmp_path, network, RECIPE._replace(epochs=5, patience=2, ema_decay=ema_decay))
     assert [row.validation_accuracy for row in history] == [0.5, 0.75, 0.75, 0.25]
@@ -798,14 +802,14 @@ def test_other_errors_are_not_taken_for_want_of_memory(tmp_path, caplog):
 
 @pytest.mark.parametrize("average_flips", [False, True])
 def test_scores(average_flips, monkeypatch):
-    monkeypatch.setattr(networks, "SCORING_BATCH", 7)
-    network = tiny_network()
-    scores = network_scores(network, TRAIN.images, "float32", average_flips, CPU)
+    monkeypatch.setattr(network, "SCORING_BATCH", 7)
+    made = tiny_network()
+    scores = network_scores(made, TRAIN.images, "float32", average_flips, CPU)
     assert scores.dtype == np.float32
-    network.eval()
+    made.eval()
     with torch.inference_mode():
-        expected = network(TRAIN.images.float() / 255)
-        mirrored = network(TRAIN.images.flip(3).float() / 255)
+        expected = made(TRAIN.images.float() / 255)
+        mirrored = made(TRAIN.images.flip(3).float() / 255)
     expected = (expected + mirrored) / 2 if average_flips else expected
     np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
     assert (expected - mirrored).abs().max() > 0.01
@@ -819,8 +823,8 @@ def test_validation_is_thinned(count, kept, tmp_path, monkeypatch):
         looked_at.append(images)
         return network_scores(network, images, *options)
 
-    monkeypatch.setattr(training, "VALIDATION_IMAGES", count)
-    monkeypatch.setattr(training, "network_scores", scores)
+    monkeypatch.setattr(labelled_loss, "VALIDATION_IMAGES", count)
+    monkeypatch.setattr(labelled_loss, "network_scores", scores)
     train(tmp_path, tiny_network())
     assert len(looked_at) == 3
     every = -(-24 // count)

@@ -1,4 +1,4 @@
-"""A method or a data set is added by files of its own alone, as docs/adding-a-method.md says."""
+"""A method, a data set or a network is added by files of its own alone, as docs/adding-a-method.md says."""
 
 import json
 import shutil
@@ -178,7 +178,23 @@ rule prepare_squares:
     shell:
         "python {params.program:q} {params.sizes} --images {output.images} --test-labels {output.test_labels}"
 """
+NETWORK = '''"""A network for a test."""
+
+from collections import OrderedDict
+
+from semisup.network import Network, Shape
+from semisup.network_layers import average_head, convolution
+from semisup.networks import network
+
+
+@network(smallest=4)
+def one_layer(shape: Shape) -> Network:
+    """One convolution of sixteen channels."""
+    layers = OrderedDict(only=convolution(shape.channels, 16))
+    return Network(shape, layers, average_head(16, shape.classes, shape.dropout))
+'''
 ADDED = {
+    "workflow_scripts/semisup/networks/one_layer.py": NETWORK,
     "workflow_scripts/methods/mean_colour.py": DECLARED,
     "workflow_scripts/train_mean_colour.py": PROGRAM,
     "rules/methods/mean_colour.smk": RULE,
@@ -197,7 +213,18 @@ CONFIG = {
             "dataset": "squares",
             "seeds": [0, 1],
             "baseline": "mean",
-            "experiments": {"mean": {"method": "mean_colour"}, "half": {"method": "mean_colour", "weight": 0.5}},
+            "experiments": {
+                "mean": {"method": "mean_colour"},
+                "half": {"method": "mean_colour", "weight": 0.5},
+                "learned": {
+                    "method": "cnn",
+                    "network": "one_layer",
+                    "epochs": 2,
+                    "batch_size": 8,
+                    "shift": 2,
+                    "cutout": 0,
+                },
+            },
         },
     },
 }
@@ -205,7 +232,7 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def enlarged(tmp_path_factory):
-    """A clone with a method and a data set of one's own."""
+    """A clone with a method, a data set and a network of one's own."""
     folder = clone(tmp_path_factory.mktemp("adding") / "clone")
     for name, text in ADDED.items():
         (folder / name).write_text(text)
@@ -226,8 +253,9 @@ def test_a_new_method_on_a_new_data_set_comes_to_the_report(typeset):
     assert r"\subsection{\texttt{mean\_colour}}" in text
     assert "An image is given the class whose mean colour is nearest to its own." in text
     assert "Squares of two colours, red and blue." in text
+    assert r"\texttt{one\_layer}: One convolution of sixteen channels." in text
     metrics = (typeset / "results/colours/metrics.csv").read_text()
-    assert metrics.count("\nmean,") + metrics.count("\nhalf,") == 4
+    assert [metrics.count(f"\n{name},") for name in CONFIG["studies"]["colours"]["experiments"]] == [2, 2, 2]
 
 
 def test_adding_changes_the_code_of_no_other_program(enlarged):

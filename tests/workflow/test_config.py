@@ -478,8 +478,8 @@ MALFORMED = [
     ),
     (
         "cnn/network",
-        "resnet50",
-        r"^cnn\.network: 'resnet50' is not known; .* resnet, vgg, exemplar_small, exemplar_large",
+        "alexnet",
+        r"^cnn\.network: 'alexnet' is not known; choose one of digits, exemplar_small, exemplar_large, resnet, res",
     ),
     ("surrogate/network", "resnet", r"^surrogate\.network: 'resnet' is not .* one of exemplar_small, exemplar_large$"),
     ("kmeans_rounds/accept", "best", r"^kmeans_rounds\.accept: 'best' is not known; choose one of top, threshold"),

@@ -236,6 +236,25 @@ def test_a_declaration_is_part_of_no_digest_but_the_rest_is(tmp_path):
     assert code_digest(tmp_path / "scripts/evaluate.py") == before["evaluate"]
 
 
+def test_a_network_is_part_of_the_digest_of_its_own_trainings_only(tmp_path):
+    scripts = tmp_path / "scripts"
+    shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    program, networks = scripts / "train_cnn.py", scripts / "semisup/networks"
+
+    def digests():
+        trainings = [code_digest(program, [networks / f"{name}.py"]) for name in ("vgg", "digits")]
+        return [*trainings, *(code_digest(scripts / f"{name}.py") for name in PROGRAMS)]
+
+    before = digests()
+    assert len({code_digest(program), *before[:2]}) == 3
+    (networks / "another.py").write_text("CHANGED = 1\n")
+    assert digests() == before
+    (networks / "vgg.py").write_text((networks / "vgg.py").read_text() + "\nCHANGED = 1\n")
+    after = digests()
+    assert after[0] != before[0]
+    assert after[1:] == before[1:]
+
+
 def test_programs_never_import_planning():
     for program in PROGRAMS:
         assert not any("planning" in path.parts for path in local_modules(SCRIPTS / f"{program}.py", SCRIPTS))

@@ -41,6 +41,7 @@ CONDA_FORGE = {
     "scikit-learn": "scikit-learn",
     "scipy": "scipy",
     "selenium": "selenium",
+    "torchvision": "torchvision",
     "tqdm": "tqdm",
 }
 BIOCONDA = {
@@ -71,8 +72,14 @@ def pins(environment):
 
 
 def needed_packages(paths, root):
-    """The conda packages of what some files, and the local modules they import, import from outside Python."""
+    """The conda packages of what some files, and the local modules they import, import from outside Python.
+
+    A program that reads or makes networks imports the one that it needs by name.
+    """
     found = {module for path in paths for module in local_modules(path, root)}
+    if SCRIPTS / "semisup/network.py" in found:
+        networks = sorted((SCRIPTS / "semisup/networks").glob("*.py"))
+        found |= {module for path in networks for module in local_modules(path, SCRIPTS)}
     names = set().union(*map(imported_names, found))
     local = {path.stem for folder in (root, SCRIPTS) for path in (folder, *folder.rglob("*"))}
     return {CONDA_PACKAGES.get(name, name.replace("_", "-")) for name in names - set(sys.stdlib_module_names) - local}

@@ -17,9 +17,9 @@ from declarations.options import (
     Values,
     candidates,
 )
+from semisup.networks import declared_networks
 
-# Side in pixels of the smallest images that the layers of a network leave anything of.
-SMALLEST_IMAGES = {"resnet": 8, "vgg": 48, "exemplar_small": 32, "exemplar_large": 32, "digits": 8}
+NETWORKS = declared_networks()
 
 
 class ImageSize(Options):
@@ -82,10 +82,8 @@ class Recipe(Precision):
 class Network(Options):
     """Which network, and what belongs to it."""
 
-    network: Literal["resnet", "vgg", "exemplar_small", "exemplar_large", "digits"] = "resnet"
-    """`resnet` is a small residual network, `vgg` that of the course; `exemplar_small` (64c5-64c5-128f) and
-    `exemplar_large` (64c5-128c5-256c5-512f) are those of the method surrogate; `digits` (32c5-64c3-128c2, batch
-    normalisation) is for small images."""
+    network: Literal[tuple(NETWORKS)] = "resnet"
+    """Which one; see [Networks](#networks)."""
     dropout: Part = 0.3
     """Part of the activations that is set to zero before the last layer, in training."""
 
@@ -156,9 +154,9 @@ def colours_there(keys: Iterable[str], options: Values, data: Data) -> Iterator[
 
 def large_enough_for_network(options: Values, data: Data) -> Iterator[Mistake]:
     """Check that the layers of the network leave something of the images."""
-    size, smallest = data.image_size(options), SMALLEST_IMAGES[options["network"]]
+    size, smallest = data.image_size(options), NETWORKS[options["network"]].smallest
     if size < smallest:
-        fitting = [name for name, least in SMALLEST_IMAGES.items() if least <= size]
+        fitting = [name for name, network in NETWORKS.items() if network.smallest <= size]
         yield (
             "network",
             f"{options['network']} needs images of at least {smallest} pixels, and those of {data.name} have {size}; "

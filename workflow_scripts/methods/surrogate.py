@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from data_sets.declare import Data
 from declarations.options import AtLeastTwo, Degrees, HalfCircle, Mistake, Range, Values, candidates
 from methods.declare import Method
-from methods.shared import Folds, ImageSize, Network, Precision, Recipe, Svm, enough_unlabeled
+from methods.shared import NETWORKS, Folds, ImageSize, Network, Precision, Recipe, Svm, enough_unlabeled
 
 Transformation = Literal["rotation", "translation", "scale", "pca_contrast", "color_contrast", "hue"]
 RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
@@ -48,8 +48,8 @@ class Surrogates(ImageSize):
 class SurrogateTraining(Recipe, Network):
     """Options of `train_surrogate`."""
 
-    network: Literal["exemplar_small", "exemplar_large"] = "exemplar_small"
-    """`exemplar_small` is 64c5-64c5-128f, `exemplar_large` is 64c5-128c5-256c5-512f."""
+    network: Literal[tuple(name for name, network in NETWORKS.items() if network.of_patches)] = "exemplar_small"
+    """Which one, of those for patches; see [Networks](#networks)."""
     epochs = 3
     batch_size = 128
     learning_rate = 0.02

@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from declarations.options import option_names  # noqa: E402 (not found before)
 from methods.declare import Method  # noqa: E402
+from methods.shared import NETWORKS  # noqa: E402
 from planning.config import METHODS, config_schema, parent_methods, section_options  # noqa: E402
 
 Schema = dict[str, Any]
@@ -143,6 +144,7 @@ def document(schema: Schema) -> str:
     for name, part in sections["data"]["properties"].items():
         page += [f"### data.{name}\n\n{part['description']}\n\n{table(part['properties'], schema, part['required'])}"]
     page += [method_section(method, schema) for method in METHODS.values()]
+    page += [networks_section()]
     for name in ("evaluation", "figures", "theory"):
         page += [f"## {name}\n\n{sections[name]['description']}\n\n{table(sections[name]['properties'], schema)}"]
     page += [f"## studies\n\n{sections['studies']['description']}\n"]
@@ -164,6 +166,13 @@ def method_section(method: type[Method], schema: Schema) -> str:
     if method.base:
         text += [base_text(method) + "\n"]
     return "\n".join([*text, table(section_options(method), schema)])
+
+
+def networks_section() -> str:
+    """Return the networks that the option of that name may choose."""
+    lines = ["| network | smallest images | what it is |", "| --- | --- | --- |"]
+    lines += [f"| `{name}` | {network.smallest} pixels | {network.about} |" for name, network in NETWORKS.items()]
+    return "\n".join(["## Networks\n", "Values of the option `network`. All begin with random weights.\n", *lines, ""])
 
 
 def base_text(method: type[Method]) -> str:

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -19,22 +19,24 @@ class _Module(NamedTuple):
     code: str
 
 
-def code_digest(program: Path) -> str:
+def code_digest(program: Path, found_by_name: Iterable[Path] = ()) -> str:
     """Return the SHA-256 of the program and of every module that it imports from its own folder tree.
 
-    Comments, docstrings and formatting do not count, nor do declarations: what they say reaches a program as its
-    command line, which is a param of its rule. Raises FileNotFoundError for a missing program.
+    found_by_name: modules that it imports without naming them, such as the network that an option names. Comments,
+    docstrings and formatting do not count, nor do declarations: what they say reaches a program as its command line,
+    which is a param of its rule. Raises FileNotFoundError for a missing program.
     """
     root = program.parent
     digest = hashlib.sha256()
-    for path in local_modules(program, root):
+    paths = {path for start in (program, *found_by_name) for path in local_modules(start, root)}
+    for path in sorted(paths):
         digest.update(str(path.relative_to(root)).encode())
         digest.update(_read(path, root).code.encode())
     return digest.hexdigest()[:16]
 
 
 def local_modules(program: Path, root: Path) -> list[Path]:
-    """Return the program and, found by following its imports, the files under `root` that it runs, sorted."""
+    """Return the file and, found by following its imports, the files under `root` that it runs, sorted."""
     there = {file.relative_to(root).as_posix() for file in root.rglob("*.py")} - _declarations(root)
     found: set[str] = set()
     waiting = [program.relative_to(root).as_posix()]

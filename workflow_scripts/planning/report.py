@@ -6,6 +6,7 @@ from pathlib import Path
 
 from data_sets.declare import DataSet
 from methods.declare import Method
+from methods.shared import NETWORKS
 from planning.config import (
     METHODS,
     Config,
@@ -53,6 +54,31 @@ def data_set_text(kind: type[DataSet], sources: Path) -> str:
     return own if (sources / own).is_file() else f"data_sets/{DEFAULT}.tex"
 
 
+def network_texts(names: Iterable[str], sources: Path) -> list[Config]:
+    """Return what the report says of these networks, in their order.
+
+    text: the file in `sources` that describes it, its module's or the default one. What shares a text stands once.
+    """
+    found = {}
+    for name in names:
+        own, about = f"networks/{NETWORKS[name].module}.tex", NETWORKS[name].about
+        if (sources / own).is_file():
+            found.setdefault(own, {"name": name, "text": own, "about": about})
+        else:
+            found[name] = {"name": name, "text": f"networks/{DEFAULT}.tex", "about": about}
+    return list(found.values())
+
+
+def networks_of(config: Config) -> list[str]:
+    """Return the networks of all experiments, in the order of their first use."""
+    options = [
+        experiment_options(config, study, name)
+        for study, content in config["studies"].items()
+        for name in content["experiments"]
+    ]
+    return list(dict.fromkeys(values["network"] for values in options if "network" in values))
+
+
 def methods_of(config: Config) -> Iterator[type[Method]]:
     """Yield the methods of all experiments, each once."""
     seen = {
@@ -69,6 +95,7 @@ def report_plan(config: Config, sources: Path) -> Config:
         "studies": {study: _study_plan(config, study, sources) for study in config["studies"]},
         "methods": list(METHODS),
         "sections": sections_of(methods_of(config), sources),
+        "networks": network_texts(networks_of(config), sources),
         "evaluation": config["evaluation"],
         "figures": config["figures"],
         "theory": config["theory"],

@@ -3,46 +3,48 @@
 With adaptive thresholds it is FreeMatch's way of choosing (Wang et al. 2023), without its fairness loss.
 """
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
 from semisup.constants import THRESHOLD_DECAY
 from semisup.device import fast_products
-from semisup.networks import Network, to_pixels
+from semisup.network import Network
+from semisup.scaling import to_pixels
 
 
+@dataclass
 class FixMatchLoss:
-    """The unlabeled part of the loss; see semisup.training.UnlabeledLoss.
+    """The unlabeled part of the loss; see semisup.training.Loss. images: uint8 (N, C, H, W).
 
     An image counts if the largest probability p of its weak version reaches the threshold; the loss is the sum of their
     cross-entropies divided by all images of the batch. With `adaptive`, the threshold of class c is
     tau * q_c / max(q), where tau is the moving average of mean p and q that of the mean probabilities.
     """
 
-    def __init__(
-        self,
-        images: torch.Tensor,
-        batch_size: int,
-        classes: int,
-        threshold: float,
-        adaptive: bool,
-        weight: float,
-        weak: Augment,
-        strong: Augment,
-        precision: str,
-    ) -> None:
-        self.images = images
-        self.batch_size = batch_size
-        self.threshold = threshold
-        self.adaptive = adaptive
-        self.weight = weight
-        self.weak = weak
-        self.strong = strong
-        self.precision = precision
-        # Before the first step nothing is known: every class is as likely, and as confident, as by chance.
-        self.confidence = torch.full((), 1 / classes, device=images.device)
-        self.probabilities = torch.full((classes,), 1 / classes, device=images.device)
+    images: torch.Tensor
+    batch_size: int
+    classes: int
+    threshold: float
+    adaptive: bool
+    weight: float
+    weak: Augment
+    strong: Augment
+    precision: str
+    batch_option: ClassVar[str] = "unlabeled_batch_size"
+
+    def __post_init__(self) -> None:
+        """Know nothing before the first step: every class is as likely, and as confident, as by chance."""
+        self.confidence = torch.full((), 1 / self.classes, device=self.images.device)
+        self.probabilities = torch.full((self.classes,), 1 / self.classes, device=self.images.device)
+
+    @property
+    def count(self) -> int:
+        """Number of unlabeled images."""
+        return len(self.images)
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Nothing holds for an epoch."""

@@ -14,7 +14,8 @@ from torch.nn import functional
 from semisup.constants import PERCENTILE
 from semisup.device import fast_products
 from semisup.hdf5 import finite, open_hdf5
-from semisup.networks import Network, to_pixels
+from semisup.network import Network
+from semisup.scaling import to_pixels
 
 LayerFeatures = dict[str, np.ndarray]  # name of a layer -> float32 (N, 4 C)
 

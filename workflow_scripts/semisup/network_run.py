@@ -13,16 +13,16 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.copies import changed_copies
 from semisup.dataset import read_class_names, read_images, read_labelled, resolved_size, run_rows
 from semisup.device import computed_on, keep_freed_memory, leased_device
+from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.models.network import NetworkModel, write_model
-from semisup.networks import Network, Shape, network_scores, new_network, set_normalization
+from semisup.network import Network, Shape, network_scores, new_network, set_normalization
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scaling import scale_all
 from semisup.scores import write_scores
 from semisup.tables import write_table
 from semisup.training import (
     EpochRow,
-    Examples,
-    UnlabeledLoss,
+    Loss,
     chosen_epoch,
     history_table,
     log_summary,
@@ -83,7 +83,7 @@ def train_run(
     run: LabelledRun,
     network: Network,
     data: list[np.ndarray],
-    new_unlabeled_loss: Callable[[torch.device, Augment], UnlabeledLoss] | None = None,
+    new_unlabeled_loss: Callable[[torch.device, Augment], Loss] | None = None,
 ) -> None:
     """Train the network on the run as the options say, and write model, scores and tables.
 
@@ -114,8 +114,11 @@ def train_run(
         )
         if options.copies:
             train = Examples(*changed_copies(images[train.rows], train.labels, options.copies, options.seed))
-        unlabeled = new_unlabeled_loss(device, augment) if new_unlabeled_loss else None
-        history = train_network(network, train, validation, augment, recipe, options.seed, checkpoint, unlabeled)
+        losses: list[Loss] = [LabelledLoss(train, augment, recipe)]
+        if new_unlabeled_loss:
+            losses.append(new_unlabeled_loss(device, augment))
+        measure = accuracy_on(validation, recipe.precision)
+        history = train_network(network, losses, measure, recipe, options.seed, checkpoint)
         chosen = chosen_epoch(history, recipe.patience)
         accuracy = write_network_run(options, run.validation, run, network, options.average_flips, device)
         log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)

@@ -3,14 +3,16 @@
 Loss = mean over labelled images + alpha(t) * mean over unlabeled images, whose labels are the network's predictions.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
 from semisup.device import fast_products
-from semisup.networks import Network, network_scores, to_pixels
+from semisup.network import Network, network_scores
+from semisup.scaling import to_pixels
 
 
 class Ramp(NamedTuple):
@@ -30,29 +32,30 @@ def ramp_weight(ramp: Ramp, epoch: int) -> float:
     return ramp.alpha * (epoch - ramp.start) / (ramp.end - ramp.start)
 
 
+@dataclass
 class PseudoLabelLoss:
-    """The unlabeled part of the loss; see semisup.training.UnlabeledLoss.
+    """The unlabeled part of the loss; see semisup.training.Loss. images: uint8 (N, C, H, W).
 
     each_step: the pseudo-labels are the predictions of the very pass that is differentiated, as in the paper; else
     those of all images at the beginning of the epoch, as in the homework.
     """
 
-    def __init__(
-        self,
-        images: torch.Tensor,
-        batch_size: int,
-        ramp: Ramp,
-        each_step: bool,
-        augment: Augment,
-        precision: str,
-    ) -> None:
-        self.images = images
-        self.batch_size = batch_size
-        self.ramp = ramp
-        self.each_step = each_step
-        self.augment = augment
-        self.precision = precision
-        self.labels = torch.zeros(0, dtype=torch.int64, device=images.device)
+    images: torch.Tensor
+    batch_size: int
+    ramp: Ramp
+    each_step: bool
+    augment: Augment
+    precision: str
+    batch_option: ClassVar[str] = "unlabeled_batch_size"
+
+    def __post_init__(self) -> None:
+        """Have no labels before the first epoch."""
+        self.labels = torch.zeros(0, dtype=torch.int64, device=self.images.device)
+
+    @property
+    def count(self) -> int:
+        """Number of unlabeled images."""
+        return len(self.images)
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Predict the labels of all images, where they hold for an epoch and have a weight."""

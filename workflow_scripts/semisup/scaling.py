@@ -25,3 +25,8 @@ def scale_all(images: np.ndarray, size: int) -> np.ndarray:
         block = slice(start, start + BLOCK)
         scaled[block] = scale_images(torch.from_numpy(images[block]), size).numpy()
     return scaled
+
+
+def to_pixels(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 images (N, C, H, W) as float32 in 0..1."""
+    return images.float().div_(255)

@@ -6,25 +6,22 @@ order of an epoch's images from (seed, epoch). So a checkpoint holds no generato
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch.nn import functional
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from semisup.augmentation import Augment
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
 from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
 from semisup.constants import EPOCH_FACTOR
-from semisup.device import fast_products
-from semisup.networks import Network, network_scores, to_pixels
+from semisup.network import Network
 from semisup.tables import without_empty
 
-VALIDATION_IMAGES = 1000  # of the validation images, those looked at after every epoch
 CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits for the device
 RISE = 0.2  # of all steps: the way up of the one-cycle schedule
 STEP_FRACTIONS = (0.6, 0.8)  # of all steps: where the step schedule multiplies the learning rate ...
@@ -50,54 +47,41 @@ class Recipe(NamedTuple):
     precision: str
 
 
-class Examples(NamedTuple):
-    """Labels int64 (N,) and images uint8 (M, C, H, W), on one device; rows int64 (N,): the image of each label.
+class Loss(Protocol):
+    """A part of the loss; the gradients of all parts add up.
 
-    So several sets of examples share one array of images. Without rows, image i has label i.
+    count: the number of images that its batches are drawn from; batch_size: images of a step; batch_option: the option
+    that says so.
     """
 
-    images: torch.Tensor
-    labels: torch.Tensor
-    rows: torch.Tensor | None = None
-
-    def take(self, which: torch.Tensor | slice) -> "Examples":
-        """Return some of the examples, with images of their own."""
-        rows = which if self.rows is None else self.rows[which]
-        return Examples(self.images[rows], self.labels[which])
-
-
-class UnlabeledLoss(Protocol):
-    """A loss on unlabeled images that is added to that of the labelled images at every step.
-
-    images: uint8 (M, C, H, W), on the network's device; batch_size: how many of them a step looks at.
-    """
-
-    images: torch.Tensor
+    count: int
     batch_size: int
+    batch_option: str
 
-    def begin_epoch(self, network: "Network", epoch: int) -> None:
+    def begin_epoch(self, network: Network, epoch: int) -> None:
         """Prepare for an epoch, counted from 0."""
 
-    def backward(self, network: "Network", rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
-        """Add the gradient of the weighted loss of images[rows] to the network's, computed in so many parts.
+    def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
+        """Add the gradient of the loss of these images, int64 (batch_size,), to the network's, in so many parts.
 
-        Returns what the history shows, as numbers on the device; see `EpochRow`.
+        Returns what the history shows, as numbers on the device: columns of `EpochRow`.
         """
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint must hold."""
 
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
 
 
 class EpochRow(NamedTuple):
     """A row of the history.
 
-    learning_rate: of the epoch's last step; train_*: means over the epoch's augmented images; validation_accuracy: on
-    at most VALIDATION_IMAGES of the validation images, as they are; accuracies are fractions; images: labelled training
-    images of the epoch; peak_memory_gib: so far. With a loss on unlabeled images, means over the epoch's steps (else
-    None): that loss, its weight, the fraction of the images that count in it, and the confidence they must reach.
+    learning_rate: of the epoch's last step; validation_accuracy: what was measured after it; images: labelled training
+    images of the epoch, which are those of the first loss; peak_memory_gib: so far. All else are means over the steps
+    of what the losses show: train_*, of the augmented images; and with a loss on unlabeled images (else None) that
+    loss, its weight, the fraction of the images that count in it, and the confidence they must reach. Accuracies are
+    fractions.
     """
 
     epoch: int
@@ -121,23 +105,13 @@ class _Progress:
 
     epoch: int = 0  # epochs done
     step: int = 0  # steps done of the epoch under way, ...
-    loss: float = 0.0  # ... the sum of their losses, ...
-    correct: int = 0  # ... the number of images they had right, ...
-    unlabeled: dict[str, float] = field(default_factory=dict)  # ... the sums of what the unlabeled loss shows, ...
+    sums: dict[str, float] = field(default_factory=dict)  # ... the sums of what the losses show, ...
     seconds: float = 0.0  # ... and the time they took
     learning_rate: float = 0.0  # of the last step
     parts: int = 1  # a batch is computed in so many parts, for want of memory
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     best_weights: Weights = field(default_factory=dict)  # kept only where there is patience
-
-
-class _Step(NamedTuple):
-    """What a step gives, still on the device: mean loss, number of right images, what the unlabeled loss shows."""
-
-    loss: torch.Tensor
-    correct: torch.Tensor
-    unlabeled: dict[str, torch.Tensor]
 
 
 class _Learner(NamedTuple):
@@ -147,44 +121,40 @@ class _Learner(NamedTuple):
     average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     schedule: lr_scheduler.LRScheduler
-    unlabeled: UnlabeledLoss | None
+    losses: Sequence[Loss]
 
 
 def train_network(
     network: Network,
-    train: Examples,
-    validation: Examples,
-    augment: Augment,
+    losses: Sequence[Loss],
+    measure: Callable[[Network], float],
     recipe: Recipe,
     seed: int,
     checkpoint: Checkpoint,
-    unlabeled: UnlabeledLoss | None = None,
 ) -> list[EpochRow]:
     """Train the network in place and return its history; go on from the checkpoint if there is one.
 
+    losses: their sum is minimised; an epoch is one pass over the images of the first, without the incomplete batch.
+    measure: gives the validation accuracy of a network, which it may leave in evaluation mode.
     Kept are the weights of the last epoch or, with patience, of the one that did best on validation; with an
-    exponential moving average it is the average that is validated and kept. An epoch's incomplete batch is left out.
-    unlabeled: a loss that every step adds.
+    exponential moving average it is the average that is validated and kept.
 
     Raises UserError for a loss that is not finite. SIGINT and SIGTERM save a checkpoint and raise SystemExit.
     """
-    device = train.images.device
-    steps = recipe.steps_per_epoch or len(train.labels) // recipe.batch_size
-    if recipe.batch_size > len(train.labels):
-        raise UserError(f"batch_size {recipe.batch_size} is above the {len(train.labels)} training images: lower it")
-    if unlabeled and unlabeled.batch_size > len(unlabeled.images):
-        raise UserError(
-            f"unlabeled_batch_size {unlabeled.batch_size} is above the {len(unlabeled.images)} unlabeled images: "
-            "lower it"
-        )
-    looked_at = _evenly_spaced(validation, VALIDATION_IMAGES)
+    device = next(network.parameters()).device
+    steps = recipe.steps_per_epoch or losses[0].count // losses[0].batch_size
+    for loss in losses:
+        if loss.batch_size > loss.count:
+            raise UserError(
+                f"{loss.batch_option} {loss.batch_size} is above the {loss.count} images that there are: lower it"
+            )
     saved = load_checkpoint(checkpoint)
     if saved and "finished" in saved:
         logging.info("this training has ended before: its weights are taken from the checkpoint")
         network.load_state_dict(saved["finished"])
         return [EpochRow(**row) for row in saved["history"]]
 
-    learner, progress = _new_learner(network, recipe, steps, unlabeled), _Progress()
+    learner, progress = _new_learner(network, recipe, steps, losses), _Progress()
     if saved:
         progress = _restore(learner, saved)
         logging.info("resumed after %d epochs and %d steps", progress.epoch, progress.step)
@@ -197,17 +167,15 @@ def train_network(
         logging.info("training: %d epochs of %d steps", recipe.epochs, steps)
         while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe.patience):
             rng = np.random.default_rng([seed, progress.epoch])
-            batches = _batches(rng, len(train.labels), recipe.batch_size, steps, device)
-            if unlabeled:
-                unlabeled_batches = _batches(rng, len(unlabeled.images), unlabeled.batch_size, steps, device)
-                if progress.step == 0:
-                    unlabeled.begin_epoch(network, progress.epoch)
-            unread: list[_Step] = []
+            batches = [_batches(rng, loss.count, loss.batch_size, steps, device) for loss in losses]
+            if progress.step == 0:
+                for loss in losses:
+                    loss.begin_epoch(network, progress.epoch)
+            unread: list[dict[str, torch.Tensor]] = []
             clock = time.perf_counter()
             while progress.step < steps:
-                batch = train.take(batches[progress.step])
-                rows = unlabeled_batches[progress.step] if unlabeled else None
-                unread.append(_take_step(learner, batch, rows, augment, recipe, seed, progress))
+                rows = [part[progress.step] for part in batches]
+                unread.append(_take_step(learner, rows, seed, progress))
                 progress.step += 1
                 bar.update()
                 signal_number = stop()
@@ -223,7 +191,7 @@ def train_network(
                     logging.info("stopped by signal %d; the same command goes on from here", signal_number)
                     raise SystemExit(128 + signal_number)
                 clock = time.perf_counter()
-            _close_epoch(learner, looked_at, recipe, progress)
+            _close_epoch(learner, measure, recipe.patience, progress)
             row = progress.history[-1]
             bar.set_postfix_str(
                 f"epoch {row['epoch']}, loss {row['train_loss']:.3f}, validation {row['validation_accuracy']:.3f}",
@@ -252,18 +220,13 @@ def chosen_epoch(history: list[EpochRow], patience: int) -> int:
     return max(history, key=lambda row: row.validation_accuracy).epoch if patience else history[-1].epoch
 
 
-def _evenly_spaced(examples: Examples, count: int) -> Examples:
-    """Return at most `count` of the examples, spread over the whole."""
-    return examples.take(slice(None, None, -(-len(examples.labels) // count)))
-
-
 def _batches(rng: np.random.Generator, count: int, size: int, steps: int, device: torch.device) -> torch.Tensor:
     """Return the rows of an epoch's batches, int64 (steps, size): all `count` in random order, again and again."""
     passes = [rng.permutation(count) for _ in range(-(-steps * size // count))]
     return torch.from_numpy(np.concatenate(passes)[: steps * size].reshape(steps, size)).to(device)
 
 
-def _new_learner(network: Network, recipe: Recipe, steps: int, unlabeled: UnlabeledLoss | None) -> _Learner:
+def _new_learner(network: Network, recipe: Recipe, steps: int, losses: Sequence[Loss]) -> _Learner:
     """Return the network with a fresh average, optimiser and schedule; steps: of an epoch."""
     network.train()
     parameters = list(network.parameters())
@@ -293,7 +256,7 @@ def _new_learner(network: Network, recipe: Recipe, steps: int, unlabeled: Unlabe
     average = None
     if recipe.ema_decay:
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
-    return _Learner(network, average, optimizer, schedule, unlabeled)
+    return _Learner(network, average, optimizer, schedule, losses)
 
 
 def _kept(learner: _Learner) -> Network:
@@ -301,43 +264,41 @@ def _kept(learner: _Learner) -> Network:
     return learner.average.module if learner.average else learner.network
 
 
+def _stateful(learner: _Learner) -> dict[str, Any]:
+    """Return all that has a state, by name."""
+    parts = learner._asdict()
+    losses = {f"loss{number}": loss for number, loss in enumerate(parts.pop("losses"))}
+    return {name: part for name, part in (parts | losses).items() if part is not None}
+
+
 def _state(learner: _Learner, progress: _Progress) -> dict[str, Any]:
     """Return all that `_restore` needs."""
-    parts = {name: part.state_dict() for name, part in learner._asdict().items() if part is not None}
-    return {**parts, "progress": vars(progress)}
+    return {name: part.state_dict() for name, part in _stateful(learner).items()} | {"progress": vars(progress)}
 
 
 def _restore(learner: _Learner, state: dict[str, Any]) -> _Progress:
-    for name, part in learner._asdict().items():
-        if part is not None:
-            part.load_state_dict(state[name])
+    for name, part in _stateful(learner).items():
+        part.load_state_dict(state[name])
     return _Progress(**state["progress"])
 
 
-def _take_step(
-    learner: _Learner,
-    batch: Examples,
-    unlabeled_rows: torch.Tensor | None,
-    augment: Augment,
-    recipe: Recipe,
-    seed: int,
-    progress: _Progress,
-) -> _Step:
-    """Take one optimiser step; unlabeled_rows: of the images that the unlabeled loss looks at, if there is one.
+def _take_step(learner: _Learner, rows: list[torch.Tensor], seed: int, progress: _Progress) -> dict[str, torch.Tensor]:
+    """Take one optimiser step and return what the losses show, still on the device; rows: of the batch of each loss.
 
-    Where memory runs out the batch is computed in twice as many parts, whose gradients add up to that of the whole.
+    Where memory runs out a batch is computed in twice as many parts, whose gradients add up to that of the whole.
     Raises UserError if parts of two images, the fewest that batch normalisation takes, are still too large.
     """
-    largest = max(recipe.batch_size, learner.unlabeled.batch_size if learner.unlabeled else 0)
+    largest = max(loss.batch_size for loss in learner.losses)
     most_parts = max(1, largest // 2)
+    device = next(learner.network.parameters()).device
     while True:
         torch.manual_seed(_step_seed(seed, progress))
+        learner.network.zero_grad(set_to_none=True)
+        shown: dict[str, torch.Tensor] = {}
         try:
-            loss, correct = _backward(learner.network, batch, augment, recipe, _parts(progress, recipe.batch_size))
-            shown = {}
-            if learner.unlabeled:
-                parts = _parts(progress, len(unlabeled_rows))
-                shown = learner.unlabeled.backward(learner.network, unlabeled_rows, progress.epoch, parts)
+            for loss, batch in zip(learner.losses, rows, strict=True):
+                parts = _parts(progress, loss.batch_size)
+                shown |= loss.backward(learner.network, batch, progress.epoch, parts)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -352,9 +313,9 @@ def _take_step(
             learner.schedule.step()
             if learner.average:
                 learner.average.update_parameters(learner.network)
-            return _Step(loss, correct, shown)
+            return shown
         progress.parts = min(2 * progress.parts, most_parts)
-        if batch.images.device.type == "cuda":
+        if device.type == "cuda":
             torch.cuda.empty_cache()
         logging.warning("out of memory: batches of %d are computed in %d parts from now on", largest, progress.parts)
 
@@ -369,35 +330,13 @@ def _step_seed(seed: int, progress: _Progress) -> int:
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
-def _backward(
-    network: Network, batch: Examples, augment: Augment, recipe: Recipe, parts: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Leave the gradient of the batch's mean loss in the network; return that loss and the number of right images."""
-    network.zero_grad(set_to_none=True)
-    device, count = batch.images.device, len(batch.labels)
-    # Augmentation is fastest with channels first, convolution with channels last.
-    images = augment(to_pixels(batch.images)).contiguous(memory_format=torch.channels_last)
-    losses, correct = [], []
-    for part, labels in zip(images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True):
-        with fast_products(device, recipe.precision):
-            scores = network(part)
-        loss = functional.cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
-        (loss / count).backward()
-        losses.append(loss.detach() / count)
-        correct.append((scores.argmax(dim=1) == labels).sum())
-    return torch.stack(losses).sum(), torch.stack(correct).sum()
+def _read_losses(unread: list[dict[str, torch.Tensor]], progress: _Progress) -> None:
+    """Add what the losses have shown to the epoch's sums, and empty the list.
 
-
-def _read_losses(unread: list[_Step], progress: _Progress) -> None:
-    """Add the steps' losses and right images to the epoch's sums, and empty the list.
-
-    Raises UserError if a loss is not finite.
+    Raises UserError if a number is not finite.
     """
-    losses = torch.stack([step.loss for step in unread]).double().cpu()
-    shown = {
-        name: torch.stack([step.unlabeled[name] for step in unread]).double().cpu() for name in unread[0].unlabeled
-    }
-    total = sum(shown.values(), start=losses)
+    shown = {name: torch.stack([step[name] for step in unread]).double().cpu() for name in unread[0]}
+    total = sum(shown.values())
     bad = (~torch.isfinite(total)).nonzero()
     if len(bad):
         batch = progress.step - len(unread) + int(bad[0]) + 1
@@ -405,10 +344,8 @@ def _read_losses(unread: list[_Step], progress: _Progress) -> None:
             f"the loss is {total[int(bad[0])]:g} in epoch {progress.epoch + 1}, batch {batch}: lower learning_rate, "
             "or set precision to float32; the checkpoint before it stays"
         )
-    progress.loss += float(losses.sum())
-    progress.correct += int(torch.stack([step.correct for step in unread]).sum())
     for name, values in shown.items():
-        progress.unlabeled[name] = progress.unlabeled.get(name, 0.0) + float(values.sum())
+        progress.sums[name] = progress.sums.get(name, 0.0) + float(values.sum())
     unread.clear()
 
 
@@ -421,32 +358,28 @@ def _check_weights(network: Network, progress: _Progress) -> None:
         )
 
 
-def _close_epoch(learner: _Learner, validation: Examples, recipe: Recipe, progress: _Progress) -> None:
+def _close_epoch(learner: _Learner, measure: Callable[[Network], float], patience: int, progress: _Progress) -> None:
     """Validate, add the epoch's row to the history and begin the next epoch."""
-    device, kept = validation.images.device, _kept(learner)
-    scores = network_scores(kept, validation.images, recipe.precision, False, device)
+    kept = _kept(learner)
+    accuracy = measure(kept)
     learner.network.train()
-    accuracy = float(np.mean(scores.argmax(axis=1) == validation.labels.cpu().numpy()))
-    images = progress.step * recipe.batch_size
+    images = progress.step * learner.losses[0].batch_size
     progress.epoch += 1
     row = EpochRow(
         epoch=progress.epoch,
         learning_rate=progress.learning_rate,
-        train_loss=progress.loss / progress.step,
-        train_accuracy=progress.correct / images,
         validation_accuracy=accuracy,
         images=images,
         seconds=round(progress.seconds, 2),
         images_per_second=round(images / progress.seconds, 1),
-        peak_memory_gib=round(device_peak_gib(device), 2),
-        **{name: total / progress.step for name, total in progress.unlabeled.items()},
+        peak_memory_gib=round(device_peak_gib(next(kept.parameters()).device), 2),
+        **{name: total / progress.step for name, total in progress.sums.items()},
     )
-    if recipe.patience and accuracy > _best_accuracy(progress):
+    if patience and accuracy > _best_accuracy(progress):
         progress.best_epoch = progress.epoch
         progress.best_weights = {name: value.clone() for name, value in kept.state_dict().items()}
     progress.history.append(row._asdict())
-    progress.step, progress.loss, progress.correct, progress.seconds = 0, 0.0, 0, 0.0
-    progress.unlabeled = {}
+    progress.step, progress.sums, progress.seconds = 0, {}, 0.0
 
 
 def _best_accuracy(progress: _Progress) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from semisup.hdf5 import new_hdf5, open_hdf5
-from semisup.networks import Network, network_scores, read_network, write_network
+from semisup.network import Network, network_scores, read_network, write_network
 from semisup.scaling import scale_images
 
 

@@ -9,7 +9,7 @@ import torch
 
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.layers import layer_features, side_by_side
-from semisup.networks import Network, read_network, write_network
+from semisup.network import Network, read_network, write_network
 from semisup.scaling import scale_images
 from semisup.svm import LinearModel, svm_scores
 

@@ -1,16 +1,4 @@
-"""The networks of the study. Each is a chain of named layers, so that the features of every layer can be looked at.
-
-resnet          a stem, then three stages of 128, 256 and 512 channels, the first two with a residual block, in
-                the manner of He et al. 2016; batch normalisation after every convolution; about 3 million weights
-vgg             the course's network: blocks of 64, 128, 2 x 256 and 3 x 256 channels, pooled by 4, 3, 2 and 2, and a
-                hidden layer of 256; about 3 million weights
-digits          the homework's: three convolutions of 5, 3 and 2 pixels with 32, 64 and 128 channels, pooled by 2 each
-exemplar_small  64c5-64c5-128f of Dosovitskiy et al. 2014; its fully connected layer takes a patch of `field` pixels,
-                and slides over larger images as a convolution
-exemplar_large  64c5-128c5-256c5-512f, likewise
-
-Max-pooling stands before the rectifier: they commute, and there is less to rectify.
-"""
+"""A network of the study: a chain of named layers, so that the features of every layer can be looked at."""
 
 import json
 from collections import OrderedDict
@@ -24,13 +12,9 @@ from torch import nn
 
 from semisup.cli import UserError
 from semisup.device import fast_products
+from semisup.networks import declared_networks, network_builder
+from semisup.scaling import to_pixels
 
-EXEMPLAR_CHANNELS = {"exemplar_small": (64, 64, 128), "exemplar_large": (64, 128, 256, 512)}
-NETWORKS = ("resnet", "vgg", "digits", *EXEMPLAR_CHANNELS)
-POOLED_LAYERS = 2  # of an exemplar network: the first two halve the image
-# Side in pixels of the smallest images that its layers leave anything of; for exemplar networks it is the field.
-SMALLEST_SIZES = {"resnet": 8, "vgg": 48, "digits": 8}
-LARGE_IMAGE = 48  # pixels from which on the stem of the resnet halves the image twice
 BLOCK = 512  # images whose squares are summed at once
 SCORING_BATCH = 256  # images
 
@@ -39,7 +23,7 @@ class Shape(NamedTuple):
     """All that decides a network's layers.
 
     network: its name; channels, size: of the images, size being the side in pixels; field: side in pixels of the patch
-    that the fully connected layer of an exemplar network sees (the others ignore it).
+    that the fully connected layer of a network of patches sees (the others ignore it).
     """
 
     network: str
@@ -81,15 +65,15 @@ def new_network(shape: Shape, seed: int) -> Network:
 
     Raises UserError if the images are too small for its layers.
     """
-    smallest = SMALLEST_SIZES.get(shape.network, shape.field)
+    declared = declared_networks()[shape.network]
+    smallest = shape.field if declared.of_patches else declared.smallest
     if shape.size < smallest:
         raise UserError(
             f"images of {shape.size} pixels are too small for the network {shape.network}, which needs {smallest}: "
-            "choose the network resnet"
+            "raise image_size, or choose another network"
         )
     torch.manual_seed(seed)
-    build = {"resnet": _resnet, "vgg": _vgg, "digits": _digits}.get(shape.network, _exemplar)
-    network = build(shape)
+    network = network_builder(shape.network)(shape)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
@@ -186,99 +170,3 @@ def network_scores(
                 block_scores = (block_scores + network(pixels.flip(3)).float()) / 2
             scores.append(block_scores.cpu())
     return torch.cat(scores).numpy()
-
-
-def to_pixels(images: torch.Tensor) -> torch.Tensor:
-    """Return uint8 images (N, C, H, W) as float32 in 0..1."""
-    return images.float().div_(255)
-
-
-def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1, pool: int = 1) -> nn.Sequential:
-    """Convolution, batch normalisation, max-pooling, rectifier."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-    if pool > 1:
-        layers.append(nn.MaxPool2d(pool))
-    return nn.Sequential(*layers, nn.ReLU(inplace=True))
-
-
-class _Residual(nn.Module):
-    """x + F(x), with two convolutions in F."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.inner = nn.Sequential(_convolution(channels, channels), _convolution(channels, channels))
-
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        return value + self.inner(value)
-
-
-def _resnet(shape: Shape) -> Network:
-    large = shape.size >= LARGE_IMAGE
-    stem = _convolution(shape.channels, 64, size=5, stride=2, pool=2) if large else _convolution(shape.channels, 64)
-    layers = OrderedDict(
-        stem=stem,
-        stage1=nn.Sequential(_convolution(64, 128, pool=2), _Residual(128)),
-        stage2=nn.Sequential(_convolution(128, 256, pool=2), _Residual(256)),
-        stage3=_convolution(256, 512),
-    )
-    head = nn.Sequential(
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(shape.dropout), nn.Linear(512, shape.classes)
-    )
-    return Network(shape, layers, head)
-
-
-def _vgg(shape: Shape) -> Network:
-    layers = OrderedDict(
-        block1=_convolution(shape.channels, 64, pool=4),
-        block2=_convolution(64, 128, pool=3),
-        block3=nn.Sequential(_convolution(128, 256), _convolution(256, 256, pool=2)),
-        block4=nn.Sequential(_convolution(256, 256), _convolution(256, 256), _convolution(256, 256, pool=2)),
-    )
-    side = shape.size // 4 // 3 // 2 // 2
-    head = nn.Sequential(
-        nn.Flatten(),
-        nn.Dropout(shape.dropout),
-        nn.Linear(256 * side**2, 256),
-        nn.BatchNorm1d(256),
-        nn.ReLU(inplace=True),
-        nn.Dropout(shape.dropout),
-        nn.Linear(256, shape.classes),
-    )
-    return Network(shape, layers, head)
-
-
-def _digits(shape: Shape) -> Network:
-    layers = OrderedDict(
-        conv1=_convolution(shape.channels, 32, size=5, pool=2),
-        conv2=_convolution(32, 64, pool=2),
-        conv3=_convolution(64, 128, size=2, pool=2),
-    )
-    side = (shape.size // 2 // 2 + 1) // 2  # the convolution of 2 pixels, padded by 1, gives one pixel more
-    head = nn.Sequential(nn.Flatten(), nn.Dropout(shape.dropout), nn.Linear(128 * side**2, shape.classes))
-    return Network(shape, layers, head)
-
-
-def _exemplar(shape: Shape) -> Network:
-    *convolutions, hidden = EXEMPLAR_CHANNELS[shape.network]
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    inputs = shape.channels
-    for number, outputs in enumerate(convolutions, start=1):
-        pool = [nn.MaxPool2d(2)] if number <= POOLED_LAYERS else []
-        layers[f"conv{number}"] = nn.Sequential(nn.Conv2d(inputs, outputs, 5, padding=2), *pool, nn.ReLU(inplace=True))
-        inputs = outputs
-    layers["full"] = nn.Sequential(nn.Conv2d(inputs, hidden, shape.field // 2**POOLED_LAYERS), nn.ReLU(inplace=True))
-    # A map of a larger image is pooled over quadrants, as the features of a probe are. After training on patches its
-    # maxima are large, and would blow up the first steps of fine-tuning if they were not normalised.
-    side = 1 if shape.size == shape.field else 2
-    width = hidden * side**2
-    head = nn.Sequential(
-        nn.AdaptiveMaxPool2d(side),
-        nn.Flatten(),
-        nn.BatchNorm1d(width) if side > 1 else nn.Identity(),
-        nn.Dropout(shape.dropout),
-        nn.Linear(width, shape.classes),
-    )
-    return Network(shape, layers, head)

@@ -1,0 +1,93 @@
+"""The loss of labelled images, and how well a network does on others; see semisup.training.Loss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from semisup.augmentation import Augment
+from semisup.device import fast_products
+from semisup.network import Network, network_scores
+from semisup.scaling import to_pixels
+from semisup.training import Recipe
+
+VALIDATION_IMAGES = 1000  # of the validation images, those looked at after every epoch
+
+
+class Examples(NamedTuple):
+    """Labels int64 (N,) and images uint8 (M, C, H, W), on one device; rows int64 (N,): the image of each label.
+
+    So several sets of examples share one array of images. Without rows, image i has label i.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    rows: torch.Tensor | None = None
+
+    def take(self, which: torch.Tensor | slice) -> "Examples":
+        """Return some of the examples, with images of their own."""
+        rows = which if self.rows is None else self.rows[which]
+        return Examples(self.images[rows], self.labels[which])
+
+
+@dataclass
+class LabelledLoss:
+    """The mean cross-entropy of the scores of augmented images, with label smoothing."""
+
+    examples: Examples
+    augment: Augment
+    recipe: Recipe
+    batch_option: ClassVar[str] = "batch_size"
+
+    @property
+    def count(self) -> int:
+        """Number of examples."""
+        return len(self.examples.labels)
+
+    @property
+    def batch_size(self) -> int:
+        """Examples of a step."""
+        return self.recipe.batch_size
+
+    def begin_epoch(self, network: Network, epoch: int) -> None:
+        """Nothing holds for an epoch."""
+
+    def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
+        """Add the gradient of the loss; show it, and the fraction of the images that are right."""
+        batch = self.examples.take(rows)
+        # Augmentation is fastest with channels first, convolution with channels last.
+        images = self.augment(to_pixels(batch.images)).contiguous(memory_format=torch.channels_last)
+        losses, correct = [], []
+        for part, labels in zip(images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True):
+            with fast_products(part.device, self.recipe.precision):
+                scores = network(part)
+            loss = functional.cross_entropy(
+                scores.float(), labels, label_smoothing=self.recipe.label_smoothing, reduction="sum"
+            )
+            (loss / len(rows)).backward()
+            losses.append(loss.detach() / len(rows))
+            correct.append((scores.argmax(dim=1) == labels).sum())
+        right = torch.stack(correct).sum().double()
+        return {"train_loss": torch.stack(losses).sum(), "train_accuracy": right / len(rows)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing changes."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing changes."""
+
+
+def accuracy_on(validation: Examples, precision: str) -> Callable[[Network], float]:
+    """Return a function that gives a network's accuracy on at most VALIDATION_IMAGES of these, evenly spaced."""
+    looked_at = validation.take(slice(None, None, -(-len(validation.labels) // VALIDATION_IMAGES)))
+    labels = looked_at.labels.cpu().numpy()
+
+    def accuracy(network: Network) -> float:
+        scores = network_scores(network, looked_at.images, precision, False, looked_at.images.device)
+        return float(np.mean(scores.argmax(axis=1) == labels))
+
+    return accuracy
