@@ -13,9 +13,9 @@ from methods.kmeans import Features
 from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape
 from semisup.device import leased_device
-from semisup.dictionary import read_dictionary
+from semisup.dictionary import Dictionary
 from semisup.features import feature_blocks, on_device
-from semisup.hdf5 import new_hdf5, open_hdf5, require_space
+from semisup.hdf5 import new_hdf5, open_hdf5, read_record, require_space
 
 BLOCK = 128  # images
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     start, total = time.perf_counter(), 0
     with open_hdf5(options.centroids_file) as file:
-        dictionary = read_dictionary(file)
+        dictionary = read_record(file, Dictionary)
     channels = image_shape(options.images)[0]
     if dictionary.centroids.shape[1] != channels * dictionary.patch_size**2:
         raise UserError(

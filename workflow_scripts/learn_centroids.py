@@ -20,9 +20,9 @@ from semisup.cli import (
     seed_number,
 )
 from semisup.device import computed_on, leased_device, product_dtype
-from semisup.dictionary import Dictionary, write_dictionary
+from semisup.dictionary import Dictionary
 from semisup.features import on_device
-from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.hdf5 import new_hdf5, open_hdf5, write_record
 from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
 from semisup.patches import normalize_patches
 from semisup.tables import write_table
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         usage = torch.bincount(nearest_centroids(points, centroids, dtype), minlength=options.centroids)
     with new_hdf5(options.centroids_file) as file:
         file.attrs["computed_on"] = computed_on(device, options.precision)
-        write_dictionary(file, dictionary._replace(centroids=centroids.cpu().numpy()))
+        write_record(file, dictionary._replace(centroids=centroids.cpu().numpy()))
         file.create_dataset("usage", data=usage.cpu().numpy())
     write_table(options.history, history)
     logging.info(

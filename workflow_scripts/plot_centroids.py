@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from semisup.cli import UserError, positive_int, run_program
-from semisup.dictionary import read_dictionary
-from semisup.hdf5 import open_hdf5
+from semisup.dictionary import Dictionary
+from semisup.hdf5 import open_hdf5, read_record
 from semisup.plots import (
     TEXT_WIDTH,
     add_figure_options,
@@ -38,7 +38,7 @@ def usage_of(paths: Sequence[Path], epsilon: float) -> np.ndarray:
 def centroids_figure(model: Path, whitening: str, centroids_files: Sequence[Path], most: int) -> Figure:
     """Draw at most so many centroids of a run; centroids_files: of every candidate epsilon."""
     with open_hdf5(model) as file:
-        dictionary = read_dictionary(file["dictionary"])
+        dictionary = read_record(file["dictionary"], Dictionary)
     with open_hdf5(whitening) as file:
         spectrum = read_spectrum(file)
         channels = int(file.attrs["channels"])

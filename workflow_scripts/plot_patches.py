@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
-from semisup.dictionary import read_dictionary
-from semisup.hdf5 import open_hdf5
+from semisup.dictionary import Dictionary
+from semisup.hdf5 import open_hdf5, read_record
 from semisup.patches import normalize_patches
 from semisup.plots import (
     TEXT_WIDTH,
@@ -29,7 +29,7 @@ def patches_figure(patches_file: str, centroids_file: str, most: int) -> Figure:
         count = min(most, len(stored))
         patches = stored[np.linspace(0, len(stored) - 1, count).astype(int)]
     with open_hdf5(centroids_file) as file:
-        dictionary = read_dictionary(file)
+        dictionary = read_record(file, Dictionary)
     normalized = normalize_patches(patches.astype(np.float32), dictionary.contrast_constant)
     whitened = (normalized - dictionary.mean) @ dictionary.whitening
 

@@ -14,8 +14,8 @@ from declarations.command_line import add_options
 from methods.kmeans import SvmOnFeatures
 from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
-from semisup.dictionary import read_dictionary, read_labelled_features
-from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.dictionary import Dictionary, read_labelled_features
+from semisup.hdf5 import new_hdf5, open_hdf5, read_record
 from semisup.kmeans_files import KMeansModel, write_model
 from semisup.scores import write_scores
 from semisup.svm import LinearModel, Scaling, SolverStep, fit_scaling, standardize, svm_scores
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dictionaries = []
     for path in options.centroids_files:
         with open_hdf5(path) as file:
-            dictionaries.append(read_dictionary(file))
+            dictionaries.append(read_record(file, Dictionary))
 
     fits: list[Fit] = []
     for source, (path, dictionary) in enumerate(zip(options.features, dictionaries, strict=True)):

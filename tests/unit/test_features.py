@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from semisup import features
-from semisup.dictionary import Dictionary, read_dictionary, write_dictionary
+from semisup.dictionary import Dictionary
 from semisup.features import feature_blocks, image_features, on_device, quadrant_sums, triangle
+from semisup.hdf5 import read_record, write_record
 
 
 def toy_dictionary(*shape, **named):
@@ -119,9 +120,9 @@ def test_one_centroid_has_no_activation():
 def test_dictionary_is_read_as_written(tmp_path):
     dictionary = stored_dictionary()
     with h5py.File(tmp_path / "dictionary.h5", "w") as file:
-        write_dictionary(file, dictionary)
+        write_record(file, dictionary)
     with h5py.File(tmp_path / "dictionary.h5") as file:
-        again = read_dictionary(file)
+        again = read_record(file, Dictionary)
     assert type(again.image_size) is int
     for ours, theirs in zip(dictionary, again, strict=True):
         assert np.array_equal(ours, theirs)

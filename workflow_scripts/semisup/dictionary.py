@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-import h5py
 import numpy as np
 
 from semisup.hdf5 import finite, open_hdf5
@@ -21,21 +20,6 @@ class Dictionary(NamedTuple, Generic[Array]):
     mean: Array
     whitening: Array
     centroids: Array
-
-
-def write_dictionary(group: h5py.Group, dictionary: Dictionary[np.ndarray]) -> None:
-    """Write the dictionary: arrays as data sets, the rest as attributes."""
-    for name, value in dictionary._asdict().items():
-        if isinstance(value, np.ndarray):
-            group.create_dataset(name, data=value)
-        else:
-            group.attrs[name] = value
-
-
-def read_dictionary(group: h5py.Group) -> Dictionary[np.ndarray]:
-    """Read what `write_dictionary` wrote."""
-    attributes = {key: group.attrs[key].item() for key in ("image_size", "patch_size", "contrast_constant", "epsilon")}
-    return Dictionary(**attributes, **{key: group[key][:] for key in ("mean", "whitening", "centroids")})
 
 
 def read_labelled_features(path: str | Path) -> np.ndarray:

@@ -4,15 +4,18 @@ import os
 import re
 import shutil
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple, TypeVar, get_origin, get_type_hints
 
 import h5py
 import numpy as np
 
 from semisup.cli import UserError
 from semisup.files import DISK_FULL, atomic_path
+
+T = TypeVar("T")
 
 SPARE_BYTES = 16_000_000  # room for what HDF5 still holds back, and for its own tables
 
@@ -56,6 +59,39 @@ def _unreadable_link(path: str | Path) -> Path | None:
             except OSError:
                 return linked
     return None
+
+
+def write_record(group: h5py.Group, record: NamedTuple, writers: dict[type, Callable] | None = None) -> None:
+    """Write a named tuple: arrays as data sets, named tuples as groups, all else as attributes.
+
+    writers: for a type, a function that writes a value of it into a group.
+    """
+    for name, value in record._asdict().items():
+        if isinstance(value, np.ndarray):
+            group.create_dataset(name, data=value)
+        elif type(value) in (writers or {}):
+            writers[type(value)](group.create_group(name), value)
+        elif hasattr(value, "_fields"):
+            write_record(group.create_group(name), value)
+        else:
+            group.attrs[name] = value
+
+
+def read_record(group: h5py.Group, kind: type[T], readers: dict[type, Callable] | None = None) -> T:
+    """Read what `write_record` wrote. readers: for a type, a function that reads a value of it from a group."""
+    values = {}
+    for name, hint in get_type_hints(kind).items():
+        part = get_origin(hint) or hint
+        if part in (readers or {}):
+            values[name] = readers[part](group[name])
+        elif part is np.ndarray or isinstance(part, TypeVar):
+            values[name] = group[name][()]
+        elif hasattr(part, "_fields"):
+            values[name] = read_record(group[name], part)
+        else:
+            value = group.attrs[name]
+            values[name] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return kind(**values)
 
 
 def read_rows(data: h5py.Dataset | np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from torch import nn
 
 from semisup.cli import UserError
 from semisup.device import fast_products
+from semisup.hdf5 import read_record, write_record
 from semisup.networks import declared_networks, network_builder
 from semisup.scaling import to_pixels
 
@@ -128,8 +129,7 @@ def network_facts(network: Network) -> dict[str, Any]:
 
 def write_network(group: h5py.Group, network: Network) -> None:
     """Write shape and facts as attributes, and each parameter and buffer as a data set; the network is on the CPU."""
-    for name, value in network.shape._asdict().items():
-        group.attrs[name] = value
+    write_record(group, network.shape)
     group.attrs["facts"] = json.dumps(network_facts(network))
     for name, value in network.state_dict().items():
         group.create_dataset(name, data=value.contiguous().numpy())
@@ -137,9 +137,7 @@ def write_network(group: h5py.Group, network: Network) -> None:
 
 def read_network(group: h5py.Group) -> Network:
     """Read what `write_network` wrote, onto the CPU."""
-    values = {name: group.attrs[name] for name in Shape._fields}
-    shape = Shape(**{name: value.item() if hasattr(value, "item") else value for name, value in values.items()})
-    network = new_network(shape, seed=0)
+    network = new_network(read_record(group, Shape), seed=0)
     network.load_state_dict({name: torch.from_numpy(np.asarray(group[name][()])) for name in network.state_dict()})
     return network
 

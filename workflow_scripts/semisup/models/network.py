@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
 from semisup.network import Network, network_scores, read_network, write_network
 from semisup.scaling import scale_images
 
@@ -24,23 +24,15 @@ class NetworkModel(NamedTuple):
 def write_model(path: str | Path, model: NetworkModel, made_by: str) -> None:
     """Write the model to an HDF5 file; made_by: what `computed_on` says of its training."""
     with new_hdf5(path) as file:
-        file.attrs["computed_on"] = made_by
         file.attrs["kind"] = "network"
-        file.attrs["average_flips"] = model.average_flips
-        file.attrs["precision"] = model.precision
-        file.attrs["class_names"] = model.class_names
-        write_network(file.create_group("network"), model.network)
+        file.attrs["computed_on"] = made_by
+        write_record(file, model, {Network: write_network})
 
 
 def read_model(path: str | Path) -> NetworkModel:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
     with open_hdf5(path) as file:
-        return NetworkModel(
-            network=read_network(file["network"]),
-            average_flips=bool(file.attrs["average_flips"]),
-            precision=str(file.attrs["precision"]),
-            class_names=list(file.attrs["class_names"]),
-        )
+        return read_record(file, NetworkModel, {Network: read_network})
 
 
 def image_channels(model: NetworkModel) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
 from semisup.scaling import scale_all
 from semisup.svm import LinearModel, Scaling, standardize, svm_scores
 
@@ -30,24 +30,14 @@ def pixel_features(images: np.ndarray, size: int) -> np.ndarray:
 def write_model(path: str | Path, model: PixelsModel) -> None:
     """Write the model to an HDF5 file."""
     with new_hdf5(path) as file:
-        file.attrs.update(
-            kind="pixels", channels=model.channels, image_size=model.image_size, class_names=model.class_names
-        )
-        for name in ("scaling", "svm"):
-            for field, value in getattr(model, name)._asdict().items():
-                file.create_dataset(f"{name}/{field}", data=value)
+        file.attrs["kind"] = "pixels"
+        write_record(file, model)
 
 
 def read_model(path: str | Path) -> PixelsModel:
     """Read a model. Raises UserError if the file is not one."""
     with open_hdf5(path) as file:
-        return PixelsModel(
-            channels=int(file.attrs["channels"]),
-            image_size=int(file.attrs["image_size"]),
-            scaling=Scaling(*(file[f"scaling/{field}"][:] for field in Scaling._fields)),
-            svm=LinearModel(*(file[f"svm/{field}"][:] for field in LinearModel._fields)),
-            class_names=list(file.attrs["class_names"]),
-        )
+        return read_record(file, PixelsModel)
 
 
 def image_channels(model: PixelsModel) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup.hdf5 import new_hdf5, open_hdf5
+from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
 from semisup.layers import layer_features, side_by_side
 from semisup.network import Network, read_network, write_network
 from semisup.scaling import scale_images
@@ -33,26 +33,13 @@ def write_model(path: str | Path, model: ProbeModel) -> None:
     """Write the model to an HDF5 file."""
     with new_hdf5(path) as file:
         file.attrs["kind"] = "probe"
-        file.attrs["class_names"] = model.class_names
-        file.attrs["image_size"] = model.image_size
-        file.attrs["precision"] = model.precision
-        file["scale"] = model.scale
-        write_network(file.create_group("network"), model.network)
-        for field, value in model.svm._asdict().items():
-            file.create_dataset(f"svm/{field}", data=value)
+        write_record(file, model, {Network: write_network})
 
 
 def read_model(path: str | Path) -> ProbeModel:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
     with open_hdf5(path) as file:
-        return ProbeModel(
-            network=read_network(file["network"]),
-            image_size=int(file.attrs["image_size"]),
-            precision=str(file.attrs["precision"]),
-            scale=file["scale"][:],
-            svm=LinearModel(*(file[f"svm/{field}"][:] for field in LinearModel._fields)),
-            class_names=list(file.attrs["class_names"]),
-        )
+        return read_record(file, ProbeModel, {Network: read_network})
 
 
 def image_channels(model: ProbeModel) -> int:
