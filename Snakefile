@@ -11,6 +11,8 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/common_figures.smk"
+include: "rules/common_report.smk"
 include: "rules/download.smk"
 
 

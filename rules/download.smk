@@ -1,4 +1,5 @@
 # The files that data sets are made from.
+import re
 
 
 rule download:

@@ -1,0 +1,93 @@
+# Helpers of the rules for the report and its theory: what the text is told and reads. No rules.
+import json
+
+REPORT_SOURCES = Path(workflow.basedir) / "report"
+THEORY = CONFIG["theory"]
+
+
+def texts_of_data_sets():
+    kinds = [planning.data_kind(CONFIG, dataset_of(study)) for study in CONFIG["studies"]]
+    return sorted({REPORT_SOURCES / planning_report.data_set_text(kind, REPORT_SOURCES) for kind in kinds})
+
+
+# What each part of the theory leaves for the report, in results/theory/.
+THEORY_FILES = {
+    "derivations": ("derivations.csv", "source_errors.csv", "examples.json"),
+    "momentum": ("momentum.csv", "momentum.pdf"),
+    "dropout": ("dropout.csv", "dropout_ensemble.csv", "dropout.pdf"),
+    "initialization": ("initialization.csv", "initialization.pdf"),
+    "crowding": ("crowding.csv", "crowding.pdf"),
+}
+
+
+def theory_results():
+    """Everything that the text of the report reads from its derivations and small experiments."""
+    return [f"results/theory/{name}" for part in THEORY["parts"] for name in THEORY_FILES[part]]
+
+
+def reported_theory(name, result):
+    """Flag a table or a PNG of the theory for the HTML report: report/captions/<name>.rst is its caption."""
+    return report(
+        f"results/theory/{name}",
+        caption=f"../report/captions/{Path(name).stem}.rst",
+        category="Theory",
+        subcategory="Figures" if name.endswith(".png") else "Tables",
+        labels={"result": result},
+    )
+
+
+def learned_files(wildcards):
+    """Every network and all centroids: what is learned from images, and where rounding can differ between machines."""
+    return [
+        f"results/{study}/{name}/seed{seed}/{file}"
+        for study, content in CONFIG["studies"].items()
+        for name in experiments(study)
+        for seed in content["seeds"]
+        for file in learned_by(study, name)
+    ]
+
+
+def first_networks(wildcards):
+    return [path for study in CONFIG["studies"] for path in networks_of_each(study, "filters")]
+
+
+def study_results(wildcards=None):
+    """Everything that the text of the report reads from the studies."""
+    files = []
+    for study in CONFIG["studies"]:
+        files += [
+            f"results/{study}/{table}.csv"
+            for table in ("metrics", "comparison", "per_class", "solver_iterations", "clustering")
+        ]
+        files += [f"results/{study}/figures/{kind}" for kind in figures_of(study)]
+        files += [f"results/{study}/figures/training.pdf"] if trained_together(study) else []
+        files += [
+            f"results/{study}/{experiment}/{run}/{table}.csv"
+            for experiment in experiments(study)
+            for run in runs(study, experiment)
+            for table in ("selection", "history")
+        ]
+        files += [
+            f"results/{study}/{experiment}/seed{seed}/{table}.csv"
+            for experiment in experiments(study)
+            for table in method_of(study, experiment).tables
+            for seed in CONFIG["studies"][study]["seeds"]
+        ]
+    return files
+
+
+def report_plan(wildcards):
+    """What the text has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
+    return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES))
+
+
+def texts_of_networks():
+    networks = planning_report.network_texts(planning_report.networks_of(CONFIG), REPORT_SOURCES)
+    return sorted({REPORT_SOURCES / network["text"] for network in networks})
+
+
+def texts_of_methods():
+    return [
+        REPORT_SOURCES / name
+        for name in planning_report.sections_of(planning_report.methods_of(CONFIG), REPORT_SOURCES)
+    ]
