@@ -124,10 +124,10 @@ def unsupervised_file(name):
 # Data sets
 
 
-# The data sets of the studies that are made from downloaded files, by name.
+# The data sets of the studies and of `data` that are made from downloaded files, by name.
 DOWNLOADED = {
     name: planning.data_options(CONFIG, name)
-    for name in dict.fromkeys(content["dataset"] for content in CONFIG["studies"].values())
+    for name in dict.fromkeys([*map(dataset_of, CONFIG["studies"]), *CONFIG.get("data", {})])
     if "files" in planning.data_options(CONFIG, name)
 }
 

@@ -39,7 +39,7 @@ MALFORMED = [
     ("kmeans: {svm_c: [0.1, .inf]}", "kmeans.svm_c.1: inf is not a finite number"),
     ("kmeans: {initialization: kmeans++}", "kmeans.initialization: 'kmeans++' is not known"),
     ("kmeans: {folds: 1}", "kmeans.folds: 1 is a whole number"),
-    ("cnn: {network: resnet50}", "cnn.network: 'resnet50' is not known"),
+    ("cnn: {network: alexnet}", "cnn.network: 'alexnet' is not known"),
     ("cnn: {batch_size: 1}", "cnn.batch_size: 1 is out of range"),
     ("cnn: {momentum: 1.0}", "cnn.momentum: 1.0 is out of range"),
     ("cnn: {cutout: 96}", "studies.stl10.experiments.supervised.cutout: 96 is not smaller than the images of stl10"),
