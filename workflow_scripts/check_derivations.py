@@ -10,13 +10,12 @@ import torch
 from semisup.cli import UserError, positive_int, run_program, seed_number
 from semisup.files import atomic_path
 from semisup.tables import write_table
-from theory.derivation_checks import CheckResult, run_check
-from theory.layer_checks import LAYER_CHECKS
-from theory.method_checks import METHOD_CHECKS
+from theory import checks_of_layers, checks_of_methods
+from theory.derivation_checks import CheckResult, checks_of, run_check
 from theory.source_errors import source_errors
 from theory.worked_examples import worked_examples
 
-CHECKS = (*LAYER_CHECKS, *METHOD_CHECKS)
+CHECKS = checks_of(checks_of_layers, checks_of_methods)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

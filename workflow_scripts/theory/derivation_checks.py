@@ -1,11 +1,13 @@
 """Comparing closed forms with other ways to the same numbers, at random inputs in float64.
 
-The checks themselves are in layer_checks.py and method_checks.py.
+The checks themselves are in checks_of_layers.py and checks_of_methods.py: functions, each below what it checks.
 """
 
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ ROUGH = 1e-6  # where the other way is finite differences, or an iteration that 
 STEP = 1e-5  # of finite differences
 
 Tensors = Sequence[torch.Tensor]
+ErrorFunction = Callable[..., float]
 
 
 class Check(NamedTuple):
@@ -45,6 +48,25 @@ class CheckResult(NamedTuple):
     largest_error: float
     tolerance: float
     verdict: str
+
+
+def check(
+    key: str, formula: str, *, against: str, tolerance: float = EXACT, **fixed: object
+) -> Callable[[ErrorFunction], ErrorFunction]:
+    """Make a function, with these arguments besides the generator fixed, the error of a check. It may serve several."""
+
+    def attach(function: ErrorFunction) -> ErrorFunction:
+        first = Check(key, formula, against, tolerance, partial(function, **fixed))
+        function.checks = [first, *getattr(function, "checks", [])]  # the lowest decorator is applied first
+        return function
+
+    return attach
+
+
+def checks_of(*modules: ModuleType) -> list[Check]:
+    """Return the checks of the modules' functions in the order in which they stand there."""
+    functions = [value for module in modules for value in vars(module).values() if isinstance(value, FunctionType)]
+    return [check for function in functions for check in getattr(function, "checks", [])]
 
 
 def run_check(check: Check, points: int, seed: int) -> CheckResult:

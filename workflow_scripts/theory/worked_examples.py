@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from theory import derivations, proximal
-from theory.method_checks import (
+from theory.checks_of_methods import (
     geometric_mean,
     lasso_problem,
     lasso_solution,

@@ -1,6 +1,7 @@
-"""Checks of the layers' closed forms: activations, normalisation, softmax, pooling, convolution, top-k error.
+"""Checks of the layers' closed forms: activations, normalisation, softmax, pooling and convolution.
 
-Each check_... function, with its arguments other than the generator fixed, is one that Check.error describes.
+Each check_... function draws one random input and returns how far the two ways lie apart there. derivations.csv has
+their checks in the order of this file.
 """
 
 import itertools
@@ -9,18 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch.nn import functional
 
-from semisup import metrics
-from theory import derivations, source_errors
+from theory import derivations
 from theory.derivation_checks import (
-    EXACT,
     ROUGH,
-    Check,
     Tensors,
     autograd,
+    check,
     difference,
     differences,
     finite_differences,
@@ -32,13 +30,15 @@ from theory.derivation_checks import (
 TINY = 1e-300  # PyTorch's constant in the denominator of batch normalisation, which must be positive
 CLASSES = 4
 FEATURES = 5
-RANKED_IMAGES = 30  # of one top-k error
+NUMERIC = "finite differences"
+LOOPS = "naive loop, autograd"
 
 Windows = tuple[list[slice], list[slice]]
 
 # Activations, and the graph of minimum and maximum
 
 
+@check("sigmoid", "sigmoid: dE/dx", against="autograd")
 def check_sigmoid(rng: torch.Generator) -> float:
     """Compare the gradient with autograd's of 1 / (1 + exp(-x))."""
     x, upstream = 3 * normal(rng, FEATURES), normal(rng, FEATURES)
@@ -46,6 +46,7 @@ def check_sigmoid(rng: torch.Generator) -> float:
     return differences([found], autograd(lambda x: (upstream / (1 + torch.exp(-x))).sum(), x))
 
 
+@check("tanh", "tanh: dE/dx", against="autograd")
 def check_tanh(rng: torch.Generator) -> float:
     """Compare the gradient with autograd's of torch.tanh."""
     x, upstream = 2 * normal(rng, FEATURES), normal(rng, FEATURES)
@@ -53,6 +54,7 @@ def check_tanh(rng: torch.Generator) -> float:
     return differences([found], autograd(lambda x: (upstream * torch.tanh(x)).sum(), x))
 
 
+@check("relu", "rectifier: dE/dx, also at zero", against="autograd")
 def check_relu(rng: torch.Generator) -> float:
     """Compare the gradient with autograd's of torch.relu; one of the inputs is exactly zero."""
     x, upstream = normal(rng, FEATURES), normal(rng, FEATURES)
@@ -73,12 +75,16 @@ def dag_inputs(rng: torch.Generator, order: int) -> Tensors:
     return x1, x1 - order * uniform(rng, 0.01, 4.0)
 
 
+@check("sigmoid_dag", "min + max of sigmoids: y", against="PyTorch")
 def check_dag(rng: torch.Generator) -> float:
     """Compare the sum of two sigmoids with the graph, on both branches and at the tie."""
     inputs = [dag_inputs(rng, order) for order in (-1, 1, 0)]
     return differences([derivations.sigmoid_dag(*x) for x in inputs], [minimum_and_maximum(*x) for x in inputs])
 
 
+@check("sigmoid_dag_below", "min + max of sigmoids: dE/dx where x1 < x2", against=NUMERIC, tolerance=ROUGH, order=-1)
+@check("sigmoid_dag_above", "min + max of sigmoids: dE/dx where x1 > x2", against=NUMERIC, tolerance=ROUGH, order=1)
+@check("sigmoid_dag_tie", "min + max of sigmoids: dE/dx where x1 = x2", against=NUMERIC, tolerance=ROUGH, order=0)
 def check_dag_gradient(rng: torch.Generator, order: int) -> float:
     """Compare the gradient with finite differences of the graph where x1 - x2 has the given sign."""
     x1, x2 = dag_inputs(rng, order)
@@ -111,12 +117,14 @@ def normalized_batch(x: torch.Tensor) -> torch.Tensor:
     return normalized_around(x, x.mean(dim=0))
 
 
+@check("batch_norm", "batch normalisation: y", against="PyTorch")
 def check_batch_norm(rng: torch.Generator) -> float:
     """Compare the output with PyTorch's layer, whose constant is made as good as zero."""
     x, _ = batch(rng)
     return difference(derivations.batch_norm(x), functional.batch_norm(x, None, None, training=True, eps=TINY))
 
 
+@check("batch_norm_variance", "batch normalisation: dE/dvariance", against="autograd")
 def check_batch_norm_variance(rng: torch.Generator) -> float:
     """Compare the derivative by the variance, the mean held, with autograd's."""
     x, upstream = batch(rng)
@@ -125,6 +133,7 @@ def check_batch_norm_variance(rng: torch.Generator) -> float:
     return differences([derivations.batch_norm_variance_gradient(x, upstream)], expected)
 
 
+@check("batch_norm_mean", "batch normalisation: dE/dmean", against="autograd")
 def check_batch_norm_mean(rng: torch.Generator) -> float:
     """Compare the derivative by the mean, directly and through the variance, with autograd's."""
     x, upstream = batch(rng)
@@ -132,6 +141,7 @@ def check_batch_norm_mean(rng: torch.Generator) -> float:
     return differences([derivations.batch_norm_mean_gradient(x, upstream)], expected)
 
 
+@check("batch_norm_in_parts", "batch normalisation: dE/dx in parts", against="autograd")
 def check_batch_norm_in_parts(rng: torch.Generator) -> float:
     """Compare the derivative by x, the sum of three ways, with autograd's."""
     x, upstream = batch(rng)
@@ -139,6 +149,14 @@ def check_batch_norm_in_parts(rng: torch.Generator) -> float:
     return differences([found], autograd(lambda x: (upstream * normalized_batch(x)).sum(), x))
 
 
+@check("batch_norm_closed", "batch normalisation: dE/dx in closed form", against="autograd", other_way=autograd)
+@check(
+    "batch_norm_numeric",
+    "batch normalisation: dE/dx in closed form",
+    against=NUMERIC,
+    tolerance=ROUGH,
+    other_way=finite_differences,
+)
 def check_batch_norm_gradient(rng: torch.Generator, other_way: Callable[..., Tensors]) -> float:
     """Compare the derivative by x in closed form with `autograd` or `finite_differences`."""
     x, upstream = batch(rng)
@@ -146,6 +164,7 @@ def check_batch_norm_gradient(rng: torch.Generator, other_way: Callable[..., Ten
     return differences([found], other_way(lambda x: (upstream * normalized_batch(x)).sum(), x))
 
 
+@check("batch_norm_constant", "batch normalisation with a constant: dE/dx", against="autograd")
 def check_batch_norm_constant(rng: torch.Generator) -> float:
     """Compare the derivative by x with a constant in the denominator with autograd's of PyTorch's layer."""
     x, upstream = batch(rng)
@@ -157,6 +176,7 @@ def check_batch_norm_constant(rng: torch.Generator) -> float:
     return differences([derivations.stable_batch_norm_gradient(x, upstream, constant)], autograd(energy, x))
 
 
+@check("shift", "learnable shift: y", against="PyTorch")
 def check_shift(rng: torch.Generator) -> float:
     """Compare the shifted output with PyTorch's layer with a bias."""
     x, _ = batch(rng)
@@ -165,42 +185,36 @@ def check_shift(rng: torch.Generator) -> float:
     return difference(derivations.shifted_batch_norm(x, shift), expected)
 
 
-def shifted_gradients(rng: torch.Generator) -> tuple[Tensors, Tensors]:
-    """Return the closed forms of dE/dx and dE/dshift, and autograd's, for E = sum a y + y^2 / 2: it feels the shift."""
+@check("shift_input", "learnable shift: dE/dx", against="autograd", by="x")
+@check("shift_epsilon", "learnable shift: dE/depsilon", against="autograd", by="shift")
+def check_shift_gradient(rng: torch.Generator, by: str) -> float:
+    """Compare a derivative of E = sum a y + y^2 / 2, which feels the shift, with autograd's; by: x | shift."""
     x, linear = batch(rng)
     shift = normal(rng, x.shape[1])
+    upstream = linear + derivations.shifted_batch_norm(x, shift)
 
     def energy(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
         y = normalized_batch(x) + shift
         return (linear * y + y**2 / 2).sum()
 
-    upstream = linear + derivations.shifted_batch_norm(x, shift)
-    found = [derivations.batch_norm_gradient(x, upstream), derivations.shift_gradient(upstream)]
-    return found, autograd(energy, x, shift)
-
-
-def check_shift_input(rng: torch.Generator) -> float:
-    """Compare the derivative by x, which is that without a shift, with autograd's."""
-    found, expected = shifted_gradients(rng)
-    return difference(found[0], expected[0])
-
-
-def check_shift_epsilon(rng: torch.Generator) -> float:
-    """Compare the derivative by the shift, the sum over the batch, with autograd's."""
-    found, expected = shifted_gradients(rng)
-    return difference(found[1], expected[1])
+    by_x, by_shift = autograd(energy, x, shift)
+    if by == "x":
+        return difference(derivations.batch_norm_gradient(x, upstream), by_x)
+    return difference(derivations.shift_gradient(upstream), by_shift)
 
 
 # Softmax and softmax regression
 
 
-def check_softmax(rng: torch.Generator, sign: int) -> float:
+@check("softmax", "softmax of beta x: y", against="PyTorch")
+def check_softmax(rng: torch.Generator, sign: int = 1) -> float:
     """Compare the output with PyTorch's softmax of beta x, for beta of the given sign."""
     x, beta = 2 * normal(rng, CLASSES), sign * uniform(rng, 0.2, 3.0)
     return difference(derivations.softmax(x, beta), torch.softmax(beta * x, dim=0))
 
 
-def check_softmax_jacobian(rng: torch.Generator, sign: int) -> float:
+@check("softmax_jacobian", "softmax of beta x: Jacobian", against="autograd")
+def check_softmax_jacobian(rng: torch.Generator, sign: int = 1) -> float:
     """Compare the Jacobian with autograd's of the definition, for beta of the given sign."""
     x, beta = normal(rng, CLASSES), sign * uniform(rng, 0.2, 3.0)
 
@@ -211,6 +225,19 @@ def check_softmax_jacobian(rng: torch.Generator, sign: int) -> float:
     return difference(derivations.softmax_jacobian(x, beta), torch.autograd.functional.jacobian(definition, x))
 
 
+@check("softmax_negative", "softmax of -beta x: y", against="PyTorch")
+def check_negative_softmax(rng: torch.Generator) -> float:
+    """Compare the output for a negative beta."""
+    return check_softmax(rng, sign=-1)
+
+
+@check("softmax_negative_jacobian", "softmax of -beta x: Jacobian", against="autograd")
+def check_negative_softmax_jacobian(rng: torch.Generator) -> float:
+    """Compare the Jacobian for a negative beta."""
+    return check_softmax_jacobian(rng, sign=-1)
+
+
+@check("softmax_backward", "softmax of beta x and -beta x: dE/dx", against="autograd")
 def check_softmax_backward(rng: torch.Generator) -> float:
     """Compare dE/dx with autograd's of PyTorch's softmax, for beta of either sign."""
     x, upstream, beta = normal(rng, CLASSES), normal(rng, CLASSES), uniform(rng, 0.2, 3.0)
@@ -262,6 +289,7 @@ def closed_gradients(case: Regression) -> tuple[torch.Tensor, torch.Tensor]:
     return derivations.softmax_regression_gradient(probabilities(*case[:3]), case.target, case.x)
 
 
+@check("cross_entropy", "cross-entropy: derivative by the outputs", against=NUMERIC, tolerance=ROUGH)
 def check_cross_entropy(rng: torch.Generator) -> float:
     """Compare the derivative of the loss by the probabilities with finite differences of the natural logarithm."""
     outputs, target = (torch.rand(CLASSES, generator=rng, dtype=torch.float64) + 0.1 for _ in range(2))
@@ -269,6 +297,7 @@ def check_cross_entropy(rng: torch.Generator) -> float:
     return differences([found], finite_differences(lambda outputs: -(target * outputs.log()).sum(), outputs))
 
 
+@check("output_weights", "softmax regression: all outputs by W", against="autograd")
 def check_output_weights(rng: torch.Generator) -> float:
     """Compare the derivatives of all probabilities by all weights, off-diagonal terms too, with autograd's."""
     case = regression(rng)
@@ -277,6 +306,7 @@ def check_output_weights(rng: torch.Generator) -> float:
     return difference(found, torch.autograd.functional.jacobian(by_weights, case.weights))
 
 
+@check("weight_chain", "softmax regression: dl/dW by the chain rule", against="autograd")
 def check_weight_chain(rng: torch.Generator) -> float:
     """Compare the chain rule over all outputs, sum_k dl/dy^_k dy^_k/dW_ij, with autograd."""
     case = regression(rng)
@@ -286,6 +316,8 @@ def check_weight_chain(rng: torch.Generator) -> float:
     return difference(torch.einsum("k,kij->ij", by_output, jacobian), loss_gradients(case)[0])
 
 
+@check("weights_true_class", "softmax regression: dl/dW, true class", against="autograd", true_class=True)
+@check("weights_wrong_classes", "softmax regression: dl/dW, wrong classes", against="autograd", true_class=False)
 def check_weight_rows(rng: torch.Generator, true_class: bool) -> float:
     """Compare dl/dW with autograd's, in the row of the true class or in all others."""
     case = regression(rng)
@@ -293,6 +325,7 @@ def check_weight_rows(rng: torch.Generator, true_class: bool) -> float:
     return difference(closed_gradients(case)[0][rows], loss_gradients(case)[0][rows])
 
 
+@check("bias", "softmax regression: dl/db", against="autograd")
 def check_bias(rng: torch.Generator) -> float:
     """Compare dl/db with autograd's."""
     case = regression(rng)
@@ -311,6 +344,7 @@ def certainly_wrong(rng: torch.Generator) -> tuple[torch.Tensor, int, int, float
     return scores, true, predicted, margin
 
 
+@check("certain_loss", "certain but wrong: loss", against="limit, PyTorch")
 def check_certain_loss(rng: torch.Generator) -> float:
     """Compare the loss by log-sum-exp with the margin, without whose bound it grows, and with PyTorch."""
     scores, true, _, margin = certainly_wrong(rng)
@@ -319,6 +353,7 @@ def check_certain_loss(rng: torch.Generator) -> float:
     return differences([found, found], [limit, functional.cross_entropy(scores, torch.tensor(true))])
 
 
+@check("certain_gradient", "certain but wrong: dl/dW", against="limit, autograd")
 def check_certain_gradient(rng: torch.Generator) -> float:
     """Compare dl/dW with autograd's, and with its limit.
 
@@ -333,6 +368,7 @@ def check_certain_gradient(rng: torch.Generator) -> float:
     return differences([found, found], [limit, *exact])
 
 
+@check("chain_rule", "example of the chain rule: df/dx, df/dy", against=NUMERIC, tolerance=ROUGH)
 def check_chain_rule(rng: torch.Generator) -> float:
     """Compare both derivatives of the quotient with finite differences, where its denominator is not near zero."""
     x, y = (torch.tensor(uniform(rng, low, 3.0), dtype=torch.float64) for low in (0.5, 0.0))
@@ -372,6 +408,8 @@ def pooling_images(rng: torch.Generator, height: int, width: int) -> Tensors:
     return normal(rng, height, width), torch.randint(0, 3, (height, width), generator=rng).double()
 
 
+@check("max_pool", "max pooling: y, dE/dX, with ties", against=LOOPS, kind="max")
+@check("average_pool", "average pooling: y, dE/dX", against=LOOPS, kind="average")
 def check_pool(rng: torch.Generator, kind: str) -> float:
     """Compare pooling with a kernel and a stride with loops and PyTorch; windows may overlap or leave gaps."""
     height, width, kernel, stride = (integer(rng, *limits) for limits in ((5, 9), (5, 9), (2, 4), (1, 5)))
@@ -382,6 +420,8 @@ def check_pool(rng: torch.Generator, kind: str) -> float:
     return max(pooling_error(kind, image, windows, upstream, library) for image in images)
 
 
+@check("adaptive_max_pool", "adaptive max pooling: y, dE/dX, with ties", against=LOOPS, kind="max")
+@check("adaptive_average_pool", "adaptive average pooling: y, dE/dX", against=LOOPS, kind="average")
 def check_adaptive_pool(rng: torch.Generator, kind: str) -> float:
     """Compare adaptive pooling with loops and PyTorch."""
     sides, outputs = (integer(rng, 5, 9), integer(rng, 5, 9)), (integer(rng, 1, 5), integer(rng, 1, 5))
@@ -402,6 +442,15 @@ def library_convolution(image: torch.Tensor, kernel: torch.Tensor) -> torch.Tens
     return functional.conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
+@check("convolution_side", "convolution: number of outputs", against="PyTorch")
+def check_convolution_side(rng: torch.Generator) -> float:
+    """Compare the number of outputs with PyTorch's."""
+    side, kernel, padding, stride = (integer(rng, *limits) for limits in ((5, 12), (1, 5), (0, 4), (1, 4)))
+    output = functional.conv1d(normal(rng, 1, 1, side), normal(rng, 1, 1, kernel), padding=padding, stride=stride)
+    return float(abs(derivations.convolution_side(side, kernel, padding, stride) - output.shape[2]))
+
+
+@check("convolution", "convolution: F", against="naive loop, PyTorch")
 def check_convolution(rng: torch.Generator) -> float:
     """Compare the output with nested loops and PyTorch."""
     image, kernel, upstream = convolution_case(rng)
@@ -413,13 +462,7 @@ def check_convolution(rng: torch.Generator) -> float:
     return differences([found, found], [expected, library_convolution(image, kernel)])
 
 
-def check_convolution_side(rng: torch.Generator) -> float:
-    """Compare the number of outputs with PyTorch's."""
-    side, kernel, padding, stride = (integer(rng, *limits) for limits in ((5, 12), (1, 5), (0, 4), (1, 4)))
-    output = functional.conv1d(normal(rng, 1, 1, side), normal(rng, 1, 1, kernel), padding=padding, stride=stride)
-    return float(abs(derivations.convolution_side(side, kernel, padding, stride) - output.shape[2]))
-
-
+@check("convolution_input", "convolution: dE/dX as a full convolution", against="autograd")
 def check_convolution_input(rng: torch.Generator) -> float:
     """Compare the derivative by the image with autograd's."""
     image, kernel, upstream = convolution_case(rng)
@@ -427,96 +470,9 @@ def check_convolution_input(rng: torch.Generator) -> float:
     return differences([derivations.convolution_input_gradient(upstream, kernel)], expected)
 
 
+@check("convolution_kernel", "convolution: dE/dW", against="autograd")
 def check_convolution_kernel(rng: torch.Generator) -> float:
     """Compare the derivative by the kernel with autograd's."""
     image, kernel, upstream = convolution_case(rng)
     expected = autograd(lambda kernel: (upstream * library_convolution(image, kernel)).sum(), kernel)
     return differences([derivations.convolution_kernel_gradient(image, upstream)], expected)
-
-
-# Top-k error
-
-
-def ranked_images(rng: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores float64 (N, K) of few different values, so that many are equal, and labels int64 (N,)."""
-    scores = torch.randint(0, 4, (RANKED_IMAGES, CLASSES), generator=rng).double().numpy()
-    return scores, torch.randint(0, CLASSES, (RANKED_IMAGES,), generator=rng).numpy()
-
-
-def missed_part(scores: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Return the part of the images whose class is not among the first k of the sorted list of classes."""
-    missed = 0
-    for row, label in zip(scores.tolist(), labels.tolist(), strict=True):
-        order = sorted(range(CLASSES), key=lambda number, row=row: (-row[number], number))
-        missed += label not in order[:k]
-    return missed / len(labels)
-
-
-def check_top_k(rng: torch.Generator) -> float:
-    """Compare the project's top-k error with a count over sorted lists."""
-    (scores, labels), k = ranked_images(rng), integer(rng, 1, CLASSES)
-    found = metrics.top_k_error(metrics.true_label_ranks(scores, labels), k)
-    return abs(found - missed_part(scores, labels, k))
-
-
-def check_top_k_next(rng: torch.Generator) -> float:
-    """Compare the mean of R > k, which a source takes for the top-k error, with the top-(k + 1) error."""
-    (scores, labels), k = ranked_images(rng), integer(rng, 1, CLASSES - 2)
-    found = source_errors.printed_top_k_error(metrics.true_label_ranks(scores, labels), k)
-    return abs(found - missed_part(scores, labels, k + 1))
-
-
-NUMERIC = "finite differences"
-LOOPS = "naive loop, autograd"
-BELOW, ABOVE, TIE = (partial(check_dag_gradient, order=order) for order in (-1, 1, 0))
-CONSTANT = check_batch_norm_constant
-CLOSED, CLOSED_NUMERIC = (partial(check_batch_norm_gradient, other_way=way) for way in (autograd, finite_differences))
-POSITIVE, NEGATIVE = (partial(check_softmax, sign=sign) for sign in (1, -1))
-POSITIVE_JACOBIAN, NEGATIVE_JACOBIAN = (partial(check_softmax_jacobian, sign=sign) for sign in (1, -1))
-TRUE_CLASS, WRONG_CLASSES = (partial(check_weight_rows, true_class=true) for true in (True, False))
-MAX_POOL, AVERAGE_POOL = (partial(check_pool, kind=kind) for kind in ("max", "average"))
-ADAPTIVE_MAX, ADAPTIVE_AVERAGE = (partial(check_adaptive_pool, kind=kind) for kind in ("max", "average"))
-
-LAYER_CHECKS = (
-    Check("sigmoid", "sigmoid: dE/dx", "autograd", EXACT, check_sigmoid),
-    Check("tanh", "tanh: dE/dx", "autograd", EXACT, check_tanh),
-    Check("relu", "rectifier: dE/dx, also at zero", "autograd", EXACT, check_relu),
-    Check("sigmoid_dag", "min + max of sigmoids: y", "PyTorch", EXACT, check_dag),
-    Check("sigmoid_dag_below", "min + max of sigmoids: dE/dx where x1 < x2", NUMERIC, ROUGH, BELOW),
-    Check("sigmoid_dag_above", "min + max of sigmoids: dE/dx where x1 > x2", NUMERIC, ROUGH, ABOVE),
-    Check("sigmoid_dag_tie", "min + max of sigmoids: dE/dx where x1 = x2", NUMERIC, ROUGH, TIE),
-    Check("batch_norm", "batch normalisation: y", "PyTorch", EXACT, check_batch_norm),
-    Check("batch_norm_variance", "batch normalisation: dE/dvariance", "autograd", EXACT, check_batch_norm_variance),
-    Check("batch_norm_mean", "batch normalisation: dE/dmean", "autograd", EXACT, check_batch_norm_mean),
-    Check("batch_norm_in_parts", "batch normalisation: dE/dx in parts", "autograd", EXACT, check_batch_norm_in_parts),
-    Check("batch_norm_closed", "batch normalisation: dE/dx in closed form", "autograd", EXACT, CLOSED),
-    Check("batch_norm_numeric", "batch normalisation: dE/dx in closed form", NUMERIC, ROUGH, CLOSED_NUMERIC),
-    Check("batch_norm_constant", "batch normalisation with a constant: dE/dx", "autograd", EXACT, CONSTANT),
-    Check("shift", "learnable shift: y", "PyTorch", EXACT, check_shift),
-    Check("shift_input", "learnable shift: dE/dx", "autograd", EXACT, check_shift_input),
-    Check("shift_epsilon", "learnable shift: dE/depsilon", "autograd", EXACT, check_shift_epsilon),
-    Check("softmax", "softmax of beta x: y", "PyTorch", EXACT, POSITIVE),
-    Check("softmax_jacobian", "softmax of beta x: Jacobian", "autograd", EXACT, POSITIVE_JACOBIAN),
-    Check("softmax_negative", "softmax of -beta x: y", "PyTorch", EXACT, NEGATIVE),
-    Check("softmax_negative_jacobian", "softmax of -beta x: Jacobian", "autograd", EXACT, NEGATIVE_JACOBIAN),
-    Check("softmax_backward", "softmax of beta x and -beta x: dE/dx", "autograd", EXACT, check_softmax_backward),
-    Check("cross_entropy", "cross-entropy: derivative by the outputs", NUMERIC, ROUGH, check_cross_entropy),
-    Check("output_weights", "softmax regression: all outputs by W", "autograd", EXACT, check_output_weights),
-    Check("weight_chain", "softmax regression: dl/dW by the chain rule", "autograd", EXACT, check_weight_chain),
-    Check("weights_true_class", "softmax regression: dl/dW, true class", "autograd", EXACT, TRUE_CLASS),
-    Check("weights_wrong_classes", "softmax regression: dl/dW, wrong classes", "autograd", EXACT, WRONG_CLASSES),
-    Check("bias", "softmax regression: dl/db", "autograd", EXACT, check_bias),
-    Check("certain_loss", "certain but wrong: loss", "limit, PyTorch", EXACT, check_certain_loss),
-    Check("certain_gradient", "certain but wrong: dl/dW", "limit, autograd", EXACT, check_certain_gradient),
-    Check("chain_rule", "example of the chain rule: df/dx, df/dy", NUMERIC, ROUGH, check_chain_rule),
-    Check("max_pool", "max pooling: y, dE/dX, with ties", LOOPS, EXACT, MAX_POOL),
-    Check("average_pool", "average pooling: y, dE/dX", LOOPS, EXACT, AVERAGE_POOL),
-    Check("adaptive_max_pool", "adaptive max pooling: y, dE/dX, with ties", LOOPS, EXACT, ADAPTIVE_MAX),
-    Check("adaptive_average_pool", "adaptive average pooling: y, dE/dX", LOOPS, EXACT, ADAPTIVE_AVERAGE),
-    Check("convolution_side", "convolution: number of outputs", "PyTorch", EXACT, check_convolution_side),
-    Check("convolution", "convolution: F", "naive loop, PyTorch", EXACT, check_convolution),
-    Check("convolution_input", "convolution: dE/dX as a full convolution", "autograd", EXACT, check_convolution_input),
-    Check("convolution_kernel", "convolution: dE/dW", "autograd", EXACT, check_convolution_kernel),
-    Check("top_k", "top-k error, with ties", "naive count", EXACT, check_top_k),
-    Check("top_k_next", "mean of R > k as the top-(k + 1) error", "naive count", EXACT, check_top_k_next),
-)
