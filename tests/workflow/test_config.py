@@ -716,12 +716,12 @@ MALFORMED = [
     (
         f"{DIGITS}/network",
         "vgg",
-        r"supervised\.network: vgg needs images of at least 48 pixels, .* mnist5k have 28; choose resnet or digits$",
+        r"supervised\.network: vgg needs images of at least 48 pixels, .* mnist5k have 28; choose digits or re",
     ),
     (
         f"{DIGITS}/network",
         "exemplar_small",
-        r"network: exemplar_small needs .* 32 .* choose resnet or digits$",
+        r"network: exemplar_small needs .* 32 .* choose digits or resnet or resnet18 or resnet50 or wide_resnet50_2$",
     ),
     (
         "studies/mnist5k/experiments/supervised/folds",
@@ -818,7 +818,7 @@ MALFORMED = [
         )
         for place in ("cnn", SUPERVISED, ROUNDS_OF_CNN)
     ),
-    (f"{LOSS}/network", "digit", r"loss\.network: 'digit' is not known; choose one of resnet, vgg, "),
+    (f"{LOSS}/network", "digit", r"loss\.network: 'digit' is not known; choose one of digits, exemplar_small, "),
     (f"{LOSS}/cutout", 96, r"loss\.cutout: 96 is not smaller than the images of photos \(96 pixels\)"),
     (
         f"{LOSS}/batch_size",
