@@ -27,9 +27,12 @@ wildcard_constraints:
     representation=r"\w+",
 
 
-def code_digest(program):
-    """Digest of the program and of the local modules it imports: a param, so that real changes rerun its jobs."""
-    return file_digest(SCRIPTS / f"{program}.py")
+def code_digest(program, by_name=()):
+    """Digest of the program and of the local modules it imports: a param, so that real changes rerun its jobs.
+
+    by_name: folders of workflow_scripts whose modules the program finds by their names.
+    """
+    return file_digest(SCRIPTS / f"{program}.py", by_name)
 
 
 def code_with_network(program):

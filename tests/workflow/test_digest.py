@@ -157,9 +157,33 @@ def test_changes_elsewhere_do_not_count(tree):
     assert digest(tree) == before
 
 
-def test_digest_names_a_missing_program(tree):
+def test_modules_that_are_found_by_name_count_with_what_they_import(tree):
+    def with_plugins():
+        return code_digest(tree / "program.py", ["plugins"])
+
+    (tree / "plugins").mkdir()
+    alone, before = digest(tree), with_plugins()
+    assert before == alone, "nothing in the folder"
+    (tree / "plugins/first.py").write_text("import toolbox.unused\n")
+    found = local_modules(tree / "program.py", tree, ["plugins"])
+    assert [str(path.relative_to(tree)) for path in found] == sorted([*USED, "plugins/first.py", "toolbox/unused.py"])
+    seen = {before, with_plugins()}
+    replace(tree / "toolbox/unused.py", "5", "6")
+    seen.add(with_plugins())
+    (tree / "plugins/second.py").write_text("VALUE = 1\n")
+    seen.add(with_plugins())
+    replace(tree / "toolbox/plain.py", "3", "4")  # imported by the program
+    seen.add(with_plugins())
+    assert len(seen) == 5
+    replace(tree / "toolbox/plain.py", "4", "3")
+    assert digest(tree) == alone
+
+
+def test_digest_names_a_missing_program_or_folder(tree):
     with pytest.raises(FileNotFoundError, match="missing"):
         code_digest(tree / "missing.py")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        code_digest(tree / "program.py", ["missing"])
 
 
 # The programs of the workflow

@@ -19,33 +19,41 @@ class _Module(NamedTuple):
     code: str
 
 
-def code_digest(program: Path, found_by_name: Iterable[Path] = ()) -> str:
+def code_digest(program: Path, by_name: Iterable[str] = ()) -> str:
     """Return the SHA-256 of the program and of every module that it imports from its own folder tree.
 
-    found_by_name: modules that it imports without naming them, such as the network that an option names. Comments,
+    by_name: what it imports by name, as paths below the program's folder: modules, or folders of modules. Comments,
     docstrings and formatting do not count, nor do declarations: what they say reaches a program as its command line,
-    which is a param of its rule. Raises FileNotFoundError for a missing program.
+    which is a param of its rule. Raises FileNotFoundError for a missing program, module or folder.
     """
     root = program.parent
     digest = hashlib.sha256()
-    paths = {path for start in (program, *found_by_name) for path in local_modules(start, root)}
-    for path in sorted(paths):
+    for path in local_modules(program, root, by_name):
         digest.update(str(path.relative_to(root)).encode())
         digest.update(_read(path, root).code.encode())
     return digest.hexdigest()[:16]
 
 
-def local_modules(program: Path, root: Path) -> list[Path]:
-    """Return the file and, found by following its imports, the files under `root` that it runs, sorted."""
+def local_modules(program: Path, root: Path, by_name: Iterable[str] = ()) -> list[Path]:
+    """Return the program and, found by following its imports, the files under `root` that it runs, sorted.
+
+    by_name: modules, or folders of modules, below `root` that count too, with what they import.
+    """
     there = {file.relative_to(root).as_posix() for file in root.rglob("*.py")} - _declarations(root)
     found: set[str] = set()
-    waiting = [program.relative_to(root).as_posix()]
+    named = [file for name in by_name for file in _modules(root / name)]
+    waiting = [file.relative_to(root).as_posix() for file in (program, *named)]
     while waiting:
         file = waiting.pop()
         if file not in found:
             found.add(file)
             waiting += [other for name in _read(root / file, root).imports for other in _files(name) if other in there]
     return sorted(root / file for file in found)
+
+
+def _modules(path: Path) -> list[Path]:
+    """Return the path itself, or the modules of a folder."""
+    return [path] if path.suffix == ".py" else [file for file in path.iterdir() if file.suffix == ".py"]
 
 
 def _declarations(root: Path) -> set[str]:
