@@ -30,7 +30,7 @@ wildcard_constraints:
 def code_digest(program, by_name=()):
     """Digest of the program and of the local modules it imports: a param, so that real changes rerun its jobs.
 
-    by_name: folders of workflow_scripts whose modules the program finds by their names.
+    by_name: modules of workflow_scripts, or folders of them, that the program finds by their names.
     """
     return file_digest(SCRIPTS / f"{program}.py", by_name)
 

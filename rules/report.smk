@@ -84,7 +84,7 @@ rule render_report:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
     params:
-        code=code_digest("render_report"),
+        code=code_digest("render_report", by_name=["reporting/methods"]),
         program=program("render_report"),
         plan=report_plan,
     shell:

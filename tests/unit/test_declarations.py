@@ -203,5 +203,5 @@ def test_a_method_that_builds_on_another_does_not_have_its_text():
 
         name = "another"
 
-    assert not facts_of(Another)["text"]
-    assert all(facts_of(method)["text"] for name, method in METHODS.items() if name not in ("external", "pixels"))
+    assert not facts_of(Another)["sections"]
+    assert all(facts_of(method)["sections"] for name, method in METHODS.items() if name not in ("external", "pixels"))

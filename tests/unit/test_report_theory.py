@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from test_report import TEMPLATES, plan_of, render
 
 import fixtures_theory as made_up
 from check_derivations import CHECKS
+from fixtures_report import TEMPLATES, plan_of, render
 from reporting import theory
 from semisup.cli import UserError
 from theory.source_errors import source_errors

@@ -10,6 +10,7 @@ import yaml
 from clones import ROOT, snakemake
 from snakemake.utils import update_config
 
+from planning.digest import code_digest
 from semisup.cli import run_program
 
 SCRIPTS = ROOT / "workflow_scripts"
@@ -194,6 +195,11 @@ def test_every_job_has_a_digest_of_its_code(demo):
     for job in demo["jobs"]:
         if job["shell"] and job["rule"] != "download":
             assert re.fullmatch("[0-9a-f]{16}", job["params"]["code"]), job["rule"]
+
+
+def test_code_of_the_report_counts_the_modules_of_methods(demo):
+    expected = code_digest(SCRIPTS / "render_report.py", ["reporting/methods"])
+    assert demo["rules"]["render_report"]["params"]["code"] == expected != code_digest(SCRIPTS / "render_report.py")
 
 
 def test_the_demonstration_computes_with_one_thread_everywhere():

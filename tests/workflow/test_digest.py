@@ -268,7 +268,7 @@ def test_a_network_is_part_of_the_digest_of_its_own_trainings_only(tmp_path):
     program, networks = scripts / "train_cnn.py", scripts / "semisup/networks"
 
     def digests():
-        trainings = [code_digest(program, [networks / f"{name}.py"]) for name in ("vgg", "digits")]
+        trainings = [code_digest(program, [f"semisup/networks/{name}.py"]) for name in ("vgg", "digits")]
         return [*trainings, *(code_digest(scripts / f"{name}.py") for name in PROGRAMS)]
 
     before = digests()
@@ -279,6 +279,21 @@ def test_a_network_is_part_of_the_digest_of_its_own_trainings_only(tmp_path):
     after = digests()
     assert after[0] != before[0]
     assert after[1:] == before[1:]
+
+
+def test_what_the_report_says_of_a_method_is_part_of_the_digest_of_the_report_alone(tmp_path):
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def digests():
+        return {program: code_digest(tmp_path / f"scripts/{program}.py") for program in PROGRAMS}
+
+    def of_report():
+        return code_digest(tmp_path / "scripts/render_report.py", ["reporting/methods"])
+
+    before, of_report_before = digests(), of_report()
+    (tmp_path / "scripts/reporting/methods/another.py").write_text("FURTHER = ()\n")
+    assert of_report() != of_report_before
+    assert digests() == before
 
 
 def test_programs_never_import_planning():

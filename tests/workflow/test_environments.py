@@ -107,8 +107,9 @@ def planning_packages():
 
 
 def program_packages(program):
-    """What a program needs; more than it imports where it reads the Snakefile."""
-    needed = needed_packages([SCRIPTS / f"{program}.py"], SCRIPTS)
+    """What a program needs; more than it imports where it reads the Snakefile or finds modules by their names."""
+    by_name = sorted((SCRIPTS / "reporting/methods").glob("*.py")) if program == "render_report" else []
+    needed = needed_packages([SCRIPTS / f"{program}.py", *by_name], SCRIPTS)
     return needed | planning_packages() if "snakemake-minimal" in needed else needed
 
 

@@ -19,7 +19,7 @@ class _Module(NamedTuple):
     code: str
 
 
-def code_digest(program: Path, by_name: Iterable[str] = ()) -> str:
+def code_digest(program: Path, by_name: Iterable[str | Path] = ()) -> str:
     """Return the SHA-256 of the program and of every module that it imports from its own folder tree.
 
     by_name: what it imports by name, as paths below the program's folder: modules, or folders of modules. Comments,
@@ -34,7 +34,7 @@ def code_digest(program: Path, by_name: Iterable[str] = ()) -> str:
     return digest.hexdigest()[:16]
 
 
-def local_modules(program: Path, root: Path, by_name: Iterable[str] = ()) -> list[Path]:
+def local_modules(program: Path, root: Path, by_name: Iterable[str | Path] = ()) -> list[Path]:
     """Return the program and, found by following its imports, the files under `root` that it runs, sorted.
 
     by_name: modules, or folders of modules, below `root` that count too, with what they import.

@@ -43,7 +43,7 @@ def sections_of(methods: Iterable[type[Method]], sources: Path) -> list[str]:
     """
     wanted = set()
     for method in methods:
-        wanted |= set(method.sections if has_text(method) else (DEFAULT,))
+        wanted |= set(own_sections(method) or (DEFAULT,))
     files = {path.stem.partition("-")[2]: path for path in sources.glob("sections/*.tex")}
     return sorted(str(files[name].relative_to(sources)) for name in wanted)
 
@@ -134,9 +134,9 @@ def _experiment_plan(config: Config, study: str, name: str) -> Config:
     }
 
 
-def has_text(method: type[Method]) -> bool:
-    """Tell whether the report has a text for the method itself, not only for one that it builds on."""
-    return bool(vars(method).get("sections"))
+def own_sections(method: type[Method]) -> tuple[str, ...]:
+    """Return the sections that the method itself names, not only one that it builds on; none, it has no text."""
+    return vars(method).get("sections", ())
 
 
 def facts_of(method: type[Method]) -> Config:
@@ -146,7 +146,7 @@ def facts_of(method: type[Method]) -> Config:
         "in_rounds": method.in_rounds,
         "learns_from": method.learns_from,
         "network_history": method.network_history,
-        "text": has_text(method),
+        "sections": list(own_sections(method)),
         "training_curves": method.training_curves,
         "unlabeled": method.unlabeled,
     }

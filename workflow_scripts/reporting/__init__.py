@@ -1,1 +1,1 @@
-"""What the report says of results that belong to no study: values for its template, computed from tables."""
+"""What the report says: values for its template, computed from the tables of the results."""

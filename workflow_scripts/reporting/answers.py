@@ -1,0 +1,186 @@
+"""Did the unlabeled images help? What pretraining without labels gains, and what unlabeled images gain in any way."""
+
+from collections.abc import Iterable
+
+from reporting.comparisons import verdict
+from reporting.facts import on_labels_alone, without_labels
+from reporting.rounds import ACCEPTANCE, fewer_steps
+from reporting.runs import PROTOCOLS
+from reporting.text import Values, code, emphasized, listed, with_points
+
+LONGER = 1.5  # times as many training images as the baseline, or 1 / LONGER: worth a sentence
+
+
+def different_options(one: Values, other: Values, apart: Iterable[str] = ("folds",)) -> list[str]:
+    """Return the options that two experiments both have and that differ, but for those `apart`."""
+    shared = [key for key in one["options"] if key in other["options"] and key not in apart]
+    return [key for key in shared if one["options"][key] != other["options"][key]]
+
+
+def is_pretrained(row: Values, by_name: dict[str, Values]) -> bool:
+    """Tell whether an experiment trains on labels alone, from a network that was learned without any."""
+    base = by_name.get(row["base"])
+    return on_labels_alone(row) and base is not None and without_labels(base) and base["network_file"] is not None
+
+
+def pretraining_answers(experiments: list[Values]) -> list[Values]:
+    """Return what each network that was pretrained without labels gains over the same network from random weights.
+
+    Only experiments whose baseline is that network are answered for. alike: it is also trained in the same way.
+    """
+    by_name = {row["name"]: row for row in experiments}
+    answers = []
+    for row in experiments:
+        twin = by_name[row["baseline"]]
+        if not is_pretrained(row, by_name) or not on_labels_alone(twin) or twin["base"]:
+            continue
+        if twin["options"].get("network") != row["options"].get("network"):
+            continue
+        results = [
+            {"runs_name": protocol, "verdict": verdict(row[protocol]), **row[protocol]}
+            for protocol in PROTOCOLS
+            if "difference" in row[protocol]
+        ]
+        answers.append(
+            {
+                "title": row["title"],
+                "base": by_name[row["base"]]["title"],
+                "twin": twin["title"],
+                "alike": not different_options(row, twin),
+                "epochs": twin["options"]["epochs"],
+                "results": results,
+            }
+        )
+    return [answer for answer in answers if answer["results"]]
+
+
+def unlabeled_uses(row: Values, by_name: dict[str, Values]) -> set[str]:
+    """Return the ways in which an experiment uses unlabeled images, those of its base among them."""
+    inherited = unlabeled_uses(by_name[row["base"]], by_name) if row["base"] else set()
+    is_control = row["facts"]["in_rounds"] and row.get("control")
+    return inherited | ({row["facts"]["unlabeled"]} if row["facts"]["unlabeled"] and not is_control else set())
+
+
+def times_as_many_images(row: Values, by_name: dict[str, Values]) -> float | None:
+    """Return how many times as many images an experiment's network is trained on as that of its baseline."""
+    totals = []
+    for one in (row, by_name[row["baseline"]]):
+        images = one.get("training", {}).get("images")
+        if images is None:
+            return None
+        goes_on = one["facts"]["in_rounds"] and not one["options"]["restart"]
+        totals.append(images + (by_name[one["base"]]["training"]["images"] or 0 if goes_on else 0))
+    return totals[0] / totals[1]
+
+
+def unlabeled_answers(experiments: list[Values]) -> Values | None:
+    """Return what unlabeled images gain: each experiment that uses them against a baseline that does so less.
+
+    rows: one for each experiment and kind of run; groups: for each kind of run a sentence of those that are better,
+    worse and undecided; verdicts: how many rows are, and how many have none; longer, shorter: experiments that are also
+    trained on more or on fewer images; otherwise: those that are also trained with other options; controls: what rounds
+    gain over a control; elsewhere: names of those whose baseline uses unlabeled images in a way of its own, which so
+    answer another question. Nothing if there is no such comparison.
+    """
+    by_name = {row["name"]: row for row in experiments}
+    rows, elsewhere, answering = [], [], []
+    for row in experiments:
+        uses, of_baseline = (unlabeled_uses(one, by_name) for one in (row, by_name[row["baseline"]]))
+        compared = [protocol for protocol in PROTOCOLS if "difference" in row[protocol]]
+        if not uses or not compared:
+            continue
+        if not of_baseline < uses:
+            elsewhere += [row["name"]] if of_baseline != uses else []
+            continue
+        rows += [
+            {
+                "title": row["title"],
+                "baseline": by_name[row["baseline"]]["title"],
+                "first": protocol == compared[0],
+                "runs_name": protocol,
+                "verdict": verdict(row[protocol]),
+                **row[protocol],
+            }
+            for protocol in compared
+        ]
+        answering.append(row)
+    groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in PROTOCOLS]
+    verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided", "none")}
+    answers = {"rows": rows, "groups": [group for group in groups if group], "verdicts": verdicts}
+    reservations = {
+        **training_lengths(answering, by_name),
+        "otherwise": otherwise_trained(answering, by_name),
+        "controls": control_differences(answering, experiments),
+        "elsewhere": list(map(code, elsewhere)),
+    }
+    return answers | reservations if rows else None
+
+
+def training_lengths(rows: list[Values], by_name: dict[str, Values]) -> dict[str, list[str]]:
+    """Return which experiments are trained on far more images than their baselines, and which on far fewer."""
+    times = [(emphasized(row["title"]), times_as_many_images(row, by_name)) for row in rows]
+    known = [(title, value) for title, value in times if value is not None]
+    return {
+        "longer": [f"{title} ({value:.1f} times)" for title, value in known if value >= LONGER],
+        "shorter": [f"{title} ({value:.2g} times)" for title, value in known if value <= 1 / LONGER],
+    }
+
+
+def otherwise_trained(rows: list[Values], by_name: dict[str, Values]) -> list[str]:
+    """Return the experiments trained on labels with other options than their baselines, by the options that differ.
+
+    Only where both train a network on labels, epoch by epoch: rounds go on from a finished training.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        twin = by_name[row["baseline"]]
+        if not (row["facts"]["training_curves"] and twin["facts"]["training_curves"]):
+            continue
+        different = different_options(row, twin)
+        if different:
+            groups.setdefault(tuple(different), []).append(emphasized(row["title"]))
+    return [f"{listed(titles)} ({', '.join(map(code, different))})" for different, titles in groups.items()]
+
+
+def control_differences(rows: list[Values], experiments: list[Values]) -> list[Values]:
+    """Return by how much the test accuracies of rounds differ from those of the control beside them, means of seeds.
+
+    A control is beside them if it has the same base and is trained alike; title: the control's; differences: of each;
+    steps: whether the control takes fewer. What has the control as its baseline has an interval too, and is left out.
+    """
+    controls = [row for row in experiments if row["facts"]["in_rounds"] and row.get("control")]
+    answers = []
+    for control in controls:
+        beside = [
+            row
+            for row in rows
+            if (row["method"], row["base"]) == (control["method"], control["base"])
+            and row["baseline"] != control["name"]
+            and not different_options(row, control, (*ACCEPTANCE, "folds"))
+        ]
+        gains = [row["seeds"]["test_accuracy_mean"] - control["seeds"]["test_accuracy_mean"] for row in beside]
+        differences = [with_points(row["title"], gain) for row, gain in zip(beside, gains, strict=True)]
+        if differences:
+            answers.append({"title": control["title"], "steps": fewer_steps(control), "differences": differences})
+    return answers
+
+
+def answer_group(rows: list[Values]) -> Values:
+    """Return what the comparisons of one kind of run say together, in a sentence without its end.
+
+    Nothing if there are none, or none of several runs.
+    """
+    rows = [row for row in rows if row["verdict"] != "none"]
+    titles: dict[str, list[str]] = {"better": [], "worse": [], "undecided": []}
+    for row in rows:
+        titles[row["verdict"]].append(with_points(row["title"], row["difference"]))
+    parts = []
+    if titles["better"]:
+        parts.append(f"unlabeled images helped {listed(titles['better'])}")
+    if titles["worse"]:
+        parts.append(f"{'they' if parts else 'unlabeled images'} did harm to {listed(titles['worse'])}")
+    if titles["undecided"]:
+        images = "they" if parts else "unlabeled images"
+        parts.append(f"for {listed(titles['undecided'])} it cannot be said whether {images} helped")
+    first = rows[0] if rows else {}
+    return {"labels": first["labels"], "runs_name": first["runs_name"], "sentence": "; ".join(parts)} if rows else {}

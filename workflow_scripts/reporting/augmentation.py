@@ -1,0 +1,31 @@
+"""The changes of training images in the report."""
+
+from reporting.text import Values, count, plain
+from semisup.constants import COPY_NOISE, COPY_ROTATION, COPY_SHIFTS
+
+AUGMENTATIONS = ("shift", "flip", "color", "hue", "cutout")
+
+
+def augmentation(options: Values) -> list[str]:
+    """Return the changes of training images that are switched on, each in a word or two."""
+    words = {"color": "colour", "cutout": "cut-out"}
+    made_once = [f"{count(options['copies'])} copies"] if options.get("copies") else []
+    return made_once + [
+        name if options[name] is True else f"{words.get(name, name)} {plain(options[name])}"
+        for name in (*AUGMENTATIONS, "rotation")
+        if options.get(name)
+    ]
+
+
+def changes_values(experiments: list[Values]) -> Values:
+    """Return what the text says of the changes that some of these experiments make.
+
+    copied: whether any makes copies; rotation, shifts, noise: how copies are changed; augmented_by: names of options.
+    """
+    return {
+        "copied": any(row["options"].get("copies") for row in experiments),
+        "rotation": COPY_ROTATION,
+        "shifts": COPY_SHIFTS,
+        "noise": COPY_NOISE,
+        "augmented_by": {name for row in experiments for name in AUGMENTATIONS if row["options"].get(name)},
+    }

@@ -1,0 +1,61 @@
+"""Rounds of pseudo-labels in the report: what they accept, and their first and last round."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reporting.runs import seed_runs
+from reporting.text import Values, count, plain
+from semisup.tables import read_table
+
+# The options of rounds that decide what is accepted, and not how a round trains.
+ACCEPTANCE = ("candidates", "accept", "accepted", "threshold", "class_balanced", "relabel", "held_out")
+
+
+def accepts_nothing(options: Values) -> bool:
+    """Say whether the rule of pseudo-label rounds can accept no image at all: a control."""
+    return options["accepted"] == 0
+
+
+def fewer_steps(row: Values) -> bool:
+    """Say whether rounds that accept no image take fewer steps than others: epochs grow with the training images."""
+    return row["facts"]["in_rounds"] and row["network_file"] is not None and not row["options"]["steps_per_epoch"]
+
+
+def rule_text(options: Values, classes: int) -> str:
+    """Return in few words what pseudo-label rounds accept of their candidates."""
+    if accepts_nothing(options):
+        return "none (control)"
+    each = f"{count(options['accepted'] // classes)} of each class"
+    if options["accept"] == "top":
+        return f"most confident {each if options['class_balanced'] else count(options['accepted'])}"
+    sure = f"confidence of at least {plain(options['threshold'])}"
+    return f"{sure}, at most {each}" if options["class_balanced"] else sure
+
+
+def rounds_values(plan: Values, folder: Path, classes: int) -> Values:
+    """Return what the text says of an experiment in rounds: how they accept, and their first and last round.
+
+    training: images before and after; validation: accuracies before and after; both are means of the seeds.
+    precision, confidence: of the held-out images that the rule would accept, all rounds of all seeds together, the
+    fraction of right labels and the mean confidence; lowest: confidence of all accepted images; nan if there are none.
+    """
+    options = plan["options"]
+    folders = [folder / run for run in seed_runs(plan["runs"])]
+    tables = [read_table(run / "history.csv") for run in folders]
+    first, last = (pd.DataFrame([table.iloc[place] for table in tables]).mean() for place in (0, -1))
+    # A table without rows has no types of its own.
+    held_out = pd.concat([read_table(run / "held_out.csv").astype(float) for run in folders])
+    return {
+        "edge": [],
+        "control": accepts_nothing(options),
+        "fewer_steps": fewer_steps(plan),
+        "rule": rule_text(options, classes),
+        "rounds": {
+            "training": [first["training_images"], last["training_images"]],
+            "validation": [first["validation_accuracy"], last["validation_accuracy"]],
+            "precision": (held_out["predicted"] == held_out["label"]).mean(),
+            "confidence": held_out["confidence"].mean(),
+            "lowest": pd.concat(tables)["lowest_confidence"].min(),
+        },
+    }

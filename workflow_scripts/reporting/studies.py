@@ -1,0 +1,127 @@
+"""What the report says of one study."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from reporting.answers import pretraining_answers, unlabeled_answers
+from reporting.comparisons import compared_groups, mark_baselines
+from reporting.experiments import experiment_values
+from reporting.figures import best_on_validation, shown_figures
+from reporting.runs import PROTOCOLS
+from reporting.settings import grouped_settings
+from reporting.source import solver_rows
+from reporting.text import Values
+from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
+from semisup.tables import read_table
+
+
+def extreme_classes(per_class: pd.DataFrame, experiment: str) -> tuple[Values, Values]:
+    """Return the class that is recognised most often and the one least, mean of the seeds."""
+    rows = per_class[(per_class["experiment"] == experiment) & per_class["run"].str.startswith("seed")]
+    means = rows.astype({"class": str}).groupby("class")["test_accuracy"].mean()
+    return tuple({"name": name, "accuracy": means[name]} for name in (means.idxmax(), means.idxmin()))
+
+
+def clustering_rows(folder: Path, titles: dict[str, str]) -> list[Values]:
+    """Return how well each layer of each representation clusters; raw pixels first.
+
+    first, last: whether it is the representation's first or last row; layers: how many it has.
+    """
+    names = {"pixels": "raw pixels, first channel"} | titles
+    found = read_table(folder / "clustering.csv")
+    tables = {name: found[found["representation"] == name].to_dict("records") for name in names}
+    return [
+        {
+            "name": name,
+            "title": names[name],
+            "first": row is table[0],
+            "last": row is table[-1],
+            "layers": len(table),
+            **row,
+        }
+        for name, table in tables.items()
+        for row in table
+    ]
+
+
+def clustering_values(rows: list[Values]) -> Values:
+    """Return what the text says of how classes cluster: all rows, the best layer of each, the best of all."""
+    return {
+        "clustering": rows,
+        "best_layers": {row["name"]: row for row in rows if row["best"]},
+        "best_clustering": max(rows, key=lambda row: row["knn_agreement"]),
+        "shown_map": max(rows, key=lambda row: (row["name"] != "pixels", row["knn_agreement"])),
+    }
+
+
+def best_values(experiments: list[Values], per_class: pd.DataFrame) -> Values:
+    """Return the best experiment by validation accuracy, its easiest and hardest class, and the best one on test."""
+    best = best_on_validation(experiments)
+    best_on_test = max(experiments, key=lambda experiment: experiment["seeds"]["test_accuracy_mean"])
+    easiest, hardest = extreme_classes(per_class, best["name"])
+    return {
+        "best": best,
+        "best_on_test": best_on_test,
+        "best_is_best_on_test": best is best_on_test,
+        "easiest": easiest,
+        "hardest": hardest,
+    }
+
+
+def beside_source(kind: str, experiments: list[Values], solver: pd.DataFrame, published: Values) -> Values:
+    """Return what stands beside published numbers. kind: of the data set; solver: solver_iterations.csv.
+
+    followed: the experiments whose solver is followed step by step; beside_log: the published accuracy of ten folds
+    stands beside our own of the same method on the same data, if there is any.
+    """
+    table, log = published["solver_table"], published["exemplar_log"]
+    return {
+        "followed": [
+            row | {"solver": solver_rows(solver, row["name"], table)}
+            for row in experiments
+            if row["name"] in set(solver["experiment"])
+        ],
+        "beside_source": kind in table["beside"],
+        "beside_log": kind == log["data_set"]
+        and any(row["folds"] and row["method"] == log["method"] for row in experiments),
+    }
+
+
+def study_values(name: str, plan: Values, results: Path, published: Values) -> Values:
+    """Return what the text says of one study."""
+    folder = results / name
+    images = folder / "data" / "images.h5"
+    comparison = read_table(folder / "comparison.csv").set_index("experiment")
+    shape, classes = image_shape(images), len(read_class_names(images))
+    experiments = [
+        experiment_values(experiment, options, comparison.loc[experiment], folder, shape[1], classes)
+        for experiment, options in plan["experiments"].items()
+    ]
+    mark_baselines(experiments, plan["baseline"])
+    folded = [row for row in experiments if row["folds"]]
+    counts = {split: image_count(images, split) for split in SPLITS}
+    test_groups = int(read_table(folder / "metrics.csv")["test_groups"].iloc[0])
+    return {
+        "name": name,
+        **plan,
+        "shape": shape,
+        "classes": classes,
+        "counts": counts,
+        "test_groups": test_groups,
+        "grouped": test_groups < counts["test"],
+        "experiments": experiments,
+        "methods": {row["method"] for row in experiments},
+        "folded": folded,
+        "folds": folded[0]["folds"] if folded else None,
+        "groups": {protocol: compared_groups(experiments, protocol) for protocol in PROTOCOLS},
+        "answers": pretraining_answers(experiments),
+        "help": unlabeled_answers(experiments),
+        "rounds": [row for row in experiments if row["facts"]["in_rounds"]],
+        "has_networks": any(row["network_file"] for row in experiments),
+        "shown": shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]},
+        "settings": grouped_settings(experiments),
+        **best_values(experiments, read_table(folder / "per_class.csv", texts=("class",))),
+        **beside_source(plan["kind"], experiments, read_table(folder / "solver_iterations.csv"), published),
+        **clustering_values(clustering_rows(folder, {row["name"]: row["title"] for row in experiments})),
+    }
