@@ -47,14 +47,11 @@ def network_section_values(studies: list[Values]) -> Values:
     """Return what the text says of networks and their training."""
     networks = under_headings(studies, lambda row: row["network_file"] is not None)
     on_labels = under_headings(studies, lambda row: row["facts"]["training_curves"])
+    declared = declared_networks()
     return {
         "all_networks": networks,
         "networks": different_networks(studies),
-        "patch_network_on_whole_images": any(
-            declared_networks()[row["options"]["network"]].of_patches
-            for row in on_labels
-            if "network" in row["options"]
-        ),
+        "patch_network_on_whole_images": any(declared[row["options"]["network"]].of_patches for row in on_labels),
         "recipe": recipe_values(networks),
         "epoch_factor": EPOCH_FACTOR,
         "patient": any(row["options"].get("patience") for row in networks),
