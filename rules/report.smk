@@ -72,7 +72,13 @@ rule render_report:
             REPORT_SOURCES / "references.bib",
             REPORT_SOURCES / "published.yaml",
         ],
-        included=[REPORT_SOURCES / "derivations.tex", *texts_of_data_sets(), *texts_of_networks(), *texts_of_methods()],
+        included=[
+            REPORT_SOURCES / "derivations.tex",
+            REPORT_SOURCES / "results.tex",
+            *texts_of_data_sets(),
+            *texts_of_networks(),
+            *texts_of_methods(),
+        ],
     output:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
