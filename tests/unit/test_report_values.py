@@ -28,7 +28,7 @@ from reporting.networks import network_values, training_values
 from reporting.rounds import accepts_nothing, rounds_values, rule_text
 from reporting.text import FILTERS, listed, short, tex
 from semisup.constants import TRANSFORMATIONS
-from semisup.networks import Shape, new_network, write_network
+from semisup.network import Shape, new_network, write_network
 
 PUBLISHED = yaml.safe_load((ROOT / "report" / "published.yaml").read_text())
 

@@ -122,6 +122,7 @@ def _study_plan(config: Config, study: str, sources: Path) -> Config:
 def _experiment_plan(config: Config, study: str, name: str) -> Config:
     content = config["studies"][study]
     own, method = content["experiments"][name], method_of(config, study, name)
+    options = experiment_options(config, study, name)
     return {
         "title": own.get("title", name),
         "method": method.name,
@@ -129,7 +130,8 @@ def _experiment_plan(config: Config, study: str, name: str) -> Config:
         "base": own.get("base"),
         "baseline": own.get("baseline", content["baseline"]),
         "runs": experiment_runs(config, study, name),
-        "options": experiment_options(config, study, name),
+        "options": options,
+        "patch_network": "network" in options and NETWORKS[options["network"]].of_patches,
         "facts": facts_of(method),
     }
 

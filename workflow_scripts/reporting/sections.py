@@ -9,7 +9,6 @@ from reporting.networks import different_networks
 from reporting.settings import distinct, recipe_values
 from reporting.text import Values
 from semisup.constants import EPOCH_FACTOR
-from semisup.networks import declared_networks
 
 
 def under_headings(studies: list[Values], wanted: Callable[[Values], bool]) -> list[Values]:
@@ -47,11 +46,10 @@ def network_section_values(studies: list[Values]) -> Values:
     """Return what the text says of networks and their training."""
     networks = under_headings(studies, lambda row: row["network_file"] is not None)
     on_labels = under_headings(studies, lambda row: row["facts"]["training_curves"])
-    declared = declared_networks()
     return {
         "all_networks": networks,
         "networks": different_networks(studies),
-        "patch_network_on_whole_images": any(declared[row["options"]["network"]].of_patches for row in on_labels),
+        "patch_network_on_whole_images": any(row["patch_network"] for row in on_labels),
         "recipe": recipe_values(networks),
         "epoch_factor": EPOCH_FACTOR,
         "patient": any(row["options"].get("patience") for row in networks),
