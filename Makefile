@@ -49,8 +49,8 @@ $(VENV)/ready: requirements.txt constraints.txt
 
 # The instructions of a processor without AVX-512, for the tests of what rounding can move.
 OLD_PROCESSOR := OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
-OF_NUMBERS := $(addprefix tests/unit/test_,$(addsuffix .py,svm kmeans whitening features networks training train_cnn \
-  train_surrogate rounds fixmatch pseudo_label_loss derivations small_experiments metrics))
+OF_NUMBERS := $(addprefix tests/unit/test_,$(addsuffix .py,svm kmeans whitening features networks training train_supervised \
+  train_exemplar rounds fixmatch pseudo_label_loss derivations small_experiments metrics))
 
 # What pip cannot install, and without which less is made or tested.
 LATEX := latexmk texlive-latex-base texlive-latex-recommended lmodern

@@ -102,7 +102,7 @@ def method_of(study, experiment):
 
 
 def options_asked(study, experiment):
-    """The options of an experiment, with `base` if it has one, as its method is asked about them."""
+    """The options of an experiment, with `builds_on` if it has a base, as its method is asked about them."""
     return planning.asked_options(CONFIG, study, experiment)
 
 

@@ -120,7 +120,7 @@ def made_up_metrics(experiments, test_groups=IMAGES):
     return [{"experiment": name, "run": run, "test_groups": test_groups} for name, run in runs]
 
 
-def made_up_history(epochs, rng, method="cnn"):
+def made_up_history(epochs, rng, method="supervised"):
     unlabeled = {"unlabeled_loss": 0.5, "unlabeled_weight": 1.0, "accepted": 0.5}
     return (unlabeled if METHODS[method].training_curves and METHODS[method].unlabeled else {}) | {
         "epoch": range(1, epochs + 1),
@@ -308,7 +308,7 @@ def plan_of(*methods):
     """The plan of a study with all experiments of config.yaml that are of these methods; the first is the baseline."""
     content = CONFIG["studies"]["stl10"]["experiments"]
     names = [name for name, options in content.items() if options["method"] in methods]
-    names = [name for name in names if content[name].get("base", names[0]) in names]
+    names = [name for name in names if content[name].get("builds_on", names[0]) in names]
     return made_up_plan(names, baseline=names[0])
 
 
@@ -340,10 +340,10 @@ def study_with_pseudo_labels():
     return [
         experiment("kmeans", "kmeans", "kmeans"),
         experiment("stride8", "kmeans", "kmeans", "kmeans", summary(0.1)),
-        experiment("plain", "cnn", "kmeans", seeds=summary(-0.1), **few),
-        experiment("surrogate", "surrogate", "kmeans", seeds=summary(0.1)),
-        experiment("probe", "surrogate", "plain", seeds=summary(0.1)),
-        experiment("tuned", "cnn", "plain", "surrogate", summary(-0.03), summary(0.04), **few),
+        experiment("plain", "supervised", "kmeans", seeds=summary(-0.1), **few),
+        experiment("exemplar", "exemplar", "kmeans", seeds=summary(0.1)),
+        experiment("probe", "exemplar", "plain", seeds=summary(0.1)),
+        experiment("tuned", "supervised", "plain", "exemplar", summary(-0.03), summary(0.04), **few),
         experiment("rounds", "pseudo_label_rounds", "plain", "plain", summary(0.0), summary(0.0), **many),
         experiment("control", "pseudo_label_rounds", "plain", "plain", summary(0.02), control=True, **many),
         experiment("balanced", "pseudo_label_rounds", "control", "plain", summary(0.02), **many),

@@ -45,7 +45,7 @@ def exemplar_network(seed=0, size=8, classes=2, dropout=0.0, channels=3):
 
 
 def write_exemplar_network(path, seed=0, channels=3):
-    """Write an exemplar network as train_surrogate does, and return it."""
+    """Write an exemplar network as train_exemplar does, and return it."""
     network = exemplar_network(seed, classes=5, channels=channels)
     noise = np.random.default_rng(seed).integers(0, 256, (20, channels, 8, 8), dtype=np.uint8)
     set_normalization(network, noise)

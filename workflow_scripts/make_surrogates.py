@@ -13,7 +13,7 @@ import torch
 
 from declarations.command_line import add_options
 from declarations.options import option_names
-from methods.surrogate import Surrogates
+from methods.exemplar import Surrogates
 from semisup.cli import (
     UserError,
     natural_int,

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             torch.from_numpy(unlabeled).to(device),
             options.unlabeled_batch_size,
             Ramp(options.alpha, options.alpha_start, options.alpha_end),
-            options.relabel == "step",
+            options.relabel_each == "step",
             augment,
             options.precision,
         )

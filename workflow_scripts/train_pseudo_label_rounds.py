@@ -134,7 +134,9 @@ def read_base(path: str, run: LabelledRun) -> NetworkModel:
     """
     kind = model_kind(path)
     if kind != "network":
-        raise UserError(f"{path} is a model of the kind {kind}, not a network: give the model.h5 of a cnn experiment")
+        raise UserError(
+            f"{path} is a model of the kind {kind}, not a network: give the model.h5 of a supervised experiment"
+        )
     model = read_model(path)
     shape = model.network.shape
     if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):

@@ -24,7 +24,7 @@ from fixtures_snakemake import ROOT, command_of, environment, read_jobs
 EPOCHS = 16
 LOOK_SECONDS = 30  # between two looks of Slurm at the time limits of jobs
 WAIT_SECONDS = 180  # for what takes seconds on a machine that has nothing else to do
-PROGRAM = ROOT / "workflow_scripts/train_cnn.py"
+PROGRAM = ROOT / "workflow_scripts/train_supervised.py"
 CANCELLED, TIMED_OUT = "seed3", "seed5"  # what happens to the training of each seed
 # Small sizes, so that starting the jobs takes longer than what they do; the training is long enough to be hit.
 CONFIG = {
@@ -54,7 +54,7 @@ CONFIG = {
                     "whitening_epsilon": [0.1],
                     "svm_c": [0.01],
                 },
-                "supervised": {"method": "cnn", "epochs": EPOCHS, "batch_size": 20},
+                "supervised": {"method": "supervised", "epochs": EPOCHS, "batch_size": 20},
             },
         },
     },
@@ -63,7 +63,9 @@ TARGETS = ("results/report/report.tex", "evaluated")
 DOWNLOADED = "t10k-labels-idx1-ubyte.gz"
 LOCAL = (f"resources/mnist/{DOWNLOADED}", *(["results/report/report.pdf"] if HAS_LATEX else []))
 # Fewer threads than the rules ask for, as the test machine may have two processors.
-THREADS = dict.fromkeys(("fit_whitening", "learn_centroids", "extract_features", "train_cnn"), 1) | {"train_svm": 2}
+THREADS = dict.fromkeys(("fit_whitening", "learn_centroids", "extract_features", "train_supervised"), 1) | {
+    "train_svm": 2
+}
 # One node that is always near, and no accounting database.
 IN_THIS_CLUSTER = ("--slurm-init-seconds-before-status-checks", 1, "--slurm-status-command", "squeue")
 IN_THIS_CLUSTER += ("--latency-wait", 10)
@@ -111,7 +113,7 @@ def slurm_jobs():
 
 def trainings(jobs, run):
     """The jobs that train this run, in the order in which they were submitted."""
-    comment = f"rule_train_cnn_wildcards_photos_supervised_{run}"
+    comment = f"rule_train_supervised_wildcards_photos_supervised_{run}"
     return sorted((job for job in jobs if job["Comment"] == comment), key=lambda job: int(job["JobId"]))
 
 
@@ -125,7 +127,7 @@ def wait_until(condition, what):
 
 
 def training_log(folder, run):
-    return folder / f"results/logs/photos/supervised/{run}/train_cnn.log"
+    return folder / f"results/logs/photos/supervised/{run}/train_supervised.log"
 
 
 def wait_for_training(folder, run, process):

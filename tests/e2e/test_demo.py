@@ -59,8 +59,8 @@ def test_networks_leave_their_history(demo):
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert {"train_loss", "validation_accuracy", "learning_rate", "images_per_second"} <= set(history.columns)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
-    surrogate = pd.read_csv(demo / "results/photos/surrogate/seed3/surrogate_history.csv")
-    assert surrogate["epoch"].tolist() == [1, 2]
+    exemplar = pd.read_csv(demo / "results/photos/exemplar/seed3/exemplar_history.csv")
+    assert exemplar["epoch"].tolist() == [1, 2]
 
 
 def test_rounds_accept_unlabeled_images(demo):
@@ -98,7 +98,7 @@ def test_run_folder_keeps_the_contract(demo):
 
 def test_same_seed_gives_the_same_bytes(demo, tmp_path):
     folder = clone(tmp_path / "clone")
-    names = [f"{RUN}/scores.npz", f"{RUN}/epsilon0.1/centroids.h5", "results/photos/surrogate/seed3/surrogates.h5"]
+    names = [f"{RUN}/scores.npz", f"{RUN}/epsilon0.1/centroids.h5", "results/photos/exemplar/seed3/surrogates.h5"]
     run_demo(folder, "--", *names)
     for name in (*names, "results/photos/data/images.h5"):
         assert (folder / name).read_bytes() == (demo / name).read_bytes(), name

@@ -12,8 +12,8 @@ import pytest
 from fixtures_snakemake import command_of, environment
 
 TARGET = "results/photos/supervised/seed0/model.h5"
-LOG = "results/logs/photos/supervised/seed0/train_cnn.log"
-CHECKPOINT = "results/checkpoints/photos/supervised/seed0/train_cnn"
+LOG = "results/logs/photos/supervised/seed0/train_supervised.log"
+CHECKPOINT = "results/checkpoints/photos/supervised/seed0/train_supervised"
 CONFIG = {
     "data": {"photos": {"train_images": 100, "validation_images": 50, "unlabeled_images": 50, "test_images": 50}},
     "figures": {"perplexity": 3.0, "neighbors": 2},
@@ -24,7 +24,7 @@ CONFIG = {
             "dataset": "photos",
             "seeds": [0],
             "baseline": "supervised",
-            "experiments": {"supervised": {"method": "cnn", "epochs": 8, "batch_size": 20, "ema_decay": 0.9}},
+            "experiments": {"supervised": {"method": "supervised", "epochs": 8, "batch_size": 20, "ema_decay": 0.9}},
         },
     },
 }

@@ -198,8 +198,8 @@ def test_what_the_workflow_writes_is_what_a_program_reads():
 
 
 def test_a_method_that_builds_on_another_does_not_have_its_text():
-    class Another(METHODS["cnn"]):
-        """As cnn."""
+    class Another(METHODS["supervised"]):
+        """As supervised."""
 
         name = "another"
 

@@ -209,7 +209,7 @@ def test_folders_within_each_other_and_names_that_cannot_be_held(folder, tmp_pat
 
 def test_planning_says_it_in_one_line(folder):
     config = {"data": {"own": {"kind": "folder", "pictures": str(folder / "none")}}}
-    study = {"dataset": "own", "seeds": [0], "baseline": "a", "experiments": {"a": {"method": "cnn"}}}
+    study = {"dataset": "own", "seeds": [0], "baseline": "a", "experiments": {"a": {"method": "supervised"}}}
     rest = {name: planning.read_yaml("config.yaml")[name] for name in ("evaluation", "figures", "theory")}
     with pytest.raises(planning.ConfigError, match=r"^data\.own\.pictures: there is no folder .*none; give one"):
         planning.checked_config(config | rest | {"studies": {"own": study}}, planning.config_schema())

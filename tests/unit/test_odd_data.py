@@ -17,10 +17,10 @@ import plot_centroids
 import plot_confusion
 import predict
 import sample_patches
-import train_cnn
+import train_exemplar
 import train_kmeans_rounds
 import train_probe
-import train_surrogate
+import train_supervised
 import train_svm
 from fixtures_kmeans import (
     CLASS_NAMES,
@@ -119,7 +119,7 @@ def test_rounds_survive(odd, tmp_path):
 @pytest.mark.parametrize("network", ["digits", "resnet"])
 def test_networks_survive(odd, tmp_path, network):
     images, _, _ = odd
-    train_cnn.main(command_line(**network_options(images, tmp_path) | {"network": network, "epochs": 1}))
+    train_supervised.main(command_line(**network_options(images, tmp_path) | {"network": network, "epochs": 1}))
     finite_scores(tmp_path / "scores.npz")
 
 
@@ -136,7 +136,7 @@ def test_surrogate_classes_survive(odd, tmp_path):
     recipe = RECIPE_OPTIONS | {"epochs": 1, "learning_rate": 0.01, "batch_size": 9}
     outputs = {"checkpoint": tmp_path / "c", "network_file": network, "history": tmp_path / "history.csv"}
     made_of = {"surrogates": surrogates, "network": "exemplar_small", "dropout": 0.2, "seed": 0}
-    train_surrogate.main(command_line(**made_of, **recipe, **outputs))
+    train_exemplar.main(command_line(**made_of, **recipe, **outputs))
     extract_layers.main(command_line(images=images, network_file=network, layers=layers))
     files = {"model": "model.h5", "scores": "scores.npz", "selection": "selection.csv", "history": "history.csv"}
     files = {name: tmp_path / file for name, file in files.items()}

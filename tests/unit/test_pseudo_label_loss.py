@@ -206,14 +206,14 @@ def arguments(images, folder, /, **changes):
         "alpha": 3,
         "alpha_start": 1,
         "alpha_end": 3,
-        "relabel": "step",
+        "relabel_each": "step",
     }
     return command_line(**network_options(images, folder) | options | changes)
 
 
 @pytest.mark.parametrize("relabel", ["step", "epoch"])
 def test_program(relabel, images, tmp_path):
-    train_pseudo_label_loss.main(arguments(images, tmp_path, relabel=relabel))
+    train_pseudo_label_loss.main(arguments(images, tmp_path, relabel_each=relabel))
     assert_scores_are_the_models(tmp_path, images, np.arange(40, 64))
     rows = pd.read_csv(tmp_path / "history.csv")
     assert list(rows) == [

@@ -48,10 +48,10 @@ CONSTANTS_OF_THEORY = CONSTANTS | {"3", "4", "6", "10"}  # Glorot's root of 6, t
     scope="module",
     params=[
         (("kmeans",), ("derivations",)),
-        (("cnn",), ("momentum",)),
-        (("surrogate",), ("dropout",)),
-        (("kmeans", "cnn", "surrogate"), ("initialization",)),
-        (("cnn", *NETWORKS_WITH_PSEUDO_LABELS), ("crowding",)),
+        (("supervised",), ("momentum",)),
+        (("exemplar",), ("dropout",)),
+        (("kmeans", "supervised", "exemplar"), ("initialization",)),
+        (("supervised", *NETWORKS_WITH_PSEUDO_LABELS), ("crowding",)),
         (("kmeans", "kmeans_rounds"), fixtures_theory.PARTS[1:]),
         (("fixmatch",), ("derivations", "momentum", "initialization")),
         (("pseudo_label_loss",), ()),
@@ -90,8 +90,8 @@ def test_only_methods_of_the_study_are_described(rendered):
     methods, text = rendered
     tables = {
         "tab:kmeans": {"kmeans"},
-        "tab:cnn": {"cnn"},
-        "tab:surrogate": {"surrogate"},
+        "tab:supervised": {"supervised"},
+        "tab:exemplar": {"exemplar"},
         "tab:rounds": IN_ROUNDS,
         "tab:rounds:stl10": IN_ROUNDS,
         "tab:pseudolabelloss": {"pseudo_label_loss"},
@@ -108,10 +108,10 @@ def test_only_methods_of_the_study_are_described(rendered):
     for label, belonging in tables.items():
         assert (rf"\label{{{label}}}" in text) == bool(set(belonging) & set(methods)), label
     assert ("k-means" in text.split(r"\section{Results")[0]) == ("kmeans" in methods)
-    assert ("No experiment of this report uses the unlabeled images." in text) == (methods == ("cnn",))
+    assert ("No experiment of this report uses the unlabeled images." in text) == (methods == ("supervised",))
     assert ("pseudo-label" in text) == bool(set(WITH_PSEUDO_LABELS) & set(methods))
     assert ("Did the unlabeled images help?" in text) == (len(methods) > 1)
-    assert ("72.753" in text) == ("surrogate" in methods)
+    assert ("72.753" in text) == ("exemplar" in methods)
 
 
 def test_nothing_is_left_empty(rendered):
@@ -138,11 +138,11 @@ def test_validation_of_rounds_is_said_to_be_over_fewer_images(rendered):
 
 
 def test_published_folds_stand_only_beside_our_own(tmp_path):
-    plan = made_up_plan(["surrogate"], baseline="surrogate")
-    experiment = plan["studies"]["stl10"]["experiments"]["surrogate"]
+    plan = made_up_plan(["exemplar"], baseline="exemplar")
+    experiment = plan["studies"]["stl10"]["experiments"]["exemplar"]
     experiment["runs"] = [run for run in experiment["runs"] if run.startswith("seed")]
     assert "72.753" not in render(tmp_path / "seeds", plan)
-    embedded = made_up_plan(["surrogate"], baseline="surrogate", dataset="photos")
+    embedded = made_up_plan(["exemplar"], baseline="exemplar", dataset="photos")
     assert "72.753" not in render(tmp_path / "photos", embedded)
 
 
@@ -154,7 +154,7 @@ def test_study_of_digits_with_one_experiment(tmp_path):
 
 
 def test_every_recipe_has_its_words(tmp_path):
-    plan = made_up_plan(["surrogate_full", "surrogate_scratch", "surrogate_finetuned"], baseline="surrogate_scratch")
+    plan = made_up_plan(["exemplar_full", "exemplar_scratch", "exemplar_finetuned"], baseline="exemplar_scratch")
     options = [values["options"] for values in plan["studies"]["stl10"]["experiments"].values()]
     for values, optimizer, schedule in zip(
         options, ("sgd", "adamw", "sgd"), ("step", "one_cycle", "cosine"), strict=True
@@ -182,7 +182,7 @@ def test_networks_without_augmentation(tmp_path):
 
 
 def test_one_is_followed_by_the_singular(tmp_path):
-    plan = made_up_plan(["surrogate_full", "surrogate_scratch", "surrogate_finetuned"], baseline="surrogate_scratch")
+    plan = made_up_plan(["exemplar_full", "exemplar_scratch", "exemplar_finetuned"], baseline="exemplar_scratch")
     for experiment in plan["studies"]["stl10"]["experiments"].values():
         experiment["options"]["epochs"] = 1
     text = render(tmp_path, plan)

@@ -45,7 +45,7 @@ def test_nothing_is_claimed_of_experiments_compared_by_one_run():
 
 
 def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_images():
-    def row(name, baseline, base=None, method="cnn", network="exemplar_small", **options):
+    def row(name, baseline, base=None, method="supervised", network="exemplar_small", **options):
         values = {"network": network, "folds": False, "epochs": 3} | options
         return {
             "name": name,
@@ -58,11 +58,11 @@ def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_ima
             "folds": {},
         }
 
-    pretrained = row("pretrained", "surrogate", method="surrogate")
+    pretrained = row("pretrained", "exemplar", method="exemplar")
     twin, other = row("twin", "twin", folds=True), row("other", "other", network="resnet")
     tuned = [row("alike", "twin", "pretrained"), row("longer", "twin", "pretrained", epochs=9)]
     against_other = row("against_other", "other", "pretrained")
-    rows = [pretrained | {"name": "surrogate"}, pretrained, twin, other, *tuned, against_other]
+    rows = [pretrained | {"name": "exemplar"}, pretrained, twin, other, *tuned, against_other]
     answers = answering.pretraining_answers(rows)
     assert [(answer["title"], answer["alike"]) for answer in answers] == [("alike", True), ("longer", False)]
     assert [result["verdict"] for result in answers[0]["results"]] == ["better"]
@@ -83,7 +83,7 @@ def test_who_answers_for_the_unlabeled_images():
     ]
     assert [row["first"] for row in answers["rows"]] == [True, True, False, True, False, True, True, True]
     assert answers["verdicts"] == {"better": 4, "worse": 2, "undecided": 2, "none": 0}
-    assert answers["elsewhere"] == [r"\texttt{surrogate}"], "ablations of one method ask another question"
+    assert answers["elsewhere"] == [r"\texttt{exemplar}"], "ablations of one method ask another question"
     # 1,000 of its own after 100 of the base, against 100; 1,100 against the 1,100 of the control; 1,000 against 100.
     assert answers["longer"] == [r"\emph{ROUNDS} (11.0 times)", r"\emph{FIXMATCH} (10.0 times)"]
     assert answers["shorter"] == []
@@ -92,8 +92,8 @@ def test_who_answers_for_the_unlabeled_images():
 def test_trainings_on_more_or_fewer_images_are_named():
     """From 1.5 times the baseline's images on, and from 1 / 1.5 of them down; not between, nor where none are known."""
     images = {"plain": 300, "long": 450, "alike": 449, "less": 201, "short": 200, "shortest": 15}
-    rows = [experiment(name, "cnn", "plain", training={"images": count}) for name, count in images.items()]
-    rows.append(experiment("unknown", "cnn", "plain", training={"images": None}))
+    rows = [experiment(name, "supervised", "plain", training={"images": count}) for name, count in images.items()]
+    rows.append(experiment("unknown", "supervised", "plain", training={"images": None}))
     lengths = answering.training_lengths(rows, {row["name"]: row for row in rows})
     assert lengths["longer"] == [r"\emph{LONG} (1.5 times)"]
     assert lengths["shorter"] == [r"\emph{SHORT} (0.67 times)", r"\emph{SHORTEST} (0.05 times)"]
@@ -102,14 +102,14 @@ def test_trainings_on_more_or_fewer_images_are_named():
 def test_other_settings_than_the_baseline_are_named_where_both_train_on_labels():
     common = {"epochs": 10, "dropout": 0.0, "folds": False}
     rows = [
-        experiment("plain", "cnn", "plain", options=common),
+        experiment("plain", "supervised", "plain", options=common),
         experiment("fixmatch", "fixmatch", "plain", options=common | {"epochs": 9, "dropout": 0.3, "threshold": 0.9}),
         experiment("freematch", "fixmatch", "plain", options=common | {"epochs": 8, "dropout": 0.5}),
         experiment("loss", "pseudo_label_loss", "plain", options=common | {"alpha": 3.0, "folds": True}),
-        experiment("tuned", "cnn", "plain", "surrogate", options=common | {"epochs": 5}),
+        experiment("tuned", "supervised", "plain", "exemplar", options=common | {"epochs": 5}),
         experiment("rounds", "pseudo_label_rounds", "plain", "plain", options=common | {"epochs": 1}),
-        experiment("surrogate", "surrogate", "plain", options=common | {"epochs": 1}),
-        experiment("of_surrogate", "cnn", "surrogate", options=common),
+        experiment("exemplar", "exemplar", "plain", options=common | {"epochs": 1}),
+        experiment("of_surrogate", "supervised", "exemplar", options=common),
     ]
     assert answering.otherwise_trained(rows, {row["name"]: row for row in rows}) == [
         r"\emph{FIXMATCH} and \emph{FREEMATCH} (\texttt{epochs}, \texttt{dropout})",

@@ -165,7 +165,7 @@ def test_theory_comes_first_in_the_appendix(tmp_path):
     ],
 )
 def test_abstract_and_methods_name_the_theory_that_there_is(tmp_path, parts, derives, tries):
-    text = render(tmp_path, plan_of("kmeans", "cnn") | made_up.theory_plan(*parts))
+    text = render(tmp_path, plan_of("kmeans", "supervised") | made_up.theory_plan(*parts))
     abstract = text.split(r"\begin{abstract}")[1].split(r"\end{abstract}")[0]
     assert ("An appendix derives" in abstract) == derives
     assert ("tries in small experiments" in abstract) == tries

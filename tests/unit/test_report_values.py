@@ -22,8 +22,8 @@ from fixtures_report import (
 )
 from reporting import figures, methods, plain, source
 from reporting.augmentation import AUGMENTATIONS, augmentation
+from reporting.methods.exemplar import RANGES, named_transformations, range_text, ranges_text
 from reporting.methods.fixmatch import strong_changes
-from reporting.methods.surrogate import RANGES, named_transformations, range_text, ranges_text
 from reporting.networks import network_values, training_values
 from reporting.rounds import accepts_nothing, rounds_values, rule_text
 from reporting.text import FILTERS, listed, short, tex
@@ -126,14 +126,14 @@ def test_training_values_sum_over_runs(tmp_path):
     for number, run in enumerate(("seed0", "seed1", "fold0")):
         table = made_up_history(2 + number, np.random.default_rng(0)) | {"peak_memory_gib": float(number)}
         write_csv(tmp_path / run / "history.csv", table)
-        write_csv(tmp_path / run / "surrogate_history.csv", table)
+        write_csv(tmp_path / run / "exemplar_history.csv", table)
     runs = ["seed0", "seed1", "fold0"]
-    values = training_values(of_method("cnn") | {"runs": runs}, tmp_path)
+    values = training_values(of_method("supervised") | {"runs": runs}, tmp_path)
     assert values["runs"] == 3
     assert values["epochs"] == "2--4"
     assert values["minutes"] == pytest.approx(9 * 30 / 60)
     assert values["peak_memory_gib"] == 2
-    values = training_values(of_method("surrogate") | {"runs": runs}, tmp_path)
+    values = training_values(of_method("exemplar") | {"runs": runs}, tmp_path)
     assert (values["runs"], values["epochs"]) == (2, "2--3")
 
 
@@ -187,7 +187,7 @@ def test_ranges_name_the_exceptions_first():
 
 def test_every_transformation_has_ranges_in_the_options_and_in_the_paper():
     assert tuple(RANGES) == TRANSFORMATIONS
-    for options in (DEFAULTS["surrogate"], PUBLISHED["exemplar_paper"]["ranges"]):
+    for options in (DEFAULTS["exemplar"], PUBLISHED["exemplar_paper"]["ranges"]):
         assert all(name in options for signs in RANGES.values() for name in signs)
     assert set(PUBLISHED["surrogate_classes"]["ranges"]) == {"rotation", "translation", "scale"}
 
@@ -212,7 +212,7 @@ def test_further_settings_are_options_of_their_method():
         base = METHODS[name].base
         known = option_names(METHODS[name], *([METHODS[base.of]] if base else []))
         assert set(methods.module_of(name).FURTHER) <= set(known), name
-    assert set(AUGMENTATIONS) <= set(DEFAULTS["cnn"])
+    assert set(AUGMENTATIONS) <= set(DEFAULTS["supervised"])
 
 
 def test_a_method_has_the_module_of_its_name_or_the_plain_one():

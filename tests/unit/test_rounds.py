@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import torch
 
-import train_cnn
 import train_kmeans_rounds
 import train_pseudo_label_rounds
+import train_supervised
 from fixtures_kmeans import CLASS_NAMES, command_line, train_striped_run, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models, start, wait_for
 from fixtures_training import (
@@ -289,8 +289,8 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def network_base(images, tmp_path_factory):
     """The folder of a network that has begun to learn."""
-    folder = tmp_path_factory.mktemp("cnn")
-    train_cnn.main(command_line(**network_options(images, folder) | {"network": "digits", "epochs": 4}))
+    folder = tmp_path_factory.mktemp("supervised")
+    train_supervised.main(command_line(**network_options(images, folder) | {"network": "digits", "epochs": 4}))
     return folder
 
 

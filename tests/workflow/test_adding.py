@@ -217,7 +217,7 @@ CONFIG = {
                 "mean": {"method": "mean_colour"},
                 "half": {"method": "mean_colour", "weight": 0.5},
                 "learned": {
-                    "method": "cnn",
+                    "method": "supervised",
                     "network": "one_layer",
                     "epochs": 2,
                     "batch_size": 8,

@@ -37,7 +37,7 @@ SMALL = {
             "baseline": "kmeans",
             "experiments": {
                 "kmeans": {"method": "kmeans", "patch_images": 2000, "centroids": 200},
-                "kmeans_stride8": {"method": "kmeans", "base": "kmeans", "stride": 8},
+                "kmeans_stride8": {"method": "kmeans", "builds_on": "kmeans", "stride": 8},
                 "kmeans_coates": {
                     "method": "kmeans",
                     "image_size": 32,
@@ -48,16 +48,16 @@ SMALL = {
                     "stride": 1,
                     "folds": True,
                 },
-                "supervised": {"method": "cnn", "folds": True},
-                "surrogate": {"method": "surrogate", "seed_patches": 2000},
+                "supervised": {"method": "supervised", "folds": True},
+                "exemplar": {"method": "exemplar", "seed_patches": 2000},
                 "finetuned": {
-                    "method": "cnn",
-                    "base": "surrogate",
+                    "method": "supervised",
+                    "builds_on": "exemplar",
                     "baseline": "supervised",
                     "network": "exemplar_small",
                 },
-                "rounds": {"method": "pseudo_label_rounds", "base": "supervised", **ROUNDS},
-                "kmeans_rounds": {"method": "kmeans_rounds", "base": "kmeans_coates", **ROUNDS},
+                "rounds": {"method": "pseudo_label_rounds", "builds_on": "supervised", **ROUNDS},
+                "kmeans_rounds": {"method": "kmeans_rounds", "builds_on": "kmeans_coates", **ROUNDS},
                 "loss": {"method": "pseudo_label_loss"},
                 "fixmatch": {"method": "fixmatch"},
             },
@@ -68,8 +68,8 @@ SMALL = {
             "baseline": "kmeans",
             "experiments": {
                 "kmeans": {"method": "kmeans", "patch_size": 6, "patch_images": 3000, "stride": 1},
-                "supervised": {"method": "cnn", "shift": 2, "color": 0.0, "hue": 0.0, "cutout": 0},
-                "surrogate": {"method": "surrogate", "seed_patches": 3000, "surrogate_size": 24},
+                "supervised": {"method": "supervised", "shift": 2, "color": 0.0, "hue": 0.0, "cutout": 0},
+                "exemplar": {"method": "exemplar", "seed_patches": 3000, "surrogate_size": 24},
                 "fixmatch": {
                     "method": "fixmatch",
                     "shift": 2,
@@ -191,13 +191,13 @@ def test_schema_allows_no_unknown_key_anywhere():
 
 def test_leave_one_out_rows_leave_out_one_transformation():
     experiments = CONFIG["studies"]["stl10"]["experiments"]
-    whole = planning.experiment_options(CONFIG, "stl10", "surrogate_full")
-    rows = [name for name in experiments if name.startswith("surrogate_full_no_")]
-    assert [name.removeprefix("surrogate_full_no_") for name in rows] == whole["transformations"]
+    whole = planning.experiment_options(CONFIG, "stl10", "exemplar_full")
+    rows = [name for name in experiments if name.startswith("exemplar_full_no_")]
+    assert [name.removeprefix("exemplar_full_no_") for name in rows] == whole["transformations"]
     for name in rows:
-        assert experiments[name]["baseline"] == "surrogate_full"
+        assert experiments[name]["baseline"] == "exemplar_full"
         options = planning.experiment_options(CONFIG, "stl10", name)
-        left = [other for other in whole["transformations"] if name != f"surrogate_full_no_{other}"]
+        left = [other for other in whole["transformations"] if name != f"exemplar_full_no_{other}"]
         assert options == whole | {"transformations": left, "folds": False}
 
 
@@ -212,9 +212,9 @@ def test_leave_one_out_rows_leave_out_one_transformation():
 )
 def test_only_the_loss_on_unlabeled_images_tells_an_experiment_from_its_baseline(study, experiment, differences):
     baseline = CONFIG["studies"][study]["experiments"][experiment]["baseline"]
-    assert CONFIG["studies"][study]["experiments"][baseline]["method"] == "cnn"
+    assert CONFIG["studies"][study]["experiments"][baseline]["method"] == "supervised"
     options, of_baseline = (planning.experiment_options(CONFIG, study, name) for name in (experiment, baseline))
-    assert set(of_baseline) == set(DEFAULTS["cnn"]) <= set(options)
+    assert set(of_baseline) == set(DEFAULTS["supervised"]) <= set(options)
     assert {key for key, value in of_baseline.items() if options[key] != value} == differences
 
 
@@ -261,16 +261,16 @@ OWN = "studies/photos/experiments/kmeans"
 STRIDE8 = "studies/photos/experiments/kmeans_stride8"
 COATES = "studies/photos/experiments/kmeans_coates"
 SUPERVISED = "studies/photos/experiments/supervised"
-SURROGATE = "studies/photos/experiments/surrogate"
+SURROGATE = "studies/photos/experiments/exemplar"
 FINETUNED = "studies/photos/experiments/finetuned"
 EXTRA = "studies/photos/experiments/extra"
-ROUNDS_OF_CNN = "studies/photos/experiments/rounds"
+ROUNDS_OF_SUPERVISED = "studies/photos/experiments/rounds"
 ROUNDS_OF_KMEANS = "studies/photos/experiments/kmeans_rounds"
 LOSS = "studies/photos/experiments/loss"
 FIXMATCH = "studies/photos/experiments/fixmatch"
 DIGITS = "studies/mnist5k/experiments/supervised"
 FIXMATCH_OF_DIGITS = "studies/mnist5k/experiments/fixmatch"
-DIGIT_PATCHES = "studies/mnist5k/experiments/surrogate"
+DIGIT_PATCHES = "studies/mnist5k/experiments/exemplar"
 MD5 = "91f7769df0f17e558f3565bffb0c7dfb"
 
 MALFORMED = [
@@ -288,8 +288,8 @@ MALFORMED = [
     (f"{OWN}/patchsize", 6, r"^studies\.photos\.experiments\.kmeans: unknown key 'patchsize'; did you .* 'patch_size'"),
     (f"{OWN}/learning_rate", 0.1, r"^studies\.photos\.experiments\.kmeans: unknown key 'learning_rate'; known keys:"),
     ("kmeans/1", 1, r"^kmeans: unknown key '1'; known keys:"),
-    ("cnn/learningrate", 0.1, r"^cnn: unknown key 'learningrate'; did you mean 'learning_rate'\?"),
-    ("surrogate/cutout", 8, r"^surrogate: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
+    ("supervised/learningrate", 0.1, r"^supervised: unknown key 'learningrate'; did you mean 'learning_rate'\?"),
+    ("exemplar/cutout", 8, r"^exemplar: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
     # an option of another method
     (f"{OWN}/cutout", 8, r"^studies\.photos\.experiments\.kmeans: unknown key 'cutout'; known keys: method, title, ba"),
     (
@@ -297,13 +297,17 @@ MALFORMED = [
         8,
         r"^studies\.photos\.experiments\.supervised: unknown key 'stride'; docs/configuration\.md lists the known keys",
     ),
-    (f"{SURROGATE}/cutout", 8, r"\.surrogate: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
-    (f"{SURROGATE}/sclae", [1.0, 2.0], r"\.surrogate: unknown key 'sclae'; did you mean 'scale'\?"),
+    (f"{SURROGATE}/cutout", 8, r"\.exemplar: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
+    (f"{SURROGATE}/sclae", [1.0, 2.0], r"\.exemplar: unknown key 'sclae'; did you mean 'scale'\?"),
     (f"{EXTRA}", {"cutout": 8}, r"\.extra: the key 'method' is missing; add it"),
-    (f"{EXTRA}", {"metod": "cnn", "cutout": 8}, r"\.extra: unknown key 'metod'; did you mean 'method'\?"),
+    (f"{EXTRA}", {"metod": "supervised", "cutout": 8}, r"\.extra: unknown key 'metod'; did you mean 'method'\?"),
     (f"{EXTRA}", {"zzz": 8}, r"\.extra: unknown key 'zzz'; docs/configuration\.md lists the known keys"),
-    (f"{ROUNDS_OF_CNN}/alpha", 3.0, r"\.rounds: unknown key 'alpha'; docs/configuration\.md lists the known keys"),
-    (f"{ROUNDS_OF_CNN}/candidate", 9, r"\.rounds: unknown key 'candidate'; did you mean 'candidates'\?"),
+    (
+        f"{ROUNDS_OF_SUPERVISED}/alpha",
+        3.0,
+        r"\.rounds: unknown key 'alpha'; docs/configuration\.md lists the known keys",
+    ),
+    (f"{ROUNDS_OF_SUPERVISED}/candidate", 9, r"\.rounds: unknown key 'candidate'; did you mean 'candidates'\?"),
     (
         f"{ROUNDS_OF_KMEANS}/stride",
         2,
@@ -312,6 +316,11 @@ MALFORMED = [
     (f"{ROUNDS_OF_KMEANS}/epochs", 2, r"\.kmeans_rounds: unknown key 'epochs'; known keys: method,"),
     (f"{LOSS}/threshold", 0.9, r"\.loss: unknown key 'threshold'; docs/configuration\.md lists the known keys"),
     (f"{LOSS}/alpha_begin", 9, r"\.loss: unknown key 'alpha_begin'; did you mean 'alpha_(start|end)'\?"),
+    ("cnn", {"epochs": 3}, r"^the configuration: the key 'cnn' is called 'supervised' now; rename it$"),
+    ("surrogate", {"epochs": 3}, r"^the configuration: the key 'surrogate' is called 'exemplar' now; rename it$"),
+    (f"{OWN}/method", "surrogate", r"kmeans\.method: 'surrogate' is called 'exemplar' now; rename it$"),
+    (f"{STRIDE8}/base", "kmeans", r"kmeans_stride8: the key 'base' is called 'builds_on' now; rename it$"),
+    (f"{LOSS}/relabel", "step", r"\.loss: the key 'relabel' is called 'relabel_each' now; rename it$"),
     (f"{FIXMATCH}/relabel", "step", r"\.fixmatch: unknown key 'relabel'; docs/configuration\.md lists the known keys"),
     (f"{SUPERVISED}/strong_hue", 0.1, r"\.supervised: unknown key 'strong_hue'; docs/configuration\.md lists"),
     # the section of a method holds its own keys only
@@ -360,13 +369,17 @@ MALFORMED = [
     ("studies/photos/seeds", [0, True], r"^studies\.photos\.seeds\.1: true is true or false; expected a whole number"),
     ("kmeans_rounds/class_balanced", "yes", r"^kmeans_rounds\.class_balanced: 'yes' is text; expected true or false"),
     ("pseudo_label_rounds/relabel", "step", r"^pseudo_label_rounds\.relabel: 'step' is text; expected true or false"),
-    ("pseudo_label_loss/relabel", True, r"^pseudo_label_loss\.relabel: true is not known; choose one of step, epoch"),
+    (
+        "pseudo_label_loss/relabel_each",
+        True,
+        r"^pseudo_label_loss\.relabel_each: true is not known; choose one of step, epoch",
+    ),
     ("pseudo_label_loss/alpha_start", 1.5, r"^pseudo_label_loss\.alpha_start: 1\.5 is a number with a decimal point"),
     (f"{FIXMATCH}/epochs", "many", r"\.fixmatch\.epochs: 'many' is text; expected a whole number"),
     # out of range
-    ("cnn/copies", -1, r"^cnn\.copies: -1 is out of range; it must be at least 0"),
-    ("cnn/copies", 4, r"^cnn\.copies: 4 is not a multiple of 3; choose 3 or 6$"),
-    ("cnn/copies", 7.5, r"^cnn\.copies: 7\.5 is a number with a decimal point; expected a whole number"),
+    ("supervised/copies", -1, r"^supervised\.copies: -1 is out of range; it must be at least 0"),
+    ("supervised/copies", 4, r"^supervised\.copies: 4 is not a multiple of 3; choose 3 or 6$"),
+    ("supervised/copies", 7.5, r"^supervised\.copies: 7\.5 is a number with a decimal point; expected a whole number"),
     (f"{LOSS}/copies", 1, r"\.loss\.copies: 1 is not a multiple of 3; choose 0 or 3$"),
     ("pseudo_label_rounds/rounds", 0, r"^pseudo_label_rounds\.rounds: 0 is out of range; it must be at least 1"),
     ("kmeans_rounds/candidates", 0, r"^kmeans_rounds\.candidates: 0 is out of range; it must be at least 1"),
@@ -378,7 +391,7 @@ MALFORMED = [
     ("pseudo_label_loss/alpha_start", -1, r"^pseudo_label_loss\.alpha_start: -1 is out of range; .* at least 0"),
     ("fixmatch/unlabeled_batch_size", 0, r"^fixmatch\.unlabeled_batch_size: 0 is out of range; .* at least 1"),
     ("fixmatch/steps_per_epoch", -1, r"^fixmatch\.steps_per_epoch: -1 is out of range; it must be at least 0"),
-    (f"{SURROGATE}/steps_per_epoch", -1, r"\.surrogate\.steps_per_epoch: -1 is out of range; it must be at least 0"),
+    (f"{SURROGATE}/steps_per_epoch", -1, r"\.exemplar\.steps_per_epoch: -1 is out of range; it must be at least 0"),
     (f"{SUPERVISED}/steps_per_epoch", 0.5, r"\.steps_per_epoch: 0\.5 is a number with a decimal point; expected a who"),
     ("fixmatch/unlabeled_weight", 0, r"^fixmatch\.unlabeled_weight: 0 is out of range; it must be greater than 0"),
     ("fixmatch/threshold", -0.1, r"^fixmatch\.threshold: -0\.1 is out of range; it must be at least 0"),
@@ -395,26 +408,26 @@ MALFORMED = [
         r"^kmeans\.whitening_epsilon\.1: -1\.0 is out of range; .* greater than 0",
     ),
     ("kmeans/tolerance", 1, r"^kmeans\.tolerance: 1 is out of range; it must be less than 1"),
-    ("cnn/epochs", 0, r"^cnn\.epochs: 0 is out of range; it must be at least 1"),
-    ("cnn/batch_size", 1, r"^cnn\.batch_size: 1 is out of range; it must be at least 2"),
-    ("cnn/learning_rate", 0.0, r"^cnn\.learning_rate: 0\.0 is out of range; it must be greater than 0"),
-    ("cnn/momentum", 1.0, r"^cnn\.momentum: 1\.0 is out of range; it must be less than 1"),
-    ("cnn/weight_decay", -1.0e-4, r"^cnn\.weight_decay: -0\.0001 is out of range; it must be at least 0"),
-    ("cnn/label_smoothing", 1, r"^cnn\.label_smoothing: 1 is out of range; it must be less than 1"),
-    ("cnn/dropout", -0.1, r"^cnn\.dropout: -0\.1 is out of range; it must be at least 0"),
-    ("cnn/ema_decay", 1.0, r"^cnn\.ema_decay: 1\.0 is out of range; it must be less than 1"),
-    ("cnn/patience", -1, r"^cnn\.patience: -1 is out of range; it must be at least 0"),
-    ("cnn/shift", -1, r"^cnn\.shift: -1 is out of range; it must be at least 0"),
-    ("cnn/color", 1.0, r"^cnn\.color: 1\.0 is out of range; it must be less than 1"),
-    ("cnn/hue", 0.6, r"^cnn\.hue: 0\.6 is out of range; it must be at most 0\.5"),
-    ("surrogate/seed_patches", 1, r"^surrogate\.seed_patches: 1 is out of range; it must be at least 2"),
-    ("surrogate/samples_per_class", 1, r"^surrogate\.samples_per_class: 1 is out of range; it must be at least 2"),
-    ("surrogate/surrogate_size", 4, r"^surrogate\.surrogate_size: 4 is out of range; it must be at least 8"),
-    ("surrogate/rotation", 181, r"^surrogate\.rotation: 181 is out of range; it must be at most 180"),
-    ("surrogate/translation", 0.6, r"^surrogate\.translation: 0\.6 is out of range; it must be at most 0\.5"),
-    ("surrogate/color_offset", -0.1, r"^surrogate\.color_offset: -0\.1 is out of range; it must be at least 0"),
-    ("surrogate/hue", 0.6, r"^surrogate\.hue: 0\.6 is out of range; it must be at most 0\.5"),
-    ("surrogate/scale", [0.0, 1.0], r"^surrogate\.scale\.0: 0\.0 is out of range; it must be greater than 0"),
+    ("supervised/epochs", 0, r"^supervised\.epochs: 0 is out of range; it must be at least 1"),
+    ("supervised/batch_size", 1, r"^supervised\.batch_size: 1 is out of range; it must be at least 2"),
+    ("supervised/learning_rate", 0.0, r"^supervised\.learning_rate: 0\.0 is out of range; it must be greater than 0"),
+    ("supervised/momentum", 1.0, r"^supervised\.momentum: 1\.0 is out of range; it must be less than 1"),
+    ("supervised/weight_decay", -1.0e-4, r"^supervised\.weight_decay: -0\.0001 is out of range; it must be at least 0"),
+    ("supervised/label_smoothing", 1, r"^supervised\.label_smoothing: 1 is out of range; it must be less than 1"),
+    ("supervised/dropout", -0.1, r"^supervised\.dropout: -0\.1 is out of range; it must be at least 0"),
+    ("supervised/ema_decay", 1.0, r"^supervised\.ema_decay: 1\.0 is out of range; it must be less than 1"),
+    ("supervised/patience", -1, r"^supervised\.patience: -1 is out of range; it must be at least 0"),
+    ("supervised/shift", -1, r"^supervised\.shift: -1 is out of range; it must be at least 0"),
+    ("supervised/color", 1.0, r"^supervised\.color: 1\.0 is out of range; it must be less than 1"),
+    ("supervised/hue", 0.6, r"^supervised\.hue: 0\.6 is out of range; it must be at most 0\.5"),
+    ("exemplar/seed_patches", 1, r"^exemplar\.seed_patches: 1 is out of range; it must be at least 2"),
+    ("exemplar/samples_per_class", 1, r"^exemplar\.samples_per_class: 1 is out of range; it must be at least 2"),
+    ("exemplar/surrogate_size", 4, r"^exemplar\.surrogate_size: 4 is out of range; it must be at least 8"),
+    ("exemplar/rotation", 181, r"^exemplar\.rotation: 181 is out of range; it must be at most 180"),
+    ("exemplar/translation", 0.6, r"^exemplar\.translation: 0\.6 is out of range; it must be at most 0\.5"),
+    ("exemplar/color_offset", -0.1, r"^exemplar\.color_offset: -0\.1 is out of range; it must be at least 0"),
+    ("exemplar/hue", 0.6, r"^exemplar\.hue: 0\.6 is out of range; it must be at most 0\.5"),
+    ("exemplar/scale", [0.0, 1.0], r"^exemplar\.scale\.0: 0\.0 is out of range; it must be greater than 0"),
     ("evaluation/top_k", 11, r"^evaluation\.top_k: 11 is out of range; it must be at most 10"),
     (
         "evaluation/bootstrap_samples",
@@ -474,26 +487,26 @@ MALFORMED = [
     (
         f"{OWN}/method",
         "svm",
-        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of cnn,",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of supervised,",
     ),
     (
-        "cnn/network",
+        "supervised/network",
         "alexnet",
-        r"^cnn\.network: 'alexnet' is not known; choose one of digits, exemplar_small, exemplar_large, resnet, res",
+        r"^supervised\.network: 'alexnet' is not known; choose one of digits, exemplar_small, exemplar_large, resnet, ",
     ),
-    ("surrogate/network", "resnet", r"^surrogate\.network: 'resnet' is not .* one of exemplar_small, exemplar_large$"),
+    ("exemplar/network", "resnet", r"^exemplar\.network: 'resnet' is not .* one of exemplar_small, exemplar_large$"),
     ("kmeans_rounds/accept", "best", r"^kmeans_rounds\.accept: 'best' is not known; choose one of top, threshold"),
-    ("cnn/optimizer", "adam", r"^cnn\.optimizer: 'adam' is not known; choose one of sgd, adamw"),
+    ("supervised/optimizer", "adam", r"^supervised\.optimizer: 'adam' is not known; choose one of sgd, adamw"),
     (
-        "surrogate/schedule",
+        "exemplar/schedule",
         "constant",
-        r"^surrogate\.schedule: 'constant' .* one of one_cycle, cosine, step, exponential",
+        r"^exemplar\.schedule: 'constant' .* one of one_cycle, cosine, step, exponential",
     ),
-    ("surrogate/seed_sampling", "random", r"^surrogate\.seed_sampling: 'random' .* choose one of uniform, energy"),
+    ("exemplar/seed_sampling", "random", r"^exemplar\.seed_sampling: 'random' .* choose one of uniform, energy"),
     (
-        "surrogate/transformations",
+        "exemplar/transformations",
         ["scale", "shear"],
-        r"^surrogate\.transformations\.1: 'shear' is not known; choose one of rotation, translation, scale, pca_contr",
+        r"^exemplar\.transformations\.1: 'shear' is not known; choose one of rotation, translation, scale, pca_contr",
     ),
     (
         "kmeans/initialization",
@@ -501,21 +514,25 @@ MALFORMED = [
         r"^kmeans\.initialization: 'kmeans\+\+' is not known; .* gaussian, patches, k-means\+\+",
     ),
     ("kmeans/precision", "float16", r"^kmeans\.precision: 'float16' is not known; choose one of auto, float32"),
-    ("studies/photos/baseline", "cnn", r"^studies\.photos\.baseline: there is no experiment 'cnn'; known: kmeans,"),
+    (
+        "studies/photos/baseline",
+        "supervised",
+        r"^studies\.photos\.baseline: there is no experiment 'supervised'; known: kmeans,",
+    ),
     (OWN, None, r"^studies\.photos\.baseline: there is no experiment 'kmeans'; known: kmeans_stride8, kmeans_coates"),
     # bases
     (
-        f"{STRIDE8}/base",
+        f"{STRIDE8}/builds_on",
         "other",
-        r"^studies\.photos\.experiments\.kmeans_stride8\.base: .* no other experiment 'other'",
+        r"^studies\.photos\.experiments\.kmeans_stride8\.builds_on: .* no other experiment 'other'",
     ),
     (
-        f"{STRIDE8}/base",
+        f"{STRIDE8}/builds_on",
         "kmeans_stride8",
-        r"stride8\.base: there is no other experiment .*; known: kmeans, kmeans_coates",
+        r"stride8\.builds_on: there is no other experiment .*; known: kmeans, kmeans_coates",
     ),
     (
-        f"{OWN}/base",
+        f"{OWN}/builds_on",
         "kmeans_coates",
         r"kmeans\.patch_images: the centroids come from .* remove patch_images, or the base",
     ),
@@ -531,58 +548,82 @@ MALFORMED = [
     ),
     (
         "studies/photos/experiments/extra",
-        {"method": "kmeans", "base": "kmeans_stride8"},
-        r"extra\.base: 'kmeans_stride8' has a base itself; name 'kmeans' instead",
+        {"method": "kmeans", "builds_on": "kmeans_stride8"},
+        r"extra\.builds_on: 'kmeans_stride8' has a base itself; name 'kmeans' instead",
     ),
-    (f"{SURROGATE}/base", "kmeans", r"surrogate\.base: an experiment of method surrogate takes no base; remove it"),
-    (f"{FINETUNED}/base", "other", r"finetuned\.base: there is no other experiment 'other' .*; known: surrogate$"),
-    (f"{FINETUNED}/base", "finetuned", r"finetuned\.base: there is no other experiment 'finetuned' .*: surrogate$"),
     (
-        f"{FINETUNED}/base",
+        f"{SURROGATE}/builds_on",
         "kmeans",
-        r"finetuned\.base: 'kmeans' is of method kmeans, .* cnn must be of method surrogate; known: surrogate$",
+        r"exemplar\.builds_on: an experiment of method exemplar takes no base; remove it",
     ),
     (
-        f"{STRIDE8}/base",
+        f"{FINETUNED}/builds_on",
+        "other",
+        r"finetuned\.builds_on: there is no other experiment 'other' .*; known: exemplar$",
+    ),
+    (
+        f"{FINETUNED}/builds_on",
+        "finetuned",
+        r"finetuned\.builds_on: there is no other experiment 'finetuned' .*: exemplar$",
+    ),
+    (
+        f"{FINETUNED}/builds_on",
+        "kmeans",
+        r"finetuned\.builds_on: 'kmeans' is of method kmeans, .* must be of method exemplar; known: exemplar$",
+    ),
+    (
+        f"{STRIDE8}/builds_on",
         "supervised",
-        r"stride8\.base: 'supervised' is of method cnn, .* kmeans must be of method kmeans; known: kmeans, kmeans_",
+        r"stride8\.builds_on: 'supervised' is of method supervised, .* must be of method kmeans; known: kmeans, kmeans_",
     ),
     (
         DIGITS,
-        {"method": "cnn", "base": "nothing"},
-        r"^studies\.mnist5k\.experiments\.supervised\.base: there is no other .* 'nothing'.*; known: surrogate$",
+        {"method": "supervised", "builds_on": "nothing"},
+        r"^studies\.mnist5k\.experiments\.supervised\.builds_on: there is no other .* 'nothing'.*; known: exemplar$",
     ),
     (
         f"{FINETUNED}/network",
         "vgg",
-        r"finetuned\.network: vgg cannot start from the base 'surrogate', whose network is exemplar_small; set netw",
+        r"finetuned\.network: vgg cannot start from the base 'exemplar', whose network is exemplar_small; set netw",
     ),
     (
-        "surrogate/network",
+        "exemplar/network",
         "exemplar_large",
         r"finetuned\.network: exemplar_small cannot .* is exemplar_large; set network to exemplar_large, or remove",
     ),
     (
-        f"{ROUNDS_OF_CNN}",
+        f"{ROUNDS_OF_SUPERVISED}",
         {"method": "pseudo_label_rounds"},
-        r"\.rounds: the key 'base' is missing; .* of method cnn",
+        r"\.rounds: the key 'builds_on' is missing; .* of method supervised",
     ),
     (
         f"{ROUNDS_OF_KMEANS}",
         {"method": "kmeans_rounds"},
-        r"\.kmeans_rounds: the key 'base' is missing; .* method kmeans .* known: kmeans, kmeans_st",
+        r"\.kmeans_rounds: the key 'builds_on' is missing; .* method kmeans .* known: kmeans, kmeans_st",
     ),
     (
-        f"{ROUNDS_OF_CNN}/base",
+        f"{ROUNDS_OF_SUPERVISED}/builds_on",
         "kmeans",
-        r"rounds\.base: 'kmeans' is of method kmeans, and .* must be of method cnn; known: supervised, finetuned$",
+        r"rounds\.builds_on: 'kmeans' is of method kmeans, .* must be of method supervised; known: supervised, finetuned$",
     ),
-    (f"{ROUNDS_OF_CNN}/base", "loss", r"rounds\.base: 'loss' is of method pseudo_label_loss, and .* of method cnn;"),
-    (f"{ROUNDS_OF_KMEANS}/base", "rounds", r"\.base: 'rounds' is of method pseudo_label_rounds, .* of method kmeans;"),
-    (f"{ROUNDS_OF_KMEANS}/base", "kmeans_rounds", r"kmeans_rounds\.base: there is no other experiment 'kmeans_rounds'"),
+    (
+        f"{ROUNDS_OF_SUPERVISED}/builds_on",
+        "loss",
+        r"rounds\.builds_on: 'loss' is of method pseudo_label_loss, and .* of method supervised;",
+    ),
+    (
+        f"{ROUNDS_OF_KMEANS}/builds_on",
+        "rounds",
+        r"\.builds_on: 'rounds' is of method pseudo_label_rounds, .* of method kmeans;",
+    ),
+    (
+        f"{ROUNDS_OF_KMEANS}/builds_on",
+        "kmeans_rounds",
+        r"kmeans_rounds\.builds_on: there is no other experiment 'kmeans_rounds'",
+    ),
     *(
         (
-            f"{ROUNDS_OF_CNN}/{key}",
+            f"{ROUNDS_OF_SUPERVISED}/{key}",
             value,
             rf"rounds\.{key}: the network comes from .* 'supervised'; remove {key}$",
         )
@@ -591,21 +632,29 @@ MALFORMED = [
     (
         f"{SUPERVISED}/copies",
         3,
-        r"rounds\.base: 'supervised' trains on changed copies \(copies: 3\), .* name a base with copies: 0$",
+        r"rounds\.builds_on: 'supervised' trains on changed copies \(copies: 3\), .* name a base with copies: 0$",
     ),
-    ("cnn/copies", 6, r"rounds\.base: 'supervised' trains on changed copies \(copies: 6\)"),
+    ("supervised/copies", 6, r"rounds\.builds_on: 'supervised' trains on changed copies \(copies: 6\)"),
     (
         f"{ROUNDS_OF_KMEANS}",
-        {"method": "kmeans_rounds", "base": "kmeans_stride8", "folds": True, **ROUNDS},
+        {"method": "kmeans_rounds", "builds_on": "kmeans_stride8", "folds": True, **ROUNDS},
         r"kmeans_rounds\.folds: the base 'kmeans_stride8' does not run on the folds; set its folds to true, or these",
     ),
     (
-        f"{ROUNDS_OF_CNN}",
-        {"method": "pseudo_label_rounds", "base": "finetuned", "folds": True, **ROUNDS},
+        f"{ROUNDS_OF_SUPERVISED}",
+        {"method": "pseudo_label_rounds", "builds_on": "finetuned", "folds": True, **ROUNDS},
         r"rounds\.folds: the base 'finetuned' does not run on the folds; set its folds to true, or these",
     ),
-    (f"{LOSS}/base", "supervised", r"loss\.base: an experiment of method pseudo_label_loss takes no base; remove it"),
-    (f"{FIXMATCH}/base", "supervised", r"fixmatch\.base: an experiment of method fixmatch takes no base; remove it"),
+    (
+        f"{LOSS}/builds_on",
+        "supervised",
+        r"loss\.builds_on: an experiment of method pseudo_label_loss takes no base; remove it",
+    ),
+    (
+        f"{FIXMATCH}/builds_on",
+        "supervised",
+        r"fixmatch\.builds_on: an experiment of method fixmatch takes no base; remove it",
+    ),
     # baselines of experiments
     (
         f"{FINETUNED}/baseline",
@@ -615,7 +664,7 @@ MALFORMED = [
     (f"{FINETUNED}/baseline", "finetuned", r"finetuned\.baseline: there is no other experiment 'finetuned' in this"),
     (SUPERVISED, None, r"finetuned\.baseline: there is no other experiment 'supervised' in this study; known:"),
     (f"{FINETUNED}/baseline", None, r"finetuned\.baseline: null is empty; expected text"),
-    (f"{STRIDE8}/base", None, r"stride8\.base: null is empty; expected text"),
+    (f"{STRIDE8}/builds_on", None, r"stride8\.builds_on: null is empty; expected text"),
     # names
     ("studies/my study", {}, r"^studies: 'my study' is not allowed here; expected lower-case letters, digits and"),
     ("studies/a;rm -rf b", {}, r"^studies: 'a;rm -rf b' is not allowed here; expected lower-case letters"),
@@ -657,15 +706,15 @@ MALFORMED = [
         {},
         r"^studies\.photos\.experiments: \{\} is out of range; the number of keys must be",
     ),
-    ("surrogate/transformations", [], r"^surrogate\.transformations: \[\] is out of .* entries must be at least 1"),
+    ("exemplar/transformations", [], r"^exemplar\.transformations: \[\] is out of .* entries must be at least 1"),
     (
-        "surrogate/scale",
+        "exemplar/scale",
         [1.4],
-        r"^surrogate\.scale: \[1\.4\] is out of range; the number of entries must be at least 2",
+        r"^exemplar\.scale: \[1\.4\] is out of range; the number of entries must be at least 2",
     ),
-    ("surrogate/scale", [1, 2, 3], r"^surrogate\.scale: \[1, 2, 3\] is out of range; .* entries must be at most 2"),
-    ("surrogate/scale", 1.4, r"^surrogate\.scale: 1\.4 is a number with a decimal point; expected a list"),
-    ("surrogate/transformations", ["hue", "hue"], r"^surrogate\.transformations: .* names an entry twice; remove one"),
+    ("exemplar/scale", [1, 2, 3], r"^exemplar\.scale: \[1, 2, 3\] is out of range; .* entries must be at most 2"),
+    ("exemplar/scale", 1.4, r"^exemplar\.scale: 1\.4 is a number with a decimal point; expected a list"),
+    ("exemplar/transformations", ["hue", "hue"], r"^exemplar\.transformations: .* names an entry twice; remove one"),
     ("studies/photos/seeds", [0, 1, 0], r"^studies\.photos\.seeds: \[0, 1, 0\] names an entry twice; remove one"),
     ("kmeans/whitening_epsilon", [1, 1.0], r"^kmeans\.whitening_epsilon: \[1, 1\.0\] names an entry twice; remove one"),
     ("kmeans/svm_iterations", [5, 5], r"^kmeans\.svm_iterations: \[5, 5\] names an entry twice; remove one"),
@@ -701,7 +750,7 @@ MALFORMED = [
         r"supervised\.shift: 96 is not smaller than the images of photos \(96 pixels\); choose at",
     ),
     (f"{SUPERVISED}/cutout", 97, r"supervised\.cutout: 97 is not smaller than .* \(96 pixels\); choose at most 95"),
-    ("cnn/cutout", 96, r"^studies\.photos\.experiments\.supervised\.cutout: 96 is not smaller than"),
+    ("supervised/cutout", 96, r"^studies\.photos\.experiments\.supervised\.cutout: 96 is not smaller than"),
     (
         f"{DIGITS}/shift",
         28,
@@ -738,7 +787,7 @@ MALFORMED = [
     (
         f"{SURROGATE}/seed_patches",
         2001,
-        r"surrogate\.seed_patches: 2001 is more than the 2000 unlabeled images of photos; choose",
+        r"exemplar\.seed_patches: 2001 is more than the 2000 unlabeled images of photos; choose",
     ),
     *(
         (
@@ -770,7 +819,7 @@ MALFORMED = [
     (
         f"{SURROGATE}/batch_size",
         180001,
-        r"surrogate\.batch_size: 180001 is more than the 180000 patches that are trained on; choose at most that",
+        r"exemplar\.batch_size: 180001 is more than the 180000 patches that are trained on; choose at most that",
     ),
     ("theory/parts", ["dropouts"], r"^theory\.parts\.0: 'dropouts' is not known; choose one of .*dropout"),
     ("theory/parts", ["dropout", "dropout"], r"^theory\.parts: "),
@@ -781,7 +830,7 @@ MALFORMED = [
     ("figures/perplexity", 600.0, r"^figures\.tsne_images: a map of 500 test images of photos is too small for"),
     # pseudo-labels
     (
-        f"{ROUNDS_OF_CNN}/candidates",
+        f"{ROUNDS_OF_SUPERVISED}/candidates",
         101,
         r"rounds\.candidates: 20 rounds x 101 candidates are more than the 2000 unlabeled images of photos; cho",
     ),
@@ -792,22 +841,30 @@ MALFORMED = [
     ),
     *(
         (f"{place}/accepted", 101, r"\.accepted: 101 is more than the 100 candidates of a round; choose at most that")
-        for place in (ROUNDS_OF_CNN, ROUNDS_OF_KMEANS)
+        for place in (ROUNDS_OF_SUPERVISED, ROUNDS_OF_KMEANS)
     ),
     (
-        ROUNDS_OF_CNN,
-        {"method": "pseudo_label_rounds", "base": "supervised", "class_balanced": True, **ROUNDS, "accepted": 9},
+        ROUNDS_OF_SUPERVISED,
+        {"method": "pseudo_label_rounds", "builds_on": "supervised", "class_balanced": True, **ROUNDS, "accepted": 9},
         r"rounds\.accepted: 9 is less than one of each of the 10 classes, .*; choose at least 10, or 0 for none",
     ),
-    (f"{ROUNDS_OF_CNN}/shift", 96, r"rounds\.shift: 96 is not smaller than the images of photos \(96 pixels\)"),
-    (f"{ROUNDS_OF_CNN}/batch_size", 601, r"rounds\.batch_size: 601 is more than the 600 training images of photos"),
+    (f"{ROUNDS_OF_SUPERVISED}/shift", 96, r"rounds\.shift: 96 is not smaller than the images of photos \(96 pixels\)"),
+    (
+        f"{ROUNDS_OF_SUPERVISED}/batch_size",
+        601,
+        r"rounds\.batch_size: 601 is more than the 600 training images of photos",
+    ),
     (
         "data/photos/validation_images",
         36,
         r"rounds\.held_out: 0\.25 parts the 36 validation images of photos into 9 held out and 27 kept, and each part "
         r"needs at least 10, .*; bring it nearer to 0\.5, or raise data\.photos\.validation_images$",
     ),
-    (f"{ROUNDS_OF_CNN}/held_out", 0.96, r"rounds\.held_out: 0\.96 parts the 200 .* into 192 held out and 8 kept"),
+    (
+        f"{ROUNDS_OF_SUPERVISED}/held_out",
+        0.96,
+        r"rounds\.held_out: 0\.96 parts the 200 .* into 192 held out and 8 kept",
+    ),
     (f"{ROUNDS_OF_KMEANS}/held_out", 0.01, r"kmeans_rounds\.held_out: 0\.01 parts .* into 2 held out and 198 kept"),
     *(
         (
@@ -816,7 +873,7 @@ MALFORMED = [
             r"rounds\.patience: 3, its own or that of the base 'supervised', .*: nothing is chosen among the epochs of "
             r"a round; set patience to 0$",
         )
-        for place in ("cnn", SUPERVISED, ROUNDS_OF_CNN)
+        for place in ("supervised", SUPERVISED, ROUNDS_OF_SUPERVISED)
     ),
     (f"{LOSS}/network", "digit", r"loss\.network: 'digit' is not known; choose one of digits, exemplar_small, "),
     (f"{LOSS}/cutout", 96, r"loss\.cutout: 96 is not smaller than the images of photos \(96 pixels\)"),
@@ -947,10 +1004,10 @@ def test_option_of_experiment_is_its_own_then_its_bases_then_the_methods():
 
 
 def test_network_with_a_base_has_options_of_its_own():
-    config = planning.checked_config(with_value("surrogate/epochs", 9, merged(SMALL)), SCHEMA)
+    config = planning.checked_config(with_value("exemplar/epochs", 9, merged(SMALL)), SCHEMA)
     options = planning.experiment_options(config, "photos", "finetuned")
-    assert list(options) == list(DEFAULTS["cnn"])
-    assert (options["epochs"], options["network"]) == (DEFAULTS["cnn"]["epochs"], "exemplar_small")
+    assert list(options) == list(DEFAULTS["supervised"])
+    assert (options["epochs"], options["network"]) == (DEFAULTS["supervised"]["epochs"], "exemplar_small")
 
 
 def test_base_experiment_is_the_base_or_itself():
@@ -961,7 +1018,7 @@ def test_base_experiment_is_the_base_or_itself():
     others = {name: base for name, base in bases.items() if base != name}
     assert others == {
         "kmeans_stride8": "kmeans",
-        "finetuned": "surrogate",
+        "finetuned": "exemplar",
         "rounds": "supervised",
         "kmeans_rounds": "kmeans_coates",
     }
@@ -979,9 +1036,9 @@ def options_with(experiment, *changes):
     ("experiment", "layers"),
     [
         # weak to strong: each place is set to a value of its own, and the last one that is set counts
-        (LOSS, ["cnn", "pseudo_label_loss", LOSS]),
-        (FIXMATCH, ["cnn", "fixmatch", FIXMATCH]),
-        (ROUNDS_OF_CNN, ["cnn", SUPERVISED, "pseudo_label_rounds", ROUNDS_OF_CNN]),
+        (LOSS, ["supervised", "pseudo_label_loss", LOSS]),
+        (FIXMATCH, ["supervised", "fixmatch", FIXMATCH]),
+        (ROUNDS_OF_SUPERVISED, ["supervised", SUPERVISED, "pseudo_label_rounds", ROUNDS_OF_SUPERVISED]),
     ],
 )
 def test_strongest_place_of_an_option_wins(experiment, layers):
@@ -989,15 +1046,15 @@ def test_strongest_place_of_an_option_wins(experiment, layers):
     for strongest in range(len(layers)):
         # These methods declare a learning rate: weaker places do not show.
         changes = [(f"{layer}/learning_rate", 0.5 + i) for i, layer in enumerate(layers[: strongest + 1])]
-        section = next(i for i, layer in enumerate(layers) if layer in METHODS and layer != "cnn")
+        section = next(i for i, layer in enumerate(layers) if layer in METHODS and layer != "supervised")
         expected = 0.5 + strongest if strongest >= section else DEFAULTS[layers[section]]["learning_rate"]
         assert options_with(name, *changes)["learning_rate"] == expected
 
 
 def test_options_of_pseudo_label_methods_are_all_that_their_programs_take():
-    assert set(options_with("loss")) == set(DEFAULTS["cnn"]) | set(DEFAULTS["pseudo_label_loss"])
-    assert set(options_with("fixmatch")) == set(DEFAULTS["cnn"]) | set(DEFAULTS["fixmatch"])
-    assert set(options_with("rounds")) == set(DEFAULTS["cnn"]) | set(DEFAULTS["pseudo_label_rounds"])
+    assert set(options_with("loss")) == set(DEFAULTS["supervised"]) | set(DEFAULTS["pseudo_label_loss"])
+    assert set(options_with("fixmatch")) == set(DEFAULTS["supervised"]) | set(DEFAULTS["fixmatch"])
+    assert set(options_with("rounds")) == set(DEFAULTS["supervised"]) | set(DEFAULTS["pseudo_label_rounds"])
     without = set(DEFAULTS["kmeans"]) - {"svm_iterations"}  # which is a table of the base's own
     assert set(options_with("kmeans_rounds")) == without | set(DEFAULTS["kmeans_rounds"])
 
@@ -1007,19 +1064,19 @@ def test_rounds_take_what_they_do_not_set_from_their_base():
     options = options_with("rounds", *base)
     assert (options["network"], options["dropout"], options["batch_size"]) == ("vgg", 0.6, 10)
     assert (options["epochs"], options["candidates"]) == (DEFAULTS["pseudo_label_rounds"]["epochs"], 100)
-    assert options_with("rounds", *base, (f"{ROUNDS_OF_CNN}/batch_size", 20))["batch_size"] == 20
+    assert options_with("rounds", *base, (f"{ROUNDS_OF_SUPERVISED}/batch_size", 20))["batch_size"] == 20
     assert options["folds"] is False  # although the base runs on the folds
     of_kmeans = options_with("kmeans_rounds", (f"{COATES}/svm_c", [0.5]))
     assert (of_kmeans["patch_size"], of_kmeans["svm_c"], of_kmeans["folds"]) == (6, [0.5], False)
 
 
 def test_rounds_with_kmeans_take_what_their_base_has_from_its_own():
-    changes = [(f"{ROUNDS_OF_KMEANS}/base", "kmeans_stride8"), (f"{OWN}/whitening_epsilon", [7.0])]
+    changes = [(f"{ROUNDS_OF_KMEANS}/builds_on", "kmeans_stride8"), (f"{OWN}/whitening_epsilon", [7.0])]
     options = options_with("kmeans_rounds", *changes)
     assert (options["stride"], options["whitening_epsilon"]) == (8, [7.0])
 
 
-@pytest.mark.parametrize("experiment", [ROUNDS_OF_CNN, ROUNDS_OF_KMEANS])
+@pytest.mark.parametrize("experiment", [ROUNDS_OF_SUPERVISED, ROUNDS_OF_KMEANS])
 def test_folds_hold_out_some_of_what_they_validate_on(experiment):
     """All 800 labelled images but those of the fold."""
     config = with_value("data/photos/fold_images", 764, merged(SMALL))
@@ -1044,13 +1101,13 @@ def test_held_out_images_are_counted_as_the_programs_split_them(fraction):
 
 
 def test_rounds_may_do_without_the_patience_of_their_base():
-    changes = [(f"{SUPERVISED}/patience", 3), (f"{ROUNDS_OF_CNN}/patience", 0)]
+    changes = [(f"{SUPERVISED}/patience", 3), (f"{ROUNDS_OF_SUPERVISED}/patience", 0)]
     assert options_with("rounds", *changes)["patience"] == 0
     assert options_with("supervised", *changes)["patience"] == 3
 
 
 def test_rounds_run_on_the_folds_of_their_base():
-    config = planning.checked_config(with_value(f"{ROUNDS_OF_CNN}/folds", True, merged(SMALL)), SCHEMA)
+    config = planning.checked_config(with_value(f"{ROUNDS_OF_SUPERVISED}/folds", True, merged(SMALL)), SCHEMA)
     assert planning.experiment_runs(config, "photos", "rounds") == planning.experiment_runs(
         config, "photos", "supervised"
     )
@@ -1067,17 +1124,20 @@ def test_rounds_run_on_the_folds_of_their_base():
         (f"{SUPERVISED}/baseline", "finetuned"),
         (f"{DIGITS}/cutout", 27),
         (f"{DIGITS}/network", "digits"),
-        (f"{ROUNDS_OF_CNN}/held_out", 0.95),
+        (f"{ROUNDS_OF_SUPERVISED}/held_out", 0.95),
         ("data/photos/validation_images", 37),
         ("fixmatch/steps_per_epoch", 0),
         (f"{SUPERVISED}/steps_per_epoch", 7),
-        (f"{ROUNDS_OF_CNN}/accepted", 0),
-        (f"{ROUNDS_OF_CNN}/accepted", 100),
-        (f"{ROUNDS_OF_CNN}/folds", True),
-        (f"{ROUNDS_OF_CNN}/base", "finetuned"),
-        (f"{ROUNDS_OF_CNN}", {"method": "pseudo_label_rounds", "base": "supervised", **ROUNDS, "class_balanced": True}),
+        (f"{ROUNDS_OF_SUPERVISED}/accepted", 0),
+        (f"{ROUNDS_OF_SUPERVISED}/accepted", 100),
+        (f"{ROUNDS_OF_SUPERVISED}/folds", True),
+        (f"{ROUNDS_OF_SUPERVISED}/builds_on", "finetuned"),
+        (
+            f"{ROUNDS_OF_SUPERVISED}",
+            {"method": "pseudo_label_rounds", "builds_on": "supervised", **ROUNDS, "class_balanced": True},
+        ),
         ("data/stl10/unlabeled_images", "all"),
-        (f"{ROUNDS_OF_KMEANS}/base", "kmeans_stride8"),
+        (f"{ROUNDS_OF_KMEANS}/builds_on", "kmeans_stride8"),
         (f"{LOSS}/unlabeled_batch_size", 2000),
         (f"{LOSS}/alpha_end", 100),
         (f"{LOSS}/epochs", 102),
@@ -1090,7 +1150,7 @@ def test_rounds_run_on_the_folds_of_their_base():
         (
             DIGITS,
             SMALL["studies"]["mnist5k"]["experiments"]["supervised"]
-            | {"base": "surrogate", "network": "exemplar_small"},
+            | {"builds_on": "exemplar", "network": "exemplar_small"},
         ),
     ],
 )
@@ -1102,12 +1162,12 @@ def test_patterns_keep_methods_apart_in_every_study():
     """As Snakemake matches paths: the same name may have another method in another study."""
     template = "results/{study,photos|mnist5k}/{experiment,PATTERN}/{run,seed[0-9]+}/scores.npz"
     namesakes = {
-        "supervised": {"method": "surrogate", "seed_patches": 100, "surrogate_size": 24},
-        "surrogate": {"method": "kmeans", "patch_size": 6, "patch_images": 100, "stride": 1},
+        "supervised": {"method": "exemplar", "seed_patches": 100, "surrogate_size": 24},
+        "exemplar": {"method": "kmeans", "patch_size": 6, "patch_images": 100, "stride": 1},
         "kmeans_rounds": {"method": "fixmatch", "strong_color": 0, "strong_hue": 0, "strong_cutout": 0},
     }
     config = with_value("studies/mnist5k/experiments", namesakes, merged(SMALL))
-    config = planning.checked_config(with_value("studies/mnist5k/baseline", "surrogate", config), SCHEMA)
+    config = planning.checked_config(with_value("studies/mnist5k/baseline", "exemplar", config), SCHEMA)
     patterns = {
         method: regex_from_filepattern(template.replace("PATTERN", planning.method_pattern(config, method)))
         for method in METHODS
@@ -1122,7 +1182,7 @@ def test_patterns_keep_methods_apart_in_every_study():
 
 
 def test_pattern_of_a_method_without_experiments_matches_nothing():
-    assert planning.method_pattern({"studies": {}}, "cnn") == "no_experiment_of_this_method"
+    assert planning.method_pattern({"studies": {}}, "supervised") == "no_experiment_of_this_method"
 
 
 def test_command_line_quotes_every_value():
@@ -1153,7 +1213,7 @@ def test_only_some_experiments_are_run_with_their_bases_and_baselines():
     config = merged(SMALL)
     for only, kept in (
         (["fixmatch"], {"fixmatch", "kmeans"}),  # the study's baseline
-        (["finetuned"], {"finetuned", "surrogate", "supervised", "kmeans"}),  # its base, and its baseline
+        (["finetuned"], {"finetuned", "exemplar", "supervised", "kmeans"}),  # its base, and its baseline
         (["kmeans_rounds", "loss"], {"kmeans_rounds", "kmeans_coates", "loss", "kmeans"}),
     ):
         checked = planning.checked_config(with_value("studies/photos/only", only, config), SCHEMA)
@@ -1170,8 +1230,8 @@ def test_only_some_experiments_are_run_with_their_bases_and_baselines():
     [
         ({"kmeans": {"patch_size": "22"}}, "config error: kmeans.patch_size: '22' is text; expected a whole number"),
         (
-            {"studies": {"stl10": {"baseline": "cnn"}}},
-            "config error: studies.stl10.baseline: there is no experiment 'cnn'",
+            {"studies": {"stl10": {"baseline": "supervised"}}},
+            "config error: studies.stl10.baseline: there is no experiment 'supervised'",
         ),
     ],
 )

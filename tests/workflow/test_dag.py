@@ -18,7 +18,7 @@ PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")} - {"predict"}  # which i
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 SEALED = "test_labels.h5"
 ROUNDS = ("train_pseudo_label_rounds", "train_kmeans_rounds")
-NETWORKS = ("train_cnn", "train_pseudo_label_rounds", "train_pseudo_label_loss", "train_fixmatch")
+NETWORKS = ("train_supervised", "train_pseudo_label_rounds", "train_pseudo_label_loss", "train_fixmatch")
 # Every rule that ends a run with its scores.
 TRAINERS = ("train_svm", "train_pixels", "train_probe", "train_kmeans_rounds", *NETWORKS)
 
@@ -237,7 +237,7 @@ def test_only_the_parts_asked_for_are_made(build_dag, parts):
 
 
 def test_an_entry_is_an_experiment(build_dag, demo):
-    entry = {"method": "kmeans", "base": "kmeans", "stride": 16}
+    entry = {"method": "kmeans", "builds_on": "kmeans", "stride": 16}
     dag = build_dag(demo_with(photos={"experiments": {"extra": entry}}))
     assert all("extra" in path for path in paths(dag) - paths(demo))
     assert paths(demo) <= paths(dag)
@@ -283,23 +283,23 @@ def test_folds_share_what_the_first_seed_learned(build_dag):
 
 
 def test_folds_share_the_network_of_the_first_seed(build_dag):
-    experiments = {"surrogate": {"folds": True}, "surrogate_finetuned": {"folds": True}}
+    experiments = {"exemplar": {"folds": True}, "exemplar_finetuned": {"folds": True}}
     photos = {"seeds": [3, 1], "experiments": experiments}
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
-    network = "results/photos/surrogate/seed3/surrogate_network.h5"
-    for rule, experiment in (("train_probe", "surrogate"), ("train_cnn", "surrogate_finetuned")):
+    network = "results/photos/exemplar/seed3/exemplar_network.h5"
+    for rule, experiment in (("train_probe", "exemplar"), ("train_supervised", "exemplar_finetuned")):
         jobs = [job for job in jobs_of(dag, rule, experiment=experiment) if job["wildcards"]["run"].startswith("fold")]
         assert len(jobs) == DEMO["data"]["photos"]["folds"]
         assert all(network in job["inputs"] for job in jobs)
-        if rule == "train_cnn":
+        if rule == "train_supervised":
             assert all("--seed 3 " in job["shell"] for job in jobs)
-    assert {job["wildcards"]["run"] for job in jobs_of(dag, "train_surrogate")} == {"seed3", "seed1"}
+    assert {job["wildcards"]["run"] for job in jobs_of(dag, "train_exemplar")} == {"seed3", "seed1"}
 
 
 def test_training_starts_from_the_network_of_the_base(dag):
-    for job in jobs_of(dag, "train_cnn"):
-        networks = [file for file in job["inputs"] if file.endswith("surrogate_network.h5")]
-        assert bool(networks) == (job["wildcards"]["experiment"] == "surrogate_finetuned")
+    for job in jobs_of(dag, "train_supervised"):
+        networks = [file for file in job["inputs"] if file.endswith("exemplar_network.h5")]
+        assert bool(networks) == (job["wildcards"]["experiment"] == "exemplar_finetuned")
         assert all(f"--pretrained {file}" in job["shell"] for file in networks)
 
 
@@ -315,7 +315,7 @@ def test_rounds_begin_with_the_same_run_of_their_base(build_dag):
         "experiments": {
             "supervised": {"folds": True},
             "pseudo_label": {"folds": True},
-            "kmeans_pseudo_label": {"base": "kmeans_coates", "baseline": "kmeans_coates", "folds": True},
+            "kmeans_pseudo_label": {"builds_on": "kmeans_coates", "baseline": "kmeans_coates", "folds": True},
         },
     }
     config = demo_with(mnist5k=None, photos=photos)
@@ -324,7 +324,7 @@ def test_rounds_begin_with_the_same_run_of_their_base(build_dag):
     folds = {f"fold{number}" for number in range(DEMO["data"]["photos"]["folds"])}
     assert {job["wildcards"]["run"] for job in jobs} == {"seed3", "seed1"} | folds
     for job in jobs:
-        run, base = job["wildcards"]["run"], of_the_experiment(job, config)["base"]
+        run, base = job["wildcards"]["run"], of_the_experiment(job, config)["builds_on"]
         folder = f"results/photos/{base}/{run}"
         wanted = {"results/photos/data/images.h5", f"{folder}/model.h5"}
         assert f" --base-model {folder}/model.h5 " in job["shell"]
@@ -360,7 +360,7 @@ def test_layers_of_every_network_are_mapped(dag):
             assert set(pairs.values()) <= set(job["inputs"])
 
 
-@pytest.mark.parametrize("program", sorted({"train_surrogate", *ROUNDS, *NETWORKS}))
+@pytest.mark.parametrize("program", sorted({"train_exemplar", *ROUNDS, *NETWORKS}))
 def test_program_takes_the_command_of_its_rule(program, published, tmp_path, monkeypatch):
     """Every word after a dash is an option of the program, and no needed one is missing: it fails at its first file."""
     job = jobs_of(published, program)[0]
@@ -374,7 +374,7 @@ def test_checkpoints_lie_beside_every_output(dag):
     """Snakemake deletes the outputs of a job that failed, and a checkpoint must outlive it."""
     outputs = [output for job in dag["jobs"] for output in job["outputs"]]
     folders = []
-    for job in jobs_of(dag, "train_surrogate", "train_kmeans_rounds", *NETWORKS):
+    for job in jobs_of(dag, "train_exemplar", "train_kmeans_rounds", *NETWORKS):
         (folder,) = re.findall(r"--checkpoint (\S+)", job["shell"])
         assert folder.startswith("results/checkpoints/")
         assert not [output for output in outputs if output.startswith(folder)]
@@ -384,9 +384,9 @@ def test_checkpoints_lie_beside_every_output(dag):
 
 
 def test_one_name_may_have_two_methods_in_two_studies(build_dag):
-    mnist5k = {"experiments": {"kmeans_coates": {"method": "cnn", "color": 0.0, "shift": 2}}}
+    mnist5k = {"experiments": {"kmeans_coates": {"method": "supervised", "color": 0.0, "shift": 2}}}
     dag = build_dag(demo_with(mnist5k=mnist5k))
-    for study, rule in (("photos", "train_svm"), ("mnist5k", "train_cnn")):
+    for study, rule in (("photos", "train_svm"), ("mnist5k", "train_supervised")):
         makers = {
             job["rule"] for job in dag["jobs"] if f"results/{study}/kmeans_coates/seed0/model.h5" in job["outputs"]
         }

@@ -258,14 +258,14 @@ def test_a_declaration_is_part_of_no_digest_but_the_rest_is(tmp_path):
     assert {program: code_digest(tmp_path / f"scripts/{program}.py") for program in PROGRAMS} == before
     with (tmp_path / "scripts/declarations/command_line.py").open("a") as file:
         file.write("\nCHANGED = 1\n")
-    assert code_digest(tmp_path / "scripts/train_cnn.py") != before["train_cnn"]
+    assert code_digest(tmp_path / "scripts/train_supervised.py") != before["train_supervised"]
     assert code_digest(tmp_path / "scripts/evaluate.py") == before["evaluate"]
 
 
 def test_a_network_is_part_of_the_digest_of_its_own_trainings_only(tmp_path):
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    program, networks = scripts / "train_cnn.py", scripts / "semisup/networks"
+    program, networks = scripts / "train_supervised.py", scripts / "semisup/networks"
 
     def digests():
         trainings = [code_digest(program, [f"semisup/networks/{name}.py"]) for name in ("vgg", "digits")]

@@ -57,7 +57,7 @@ def test_there_is_one_for_each_kind_of_machine():
 
 def test_profile_plans_every_job(jobs):
     """Snakemake refuses a profile with an unknown key, or with a plugin that is missing."""
-    assert {"train_cnn", "train_svm", "evaluate", "render_report"} <= {job.rule for job in jobs}
+    assert {"train_supervised", "train_svm", "evaluate", "render_report"} <= {job.rule for job in jobs}
     assert len(jobs) > 60
 
 
@@ -126,7 +126,7 @@ def test_default_profile_runs_one_gpu_job_at_a_time(tmp_path):
 def test_a_gpu_is_asked_for_in_one_way(jobs):
     """gpu=1 for each rule that can use one, no GPU for the others; the demonstration has every rule of them."""
     with_gpu = {name for file in RULE_FILES for name in rules_with("--gpu {resources.gpu}", file)}
-    assert {"learn_centroids", "train_cnn", "train_fixmatch"} <= with_gpu
+    assert {"learn_centroids", "train_supervised", "train_fixmatch"} <= with_gpu
     assert {job.rule for job in jobs if ON_A_GPU.search(job.command or "")} == with_gpu
     for job in jobs:
         assert not OTHER_WAYS & set(job.resources), job.rule

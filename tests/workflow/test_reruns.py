@@ -175,7 +175,7 @@ def test_evaluation(fresh, finished):
 
 
 def test_new_experiment(fresh, finished):
-    jobs = planned(fresh, finished, **with_experiments(extra={"method": "kmeans", "base": "kmeans", "stride": 8}))
+    jobs = planned(fresh, finished, **with_experiments(extra={"method": "kmeans", "builds_on": "kmeans", "stride": 8}))
     assert jobs == {"extract_features": 1, "train_svm": 1, "evaluate": 1}
 
 

@@ -27,6 +27,8 @@ class Method:
 
     name: ClassVar[str]
     """In the configuration."""
+    formerly: ClassVar[str | None] = None
+    """Its name in older configurations, which are told the present one."""
     network_file: ClassVar[str | None] = None
     """File of a run that holds a network: it has filters, and layers to look at."""
     mapped: ClassVar[str | None] = None

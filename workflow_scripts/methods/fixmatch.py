@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from data_sets.declare import Data
 from declarations.options import Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
-from methods.cnn import CnnTraining
 from methods.shared import UnlabeledBatch, colours_there, smaller_than_images
+from methods.supervised import SupervisedTraining
 from methods.unlabeled_loss import UnlabeledLoss
 
 
-class FixMatchTraining(UnlabeledBatch, CnnTraining):
+class FixMatchTraining(UnlabeledBatch, SupervisedTraining):
     """Options of `train_fixmatch`."""
 
     epochs = 100

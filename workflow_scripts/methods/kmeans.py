@@ -83,12 +83,14 @@ class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Folds, Method):
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:
-        learned = [] if "base" in options else ["patches", "centroids"]
+        learned = [] if "builds_on" in options else ["patches", "centroids"]
         return [*learned, *(["solver_iterations"] if options["svm_iterations"] else [])]
 
     @classmethod
     def learned(cls, options: Values) -> list[str]:
-        return [] if "base" in options else [f"epsilon{value}/centroids.h5" for value in options["whitening_epsilon"]]
+        return (
+            [] if "builds_on" in options else [f"epsilon{value}/centroids.h5" for value in options["whitening_epsilon"]]
+        )
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:

@@ -5,12 +5,12 @@ from typing import Literal
 
 from data_sets.declare import Data
 from declarations.options import Mistake, Natural, Positive, Values
-from methods.cnn import CnnTraining
 from methods.shared import UnlabeledBatch
+from methods.supervised import SupervisedTraining
 from methods.unlabeled_loss import UnlabeledLoss
 
 
-class PseudoLabelLossTraining(UnlabeledBatch, CnnTraining):
+class PseudoLabelLossTraining(UnlabeledBatch, SupervisedTraining):
     """Options of `train_pseudo_label_loss`."""
 
     epochs = 700
@@ -23,7 +23,7 @@ class PseudoLabelLossTraining(UnlabeledBatch, CnnTraining):
     """Epoch, counted from 0, from which the weight grows from 0."""
     alpha_end: Natural = 600
     """Epoch, counted from 0, from which the weight is `alpha`; between the two it grows linearly."""
-    relabel: Literal["step", "epoch"] = "step"
+    relabel_each: Literal["step", "epoch"] = "step"
     """When the unlabeled images are predicted; at every `step` those of its batch, or all once an `epoch`."""
 
 

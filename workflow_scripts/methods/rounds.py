@@ -6,10 +6,10 @@ from typing import Literal
 
 from data_sets.declare import Data
 from declarations.options import Count, InnerPart, Mistake, Natural, Options, Part, Values, option_names
-from methods.cnn import Cnn, training_fits
 from methods.declare import Base, Method
 from methods.kmeans import LEARNING, Features
 from methods.shared import Augmentation, Folds, ImageSize, LabelledNetwork, Recipe, Svm
+from methods.supervised import Supervised, training_fits
 
 
 class Rounds(Options):
@@ -55,7 +55,8 @@ class InRounds(Rounds, Folds, Method):
         if options["folds"] and not base["folds"]:
             yield (
                 "folds",
-                f"the base {options['base']!r} does not run on the folds; set its folds to true, or these to false",
+                f"the base {options['builds_on']!r} does not run on the folds; "
+                "set its folds to true, or these to false",
             )
         rounds, candidates, accepted = options["rounds"], options["candidates"], options["accepted"]
         if data.unlabeled_images != "all" and rounds * candidates > data.unlabeled_images:
@@ -95,13 +96,13 @@ class PseudoLabelRoundsTraining(Rounds, Recipe, ImageSize, Augmentation):
     """Each round begins from random weights, instead of from those of the round before."""
 
 
-class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Cnn):
+class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Supervised):
     """The network of a base is trained on, round by round, with what it accepts."""
 
     name = "pseudo_label_rounds"
     training_curves = False
     sections = ("networks", *InRounds.sections, "changes")
-    base = Base(of="cnn", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
+    base = Base(of="supervised", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
 
     folds = False
 
@@ -113,17 +114,17 @@ class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Cnn):
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
         if base["copies"]:
             yield (
-                "base",
-                f"{options['base']!r} trains on changed copies (copies: {base['copies']}), and rounds on the images "
-                "themselves; name a base with copies: 0",
+                "builds_on",
+                f"{options['builds_on']!r} trains on changed copies (copies: {base['copies']}), and rounds on the "
+                "images themselves; name a base with copies: 0",
             )
         yield from training_fits(options, data)
         yield from super().check(options, data, base)
         if options["patience"]:
             yield (
                 "patience",
-                f"{options['patience']}, its own or that of the base {options['base']!r}, has no meaning here: nothing "
-                "is chosen among the epochs of a round; set patience to 0",
+                f"{options['patience']}, its own or that of the base {options['builds_on']!r}, has no meaning here: "
+                "nothing is chosen among the epochs of a round; set patience to 0",
             )
 
 

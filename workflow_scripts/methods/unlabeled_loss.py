@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from data_sets.declare import Data
 from declarations.options import Mistake, Values
-from methods.cnn import Cnn
 from methods.shared import enough_unlabeled
+from methods.supervised import Supervised
 
 
-class UnlabeledLoss(Cnn):
+class UnlabeledLoss(Supervised):
     """A network trained from random weights on labelled and unlabeled images together."""
 
     learns_from = "labels, pseudo-labels"

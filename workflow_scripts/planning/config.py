@@ -23,6 +23,9 @@ from planning.schema import Config, schema_mistakes
 
 METHODS = declared_methods()
 DATA_SETS = declared_data_sets()
+# What keys and methods were called, and are called now.
+RENAMED = {"base": "builds_on", "relabel": "relabel_each"}
+RENAMED |= {method.formerly: name for name, method in METHODS.items() if method.formerly}
 
 
 class ConfigError(Exception):
@@ -113,7 +116,7 @@ def _described(kind: type[DataSet], dataset: str, options: str) -> Data:
 def checked_config(config: Config, schema: Config) -> Config:
     """Return `config` without the studies and experiments that are null; raise `ConfigError` on the first mistake."""
     _described.cache_clear()
-    mistakes = schema_mistakes(config, schema)
+    mistakes = schema_mistakes(config, schema, RENAMED)
     if mistakes:
         raise ConfigError(mistakes[0])
     studies = {}
@@ -138,7 +141,7 @@ def _only(experiments: Config, content: Config, place: str) -> Config:
             raise ConfigError(f"{place}: there is no experiment {name!r}; known: {', '.join(experiments)}")
         if name in experiments and name not in wanted:
             wanted.add(name)
-            waiting += [experiments[name][key] for key in ("base", "baseline") if key in experiments[name]]
+            waiting += [experiments[name][key] for key in ("builds_on", "baseline") if key in experiments[name]]
     return {name: options for name, options in experiments.items() if name in wanted}
 
 
@@ -186,17 +189,17 @@ def section_defaults(method: type[Method]) -> Config:
 def _options_of_base(config: Config, study: str, own: Config) -> Config:
     """Return the options that an experiment takes from its base; none without a base."""
     base = METHODS[own["method"]].base
-    if base is None or "base" not in own:
+    if base is None or "builds_on" not in own:
         return {}
-    options = experiment_options(config, study, own["base"])
+    options = experiment_options(config, study, own["builds_on"])
     taken = options if base.gives is None else option_names(*base.gives)
     return {name: options[name] for name in taken}
 
 
 def asked_options(config: Config, study: str, experiment: str) -> Config:
-    """Return the options of the experiment as its method is asked about them: with `base`, if it has one."""
+    """Return the options of the experiment as its method is asked about them: with `builds_on`, if it has a base."""
     own = config["studies"][study]["experiments"][experiment]
-    base = {"base": own["base"]} if "base" in own else {}
+    base = {"builds_on": own["builds_on"]} if "builds_on" in own else {}
     return experiment_options(config, study, experiment) | base
 
 
@@ -210,7 +213,7 @@ def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
 
 def base_experiment(config: Config, study: str, experiment: str) -> str:
     """Return the experiment whose centroids, network or model this one uses: its base, or itself."""
-    return config["studies"][study]["experiments"][experiment].get("base", experiment)
+    return config["studies"][study]["experiments"][experiment].get("builds_on", experiment)
 
 
 def experiments_of_method(config: Config, method: str) -> Iterator[tuple[str, str]]:
@@ -287,27 +290,29 @@ def _check_map(config: Config, dataset: str) -> None:
 def _check_base(config: Config, study: str, experiment: str, place: str) -> None:
     experiments = config["studies"][study]["experiments"]
     own = experiments[experiment]
-    name, base = own.get("base"), METHODS[own["method"]].base
+    name, base = own.get("builds_on"), METHODS[own["method"]].base
     if base is None and name is not None:
-        raise ConfigError(f"{place}.base: an experiment of method {own['method']} takes no base; remove it")
+        raise ConfigError(f"{place}.builds_on: an experiment of method {own['method']} takes no base; remove it")
     if base is None or (name is None and not base.needed):
         return
     fitting = [other for other, options in experiments.items() if other != experiment and options["method"] == base.of]
     known = ", ".join(fitting) or "none"
     if name is None:
         raise ConfigError(
-            f"{place}: the key 'base' is missing; name the experiment of method {base.of} that it begins with; "
+            f"{place}: the key 'builds_on' is missing; name the experiment of method {base.of} that it begins with; "
             f"known: {known}"
         )
     if name == experiment or name not in experiments:
-        raise ConfigError(f"{place}.base: there is no other experiment {name!r} in this study; known: {known}")
+        raise ConfigError(f"{place}.builds_on: there is no other experiment {name!r} in this study; known: {known}")
     if name not in fitting:
         raise ConfigError(
-            f"{place}.base: {name!r} is of method {experiments[name]['method']}, and the base of an experiment of "
+            f"{place}.builds_on: {name!r} is of method {experiments[name]['method']}, and the base of an experiment of "
             f"method {own['method']} must be of method {base.of}; known: {known}"
         )
-    if base.of == own["method"] and "base" in experiments[name]:
-        raise ConfigError(f"{place}.base: {name!r} has a base itself; name {experiments[name]['base']!r} instead")
+    if base.of == own["method"] and "builds_on" in experiments[name]:
+        raise ConfigError(
+            f"{place}.builds_on: {name!r} has a base itself; name {experiments[name]['builds_on']!r} instead"
+        )
     for key in base.fixed:
         if key in own:
             remedy = "" if base.needed else ", or the base"
@@ -332,6 +337,6 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
         raise ConfigError(
             f"{place}.folds: the data set {dataset} has no folds; set it to false, or use another data set"
         )
-    base = experiment_options(config, study, options["base"]) if "base" in options else None
+    base = experiment_options(config, study, options["builds_on"]) if "builds_on" in options else None
     for key, mistake in method_of(config, study, experiment).check(options, data, base):
         raise ConfigError(f"{place}.{key}: {mistake}")

@@ -41,7 +41,7 @@ studies:
   mnist: null
   stl10:
     experiments:
-      kmeans_stride16: {{method: kmeans, base: kmeans, stride: 16}}
+      kmeans_stride16: {{method: kmeans, builds_on: kmeans, stride: 16}}
 ```
 
 ```sh
@@ -56,8 +56,8 @@ snakemake --cores 8 --configfile mine.yaml
   An option that it does not set comes from the section named after its method, which a configuration may have or not,
   and else from the default. What a method takes from another one or from a base stands in the method's section below.
 - **`only: [kmeans, supervised]`** in a study runs these experiments, with their bases and baselines, and no others.
-- **`base`** names another experiment of the same study that this one builds on. The section of each method below says
-  of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the base.
+- **`builds_on`** names another experiment of the same study that this one builds on, its base. The section of each
+  method below says of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
   `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
@@ -181,7 +181,7 @@ def base_text(method: type[Method]) -> str:
     given = [] if base.gives is None else option_names(*base.gives)
     merely_given = [f"`{name}`" for name in given if name not in base.fixed]
     fixed = [f"`{name}`" for name in base.fixed]
-    text = f"The `base` of an experiment is one of [{base.of}](#{base.of}); "
+    text = f"The base of an experiment (`builds_on`) is one of [{base.of}](#{base.of}); "
     text += "there must be one." if base.needed else "there may be none."
     if base.gives is None:
         text += " What the experiment and this section do not set comes from it."

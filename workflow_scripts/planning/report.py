@@ -127,7 +127,7 @@ def _experiment_plan(config: Config, study: str, name: str) -> Config:
         "title": own.get("title", name),
         "method": method.name,
         "network_file": method.network_file,
-        "base": own.get("base"),
+        "base": own.get("builds_on"),
         "baseline": own.get("baseline", content["baseline"]),
         "runs": experiment_runs(config, study, name),
         "options": options,

@@ -15,16 +15,16 @@ LONGEST_SHOWN = 60  # characters of a value in a message
 MOST_LISTED = 25  # keys in a message
 
 
-def schema_mistakes(config: Config, schema: Config) -> list[str]:
+def schema_mistakes(config: Config, schema: Config, renamed: dict[str, str]) -> list[str]:
     """Return what the schema finds wrong with `config`, place by place; an unknown key before a missing one.
 
-    The missing one may be the unknown one misspelt.
+    The missing one may be the unknown one misspelt. renamed: new names by old ones, of keys and values.
     """
     errors = sorted(
         _Validator(schema).iter_errors(config),
         key=lambda error: (list(map(str, error.path)), error.validator == "required"),
     )
-    return [message for error in errors for message in _plain_messages(error, schema)]
+    return [message for error in errors for message in _plain_messages(error, schema, renamed)]
 
 
 def _is_integer(_: TypeChecker, value: object) -> bool:
@@ -50,16 +50,18 @@ _Validator = validators.extend(
 )
 
 
-def _plain_messages(error: ValidationError, schema: Config) -> list[str]:
+def _plain_messages(error: ValidationError, schema: Config, renamed: dict[str, str]) -> list[str]:
     """Say a schema error in a sentence; empty for an error that only follows from another one."""
     place = ".".join(map(str, error.path)) or "the configuration"
     value = _shown(error.instance)
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         known = _known_keys(error.schema, error.instance, schema)
-        return [_unknown_key(place, key, known) for key in error.instance if key not in known]
+        return [_unknown_key(place, key, known, renamed) for key in error.instance if key not in known]
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return [f"{place}: the key {missing!r} is missing; add it (docs/configuration.md describes it)"]
+    if error.validator == "enum" and renamed.get(str(error.instance)) in error.validator_value:
+        return [f"{place}: {value} is called {renamed[error.instance]!r} now; rename it"]
     if error.validator == "enum":
         return [f"{place}: {value} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
     if error.validator == "type":
@@ -96,7 +98,9 @@ _LIMITS = {
 }
 
 
-def _unknown_key(place: str, key: str, known: list[str]) -> str:
+def _unknown_key(place: str, key: str, known: list[str], renamed: dict[str, str]) -> str:
+    if renamed.get(key) in known:
+        return f"{place}: the key {key!r} is called {renamed[key]!r} now; rename it"
     close = difflib.get_close_matches(str(key), known, n=1)
     if close:
         remedy = f"did you mean {close[0]!r}?"

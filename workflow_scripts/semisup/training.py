@@ -5,6 +5,7 @@ order of an epoch's images from (seed, epoch). So a checkpoint holds no generato
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ class _Progress:
 
     epoch: int = 0  # epochs done
     step: int = 0  # steps done of the epoch under way, ...
-    sums: dict[str, float] = field(default_factory=dict)  # ... the sums of what the losses show, ...
+    shown: dict[str, list[float]] = field(default_factory=dict)  # ... what the losses showed at each of them, ...
     seconds: float = 0.0  # ... and the time they took
     learning_rate: float = 0.0  # of the last step
     parts: int = 1  # a batch is computed in so many parts, for want of memory
@@ -331,7 +332,7 @@ def _step_seed(seed: int, progress: _Progress) -> int:
 
 
 def _read_losses(unread: list[dict[str, torch.Tensor]], progress: _Progress) -> None:
-    """Add what the losses have shown to the epoch's sums, and empty the list.
+    """Add what the losses have shown to that of the epoch, and empty the list.
 
     Raises UserError if a number is not finite.
     """
@@ -345,7 +346,7 @@ def _read_losses(unread: list[dict[str, torch.Tensor]], progress: _Progress) -> 
             "or set precision to float32; the checkpoint before it stays"
         )
     for name, values in shown.items():
-        progress.sums[name] = progress.sums.get(name, 0.0) + float(values.sum())
+        progress.shown.setdefault(name, []).extend(values.tolist())
     unread.clear()
 
 
@@ -373,13 +374,14 @@ def _close_epoch(learner: _Learner, measure: Callable[[Network], float], patienc
         seconds=round(progress.seconds, 2),
         images_per_second=round(images / progress.seconds, 1),
         peak_memory_gib=round(device_peak_gib(next(kept.parameters()).device), 2),
-        **{name: total / progress.step for name, total in progress.sums.items()},
+        # Exact, so that it makes no difference where a training was stopped in between.
+        **{name: math.fsum(values) / progress.step for name, values in progress.shown.items()},
     )
     if patience and accuracy > _best_accuracy(progress):
         progress.best_epoch = progress.epoch
         progress.best_weights = {name: value.clone() for name, value in kept.state_dict().items()}
     progress.history.append(row._asdict())
-    progress.step, progress.sums, progress.seconds = 0, {}, 0.0
+    progress.step, progress.shown, progress.seconds = 0, {}, 0.0
 
 
 def _best_accuracy(progress: _Progress) -> float:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reporting.augmentation import augmentation
-from reporting.methods import cnn
+from reporting.methods import supervised
 from reporting.settings import RECIPE
 from reporting.text import Values
 from semisup.constants import THRESHOLD_DECAY
@@ -13,7 +13,7 @@ FURTHER = ("image_size", "network", "unlabeled_weight", *RECIPE, "average_flips"
 
 def values(plan: Values, folder: Path, size: int, classes: int) -> Values:
     """Return what the text says of an experiment."""
-    return cnn.values(plan, folder, size, classes) | {"strong": strong_changes(plan["options"])}
+    return supervised.values(plan, folder, size, classes) | {"strong": strong_changes(plan["options"])}
 
 
 def section_values(experiments: list[Values], published: Values) -> Values:

@@ -1,5 +1,5 @@
 """Pseudo-labels in the loss in the report: such a network is trained as on labels alone."""
 
-from reporting.methods.cnn import FURTHER, values
+from reporting.methods.supervised import FURTHER, values
 
 __all__ = ["FURTHER", "values"]

@@ -45,8 +45,8 @@ class Surrogates(ImageSize):
     """Hue is shifted by +- up to this fraction of the circle."""
 
 
-class SurrogateTraining(Recipe, Network):
-    """Options of `train_surrogate`."""
+class ExemplarTraining(Recipe, Network):
+    """Options of `train_exemplar`."""
 
     network: Literal[tuple(name for name, network in NETWORKS.items() if network.of_patches)] = "exemplar_small"
     """Which one, of those for patches; see [Networks](#networks)."""
@@ -65,17 +65,18 @@ class Probe(Svm, Precision):
     """Options of `train_probe`."""
 
 
-class Surrogate(Surrogates, SurrogateTraining, Probe, Folds, Method):
+class Exemplar(Surrogates, ExemplarTraining, Probe, Folds, Method):
     """A network that learned surrogate classes; its layers are the features of a support vector machine."""
 
-    name = "surrogate"
-    network_file = "surrogate_network.h5"
+    name = "exemplar"
+    formerly = "surrogate"
+    network_file = "exemplar_network.h5"
     mapped = "layers.h5"
-    network_history = "surrogate_history.csv"
+    network_history = "exemplar_history.csv"
     learns_from = "surrogate classes"
-    unlabeled = "surrogate"
-    sections = ("networks", "surrogate", "svm")
-    tables = ("surrogate_history",)
+    unlabeled = "exemplar"
+    sections = ("networks", "exemplar", "svm")
+    tables = ("exemplar_history",)
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:

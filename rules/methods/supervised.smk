@@ -1,8 +1,8 @@
-# Method cnn: a network trained on labels, from random weights or from the network of a surrogate experiment.
-from methods.cnn import CnnTraining
+# Method supervised: a network trained on labels, from random weights or from the network of an exemplar experiment.
+from methods.supervised import SupervisedTraining
 
 
-rule train_cnn:
+rule train_supervised:
     input:
         images="results/{study}/data/images.h5",
         pretrained=network_of_base,
@@ -12,11 +12,11 @@ rule train_cnn:
         history="results/{study}/{experiment}/{run}/history.csv",
         selection="results/{study}/{experiment}/{run}/selection.csv",
     log:
-        "results/logs/{study}/{experiment}/{run}/train_cnn.log",
+        "results/logs/{study}/{experiment}/{run}/train_supervised.log",
     benchmark:
-        "results/benchmarks/{study}/{experiment}/{run}/train_cnn.jsonl"
+        "results/benchmarks/{study}/{experiment}/{run}/train_supervised.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern("cnn"),
+        experiment=experiment_pattern("supervised"),
     priority: 1
     conda:
         "../../envs/train.yaml"
@@ -26,11 +26,11 @@ rule train_cnn:
         mem_mb=memory(8000),
         runtime="8h",
     params:
-        code=code_with_network("train_cnn"),
-        program=program("train_cnn"),
+        code=code_with_network("train_supervised"),
+        program=program("train_supervised"),
         pretrained=lambda wildcards, input: f"--pretrained {input.pretrained}" if input.pretrained else "",
-        options=options_of(CnnTraining),
-        checkpoint=checkpoint_folder("train_cnn"),
+        options=options_of(SupervisedTraining),
+        checkpoint=checkpoint_folder("train_supervised"),
         seed=training_seed,
     shell:
         "python {params.program:q} --images {input.images} --run {wildcards.run} {params.pretrained} {params.options}"

@@ -16,19 +16,20 @@ from methods.shared import (
 )
 
 
-class CnnTraining(Recipe, LabelledNetwork, Augmentation):
-    """Options of `train_cnn`."""
+class SupervisedTraining(Recipe, LabelledNetwork, Augmentation):
+    """Options of `train_supervised`."""
 
 
-class Cnn(CnnTraining, Folds, Method):
+class Supervised(SupervisedTraining, Folds, Method):
     """A network trained on the labelled images; with a base, training starts from its network."""
 
-    name = "cnn"
+    name = "supervised"
+    formerly = "cnn"
     network_file = "model.h5"
     mapped = "model.h5"
     training_curves = True
-    sections = ("networks", "cnn")
-    base = Base(of="surrogate", what="the network comes")
+    sections = ("networks", "supervised")
+    base = Base(of="exemplar", what="the network comes")
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:
@@ -49,15 +50,15 @@ def _network_fits(options: Values, data: Data, base: Values) -> Iterator[Mistake
     if options["network"] != base["network"]:
         yield (
             "network",
-            f"{options['network']} cannot start from the base {options['base']!r}, whose network is {base['network']}; "
-            f"set network to {base['network']}, or remove the base",
+            f"{options['network']} cannot start from the base {options['builds_on']!r}, whose network is "
+            f"{base['network']}; set network to {base['network']}, or remove the base",
         )
     size, patch = data.image_size(options), base["surrogate_size"]
     if size < patch:
         yield (
             "image_size",
-            f"{size} is less than the {patch} pixels of the patches that the network of the base {options['base']!r} "
-            "takes; choose at least that",
+            f"{size} is less than the {patch} pixels of the patches that the network of the base "
+            f"{options['builds_on']!r} takes; choose at least that",
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from declarations.command_line import add_options
-from methods.surrogate import SurrogateTraining
+from methods.exemplar import ExemplarTraining
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.cli import UserError, natural_int, run_program, seed_number
 from semisup.device import computed_on, keep_freed_memory, leased_device
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write the network and its history."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--surrogates", required=True, help="surrogate classes (HDF5)")
-    add_options(parser, SurrogateTraining)
+    add_options(parser, ExemplarTraining)
     add_checkpoint_options(parser)
     parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--network-file", required=True, help="network to write (HDF5)")

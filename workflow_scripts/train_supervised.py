@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from declarations.command_line import add_options
-from methods.cnn import CnnTraining
+from methods.supervised import SupervisedTraining
 from semisup.cli import UserError, run_program
 from semisup.hdf5 import open_hdf5
 from semisup.network import Network, Shape, new_network, read_network, take_layers
@@ -31,7 +31,7 @@ def pretrained_network(path: str, shape: Shape, seed: int) -> Network:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, and write model, scores and tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_options(parser, CnnTraining)
+    add_options(parser, SupervisedTraining)
     add_files_and_device(parser)
     parser.add_argument("--pretrained", help="network to start from (HDF5); without: random weights")
     options = parser.parse_args(arguments)
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         network = pretrained_network(options.pretrained, shape, options.seed)
     else:
         network = random_network(shape, run, options.seed)
-    train_run(options, CnnTraining, run, network, data=[])
+    train_run(options, SupervisedTraining, run, network, data=[])
 
 
 if __name__ == "__main__":

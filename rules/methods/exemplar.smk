@@ -1,6 +1,6 @@
-# Method surrogate: surrogate classes, a network that tells them apart, a support vector machine on its layers.
+# Method exemplar: surrogate classes, a network that tells them apart, a support vector machine on its layers.
 # Folds share the label-free part (everything up to the layers) of the study's first seed.
-from methods.surrogate import Layers, Probe, Surrogates, SurrogateTraining
+from methods.exemplar import Layers, Probe, Surrogates, ExemplarTraining
 
 
 rule make_surrogates:
@@ -13,7 +13,7 @@ rule make_surrogates:
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/make_surrogates.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern("surrogate"),
+        experiment=experiment_pattern("exemplar"),
         run=SEED_RUN,
     priority: 1
     conda:
@@ -33,18 +33,18 @@ rule make_surrogates:
         " {params.options} --seed {params.seed} --gpu {resources.gpu} 2> {log}"
 
 
-rule train_surrogate:
+rule train_exemplar:
     input:
         surrogates="results/{study}/{experiment}/{run}/surrogates.h5",
     output:
-        network="results/{study}/{experiment}/{run}/surrogate_network.h5",
-        history="results/{study}/{experiment}/{run}/surrogate_history.csv",
+        network="results/{study}/{experiment}/{run}/exemplar_network.h5",
+        history="results/{study}/{experiment}/{run}/exemplar_history.csv",
     log:
-        "results/logs/{study}/{experiment}/{run}/train_surrogate.log",
+        "results/logs/{study}/{experiment}/{run}/train_exemplar.log",
     benchmark:
-        "results/benchmarks/{study}/{experiment}/{run}/train_surrogate.jsonl"
+        "results/benchmarks/{study}/{experiment}/{run}/train_exemplar.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern("surrogate"),
+        experiment=experiment_pattern("exemplar"),
         run=SEED_RUN,
     priority: 1
     conda:
@@ -55,10 +55,10 @@ rule train_surrogate:
         mem_mb=memory(8000),
         runtime="24h",
     params:
-        code=code_with_network("train_surrogate"),
-        program=program("train_surrogate"),
-        options=options_of(SurrogateTraining),
-        checkpoint=checkpoint_folder("train_surrogate"),
+        code=code_with_network("train_exemplar"),
+        program=program("train_exemplar"),
+        options=options_of(ExemplarTraining),
+        checkpoint=checkpoint_folder("train_exemplar"),
         seed=seed_of,
     shell:
         "python {params.program:q} --surrogates {input.surrogates} {params.options} --seed {params.seed}"
@@ -69,7 +69,7 @@ rule train_surrogate:
 rule extract_layers:
     input:
         images="results/{study}/data/images.h5",
-        network="results/{study}/{experiment}/{run}/surrogate_network.h5",
+        network="results/{study}/{experiment}/{run}/exemplar_network.h5",
     output:
         layers="results/{study}/{experiment}/{run}/layers.h5",
     log:
@@ -77,7 +77,7 @@ rule extract_layers:
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/extract_layers.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern("surrogate"),
+        experiment=experiment_pattern("exemplar"),
         run=SEED_RUN,
     priority: 1
     conda:
@@ -100,7 +100,7 @@ rule train_probe:
     input:
         images="results/{study}/data/images.h5",
         layers=unsupervised_file("layers.h5"),
-        network=unsupervised_file("surrogate_network.h5"),
+        network=unsupervised_file("exemplar_network.h5"),
     output:
         model="results/{study}/{experiment}/{run}/model.h5",
         scores="results/{study}/{experiment}/{run}/scores.npz",
@@ -111,7 +111,7 @@ rule train_probe:
     benchmark:
         "results/benchmarks/{study}/{experiment}/{run}/train_probe.jsonl"
     wildcard_constraints:
-        experiment=experiment_pattern("surrogate"),
+        experiment=experiment_pattern("exemplar"),
     priority: 1
     conda:
         "../../envs/train.yaml"

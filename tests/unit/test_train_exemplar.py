@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import extract_layers
+import train_exemplar
 import train_probe
-import train_surrogate
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
 from fixtures_training import RECIPE_OPTIONS, assert_same_weights, untimed, write_exemplar_network
 from semisup.cli import UserError
@@ -19,7 +19,7 @@ from semisup.models.probe import image_scores, read_model
 from semisup.network import Shape, read_network
 from semisup.scaling import scale_all, to_pixels
 from semisup.training import EpochRow
-from train_surrogate import read_surrogates
+from train_exemplar import read_surrogates
 
 CPU = torch.device("cpu")
 LAYERS = ["conv1", "conv2", "full"]
@@ -38,7 +38,7 @@ def write_surrogates(path, classes=6, samples=10, channels=3, noise=20):
     return path
 
 
-def surrogate_arguments(folder, **changes):
+def exemplar_arguments(folder, **changes):
     options = {
         "surrogates": folder / "surrogates.h5",
         "network": "exemplar_small",
@@ -49,8 +49,8 @@ def surrogate_arguments(folder, **changes):
         "batch_size": 9,
         "checkpoint": folder / "checkpoint",
         "seed": 0,
-        "network_file": folder / "surrogate_network.h5",
-        "history": folder / "surrogate_history.csv",
+        "network_file": folder / "exemplar_network.h5",
+        "history": folder / "exemplar_history.csv",
     }
     return command_line(**(options | changes))
 
@@ -66,7 +66,7 @@ def read(path):
 @pytest.mark.parametrize(("samples", "held_out"), [(2, 1), (5, 1), (19, 1), (25, 2)])
 def test_held_out_patches(samples, held_out, tmp_path, monkeypatch):
     """Every patch says which it is: its class in one pixel, its number in another."""
-    monkeypatch.setattr(train_surrogate, "CLASSES", 4)  # more than one block
+    monkeypatch.setattr(train_exemplar, "CLASSES", 4)  # more than one block
     patches = np.zeros((7, samples, 3, 8, 8), np.uint8)
     patches[:, :, 0, 0, 0] = np.arange(7)[:, None]
     patches[:, :, 0, 0, 1] = np.arange(samples)
@@ -91,18 +91,18 @@ def test_held_out_patches(samples, held_out, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The folder of a network that was trained on surrogate classes."""
-    folder = tmp_path_factory.mktemp("surrogate")
+    folder = tmp_path_factory.mktemp("exemplar")
     write_surrogates(folder / "surrogates.h5")
-    train_surrogate.main(surrogate_arguments(folder))
+    train_exemplar.main(exemplar_arguments(folder))
     return folder
 
 
 def test_network_of_surrogate_classes(trained):
-    network = read(trained / "surrogate_network.h5")
+    network = read(trained / "exemplar_network.h5")
     assert network.shape == Shape("exemplar_small", 3, 8, 6, 0.2, 8)
     (images, _), _ = read_surrogates(trained / "surrogates.h5")
     np.testing.assert_allclose(network.mean.flatten(), (images / 255).mean(axis=(0, 2, 3)), rtol=1e-5)
-    history = pd.read_csv(trained / "surrogate_history.csv")
+    history = pd.read_csv(trained / "exemplar_history.csv")
     assert list(history) == list(EpochRow._fields)[: EpochRow._fields.index("peak_memory_gib") + 1]
     assert list(history["epoch"]) == [1, 2, 3, 4, 5]
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0] / 2
@@ -121,17 +121,17 @@ def test_stopped_program_goes_on_to_the_same_network(trained, tmp_path, monkeypa
 
     with monkeypatch.context() as context:
         context.setattr(
-            train_surrogate, "LabelledLoss", lambda examples, _, recipe: LabelledLoss(examples, stop, recipe)
+            train_exemplar, "LabelledLoss", lambda examples, _, recipe: LabelledLoss(examples, stop, recipe)
         )
         with pytest.raises(SystemExit) as caught:
-            train_surrogate.main(surrogate_arguments(tmp_path))
+            train_exemplar.main(exemplar_arguments(tmp_path))
     assert caught.value.code == 143
-    assert not (tmp_path / "surrogate_network.h5").exists()
-    train_surrogate.main(surrogate_arguments(tmp_path))
+    assert not (tmp_path / "exemplar_network.h5").exists()
+    train_exemplar.main(exemplar_arguments(tmp_path))
     assert "resumed after 1 epochs and 3 steps" in caplog.text
-    found, expected = (read(folder / "surrogate_network.h5").state_dict() for folder in (tmp_path, trained))
+    found, expected = (read(folder / "exemplar_network.h5").state_dict() for folder in (tmp_path, trained))
     assert_same_weights(found, expected)
-    histories = [pd.read_csv(folder / "surrogate_history.csv") for folder in (tmp_path, trained)]
+    histories = [pd.read_csv(folder / "exemplar_history.csv") for folder in (tmp_path, trained)]
     found, expected = (untimed([EpochRow(*row) for row in table.itertuples(index=False)]) for table in histories)
     assert found == expected
 
@@ -144,8 +144,8 @@ def test_checkpoint_of_another_run_is_set_aside(changes, reason, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     write_surrogates(tmp_path / "surrogates.h5")
     write_surrogates(tmp_path / "other.h5", noise=21)
-    train_surrogate.main(surrogate_arguments(tmp_path, epochs=1))
-    train_surrogate.main(surrogate_arguments(tmp_path, epochs=1, **changes))
+    train_exemplar.main(exemplar_arguments(tmp_path, epochs=1))
+    train_exemplar.main(exemplar_arguments(tmp_path, epochs=1, **changes))
     assert f"for it was made by a different run ({reason}" in caplog.text
     assert (tmp_path / "checkpoint/set-aside-1.pt").exists()
 
@@ -153,20 +153,20 @@ def test_checkpoint_of_another_run_is_set_aside(changes, reason, tmp_path, monke
 def test_more_patches_in_a_batch_than_there_are(tmp_path):
     write_surrogates(tmp_path / "surrogates.h5")
     with pytest.raises(UserError, match="batch_size 55 is above the 54 training images: lower it"):
-        train_surrogate.main(surrogate_arguments(tmp_path, batch_size=55))
+        train_exemplar.main(exemplar_arguments(tmp_path, batch_size=55))
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(0, 54), (2, 18), (8, 72)])
 def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, tmp_path):
     """Of nine patches each; without a number, those of one pass over the 54 patches."""
     write_surrogates(tmp_path / "surrogates.h5")
-    train_surrogate.main(surrogate_arguments(tmp_path, steps_per_epoch=steps, epochs=1))
-    assert pd.read_csv(tmp_path / "surrogate_history.csv")["images"].tolist() == [expected]
+    train_exemplar.main(exemplar_arguments(tmp_path, steps_per_epoch=steps, epochs=1))
+    assert pd.read_csv(tmp_path / "exemplar_history.csv")["images"].tolist() == [expected]
 
 
 def test_surrogates_that_are_not_there(tmp_path):
     with pytest.raises(UserError, match=r"surrogates\.h5: No such file or directory: check the path"):
-        train_surrogate.main(surrogate_arguments(tmp_path))
+        train_exemplar.main(exemplar_arguments(tmp_path))
 
 
 # Features of the layers
@@ -234,7 +234,7 @@ def test_layers_without_a_network(images, tmp_path):
 @pytest.fixture(scope="module")
 def layers(images, trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("layers")
-    extract_layers.main(layer_arguments(images, trained / "surrogate_network.h5", folder))
+    extract_layers.main(layer_arguments(images, trained / "exemplar_network.h5", folder))
     return folder / "layers.h5"
 
 
@@ -256,10 +256,10 @@ def probe_arguments(images, layers, network_file, folder, **changes):
 
 @pytest.mark.parametrize("run", ["seed0", "fold1"])
 def test_probe(run, images, layers, trained, tmp_path):
-    train_probe.main(probe_arguments(images, layers, trained / "surrogate_network.h5", tmp_path, run=run))
+    train_probe.main(probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, run=run))
     model = read_model(tmp_path / "model.h5")
     assert (model.precision, model.class_names) == ("float32", CLASS_NAMES)
-    assert_same_weights(model.network.state_dict(), read(trained / "surrogate_network.h5").state_dict())
+    assert_same_weights(model.network.state_dict(), read(trained / "exemplar_network.h5").state_dict())
     with h5py.File(tmp_path / "model.h5") as file:
         assert file.attrs["kind"] == "probe"
 
@@ -293,9 +293,9 @@ def test_probe(run, images, layers, trained, tmp_path):
 
 
 def test_candidate_at_the_edge_is_told(images, layers, trained, tmp_path, caplog):
-    options = probe_arguments(images, layers, trained / "surrogate_network.h5", tmp_path, svm_c=[1e-9, 1e-8])
+    options = probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, svm_c=[1e-9, 1e-8])
     train_probe.main(options)
     assert "was chosen at the edge of its candidates; widen them in the configuration" in caplog.text
     caplog.clear()
-    train_probe.main(probe_arguments(images, layers, trained / "surrogate_network.h5", tmp_path, svm_c=[0.01]))
+    train_probe.main(probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, svm_c=[0.01]))
     assert caplog.text == ""

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-import train_cnn
+import train_supervised
 from fixtures_kmeans import CLASS_NAMES, command_line, write_striped_dataset
 from fixtures_training import (
     TIMED,
@@ -28,7 +28,7 @@ from semisup.models.network import image_scores, read_model
 from semisup.network import Shape
 from semisup.training import EpochRow
 
-PROGRAM = train_cnn.__file__
+PROGRAM = train_supervised.__file__
 CPU = torch.device("cpu")
 
 
@@ -75,7 +75,7 @@ def assert_scores_are_the_models(folder, images, run, names=("validation", "test
 
 
 def test_network_from_random_weights(images, tmp_path):
-    train_cnn.main(arguments(images, tmp_path, network="resnet", batch_size=20))
+    train_supervised.main(arguments(images, tmp_path, network="resnet", batch_size=20))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "checkpoint",
         "history.csv",
@@ -106,7 +106,7 @@ def test_network_from_random_weights(images, tmp_path):
 
 
 def test_fold(images, pretrained, tmp_path):
-    train_cnn.main(arguments(images, tmp_path, run="fold1", pretrained=pretrained, average_flips="false"))
+    train_supervised.main(arguments(images, tmp_path, run="fold1", pretrained=pretrained, average_flips="false"))
     with h5py.File(images) as file:
         rows = file["folds"][1]
     assert_scores_are_the_models(tmp_path, images, "fold1")
@@ -117,7 +117,7 @@ def test_fold(images, pretrained, tmp_path):
 
 def test_patience_keeps_the_weights_that_the_table_calls_chosen(images, pretrained, tmp_path):
     options = {"epochs": 8, "patience": 1, "average_flips": "false"}
-    train_cnn.main(arguments(images, tmp_path, pretrained=pretrained, **options))
+    train_supervised.main(arguments(images, tmp_path, pretrained=pretrained, **options))
     selection = pd.read_csv(tmp_path / "selection.csv")
     (chosen,) = np.flatnonzero(selection["chosen"])
     assert chosen == selection["validation_accuracy"].argmax()
@@ -129,14 +129,14 @@ def test_patience_keeps_the_weights_that_the_table_calls_chosen(images, pretrain
 
 def test_images_of_one_channel(tmp_path):
     images = write_striped_dataset(tmp_path, size=8, channels=1)[0]
-    train_cnn.main(arguments(images, tmp_path, network="resnet", batch_size=20, epochs=1, color=0, hue=0))
+    train_supervised.main(arguments(images, tmp_path, network="resnet", batch_size=20, epochs=1, color=0, hue=0))
     assert_scores_are_the_models(tmp_path, images, "seed0")
 
 
 def test_seed_decides(images, pretrained, tmp_path):
     found = []
     for name, seed in (("first", 0), ("same", 0), ("other", 1)):
-        train_cnn.main(arguments(images, tmp_path / name, pretrained=pretrained, seed=seed))
+        train_supervised.main(arguments(images, tmp_path / name, pretrained=pretrained, seed=seed))
         found.append(weights(tmp_path / name))
     assert_same_weights(found[0], found[1])
     assert not torch.equal(found[0]["layers.conv1.0.weight"], found[2]["layers.conv1.0.weight"])
@@ -145,7 +145,7 @@ def test_seed_decides(images, pretrained, tmp_path):
 @pytest.mark.parametrize("copies", [1, 4])
 def test_copies_are_a_third_of_each_kind(copies, images, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
-        train_cnn.main(arguments(images, tmp_path, copies=copies))
+        train_supervised.main(arguments(images, tmp_path, copies=copies))
     assert f"argument --copies: {copies} is not a multiple of 3" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -153,7 +153,7 @@ def test_copies_are_a_third_of_each_kind(copies, images, tmp_path, capsys):
 @pytest.mark.parametrize(("steps", "expected"), [(0, 40), (3, 30), (7, 70)])
 def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, images, tmp_path):
     """Of ten images each; without a number, those of one pass over the forty images."""
-    train_cnn.main(arguments(images, tmp_path, network="digits", steps_per_epoch=steps))
+    train_supervised.main(arguments(images, tmp_path, network="digits", steps_per_epoch=steps))
     assert history(tmp_path)["images"].tolist() == [expected, expected]
 
 
@@ -172,7 +172,7 @@ def test_training_images_are_replaced_by_their_copies(run, images, tmp_path, mon
 
     monkeypatch.setattr(network_run, "accuracy_on", measure)
     monkeypatch.setattr(network_run, "train_network", watch)
-    train_cnn.main(arguments(images, tmp_path, network="digits", copies=3, run=run, epochs=1))
+    train_supervised.main(arguments(images, tmp_path, network="digits", copies=3, run=run, epochs=1))
     rows, validation_rows = run_rows(images, run)
     pixels = torch.from_numpy(np.concatenate([read_images(images, split) for split in ("train", "validation")]))
     labels = torch.from_numpy(np.concatenate([read_labels(images, split) for split in ("train", "validation")]))
@@ -194,7 +194,7 @@ def test_fine_tuning_starts_from_the_layers_of_the_pretrained_network(tmp_path):
     images = write_striped_dataset(tmp_path, size=16)[0]
     source = write_exemplar_network(tmp_path / "network.h5", seed=7)
     options = {"epochs": 1, "learning_rate": 1e-30, "weight_decay": 0, "pretrained": tmp_path / "network.h5"}
-    train_cnn.main(arguments(images, tmp_path, **options))
+    train_supervised.main(arguments(images, tmp_path, **options))
     model = read_model(tmp_path / "model.h5")
     assert model.network.shape == Shape("exemplar_small", 3, 16, 4, 0.3, 8)
     assert_close_weights(model.network.layers.state_dict(), source.layers.state_dict(), rtol=0, atol=1e-25)
@@ -204,16 +204,16 @@ def test_fine_tuning_starts_from_the_layers_of_the_pretrained_network(tmp_path):
 
 
 def test_fine_tuning_changes_the_layers(images, pretrained, tmp_path):
-    train_cnn.main(arguments(images, tmp_path, pretrained=pretrained))
+    train_supervised.main(arguments(images, tmp_path, pretrained=pretrained))
     with h5py.File(pretrained) as file:
         before = torch.from_numpy(file["network/layers.conv1.0.weight"][:])
     assert not torch.equal(weights(tmp_path)["layers.conv1.0.weight"], before)
 
 
 def test_model_of_the_program_serves_as_pretrained_network(images, pretrained, tmp_path):
-    train_cnn.main(arguments(images, tmp_path / "first", pretrained=pretrained))
+    train_supervised.main(arguments(images, tmp_path / "first", pretrained=pretrained))
     options = {"epochs": 1, "learning_rate": 1e-30, "weight_decay": 0, "pretrained": tmp_path / "first/model.h5"}
-    train_cnn.main(arguments(images, tmp_path / "second", **options))
+    train_supervised.main(arguments(images, tmp_path / "second", **options))
     first, second = (read_model(tmp_path / name / "model.h5").network.layers for name in ("first", "second"))
     assert_close_weights(second.state_dict(), first.state_dict(), rtol=0, atol=1e-25)
 
@@ -231,7 +231,7 @@ def test_model_of_the_program_serves_as_pretrained_network(images, pretrained, t
         ),
         ({"network": "resnet"}, r"network\.h5 holds a network exemplar_small for 3 channels, not a resnet for 3"),
         ({"pretrained": "absent.h5"}, r"absent\.h5: No such file or directory: check the path"),
-        ({"pretrained": __file__}, r"test_train_cnn\.py is damaged or not an HDF5 file"),
+        ({"pretrained": __file__}, r"test_train_supervised\.py is damaged or not an HDF5 file"),
         ({"batch_size": 41}, "batch_size 41 is above the 40 training images: lower it"),
         ({"run": "fold0", "batch_size": 21}, "batch_size 21 is above the 20 training images: lower it"),
         ({"run": "fold2"}, "has 2 folds, so there is no run fold2"),
@@ -241,26 +241,26 @@ def test_model_of_the_program_serves_as_pretrained_network(images, pretrained, t
 )
 def test_faults(changes, message, images, pretrained, tmp_path):
     with pytest.raises(UserError, match=message) as caught:
-        train_cnn.main(arguments(images, tmp_path, **{"pretrained": pretrained, **changes}))
+        train_supervised.main(arguments(images, tmp_path, **{"pretrained": pretrained, **changes}))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "model.h5").exists()
 
 
 def test_pretrained_file_that_holds_no_network(images, tmp_path):
     with pytest.raises(UserError, match="lacks what is needed"):
-        train_cnn.main(arguments(images, tmp_path, pretrained=images))
+        train_supervised.main(arguments(images, tmp_path, pretrained=images))
 
 
 def test_pretrained_network_for_images_of_one_channel(images, tmp_path):
     write_exemplar_network(tmp_path / "grey.h5", channels=1)
     with pytest.raises(UserError, match=r"holds a network exemplar_small for 1 channels, not a exemplar_small for 3"):
-        train_cnn.main(arguments(images, tmp_path, pretrained=tmp_path / "grey.h5"))
+        train_supervised.main(arguments(images, tmp_path, pretrained=tmp_path / "grey.h5"))
 
 
 @pytest.mark.parametrize("changes", [{"dropout": 1.5}, {"dropout": -0.1}, {"epochs": 0}, {"hue": "nan"}, {"shift": -1}])
 def test_options_out_of_range(changes, images, pretrained, tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
-        train_cnn.main(arguments(images, tmp_path, pretrained=pretrained, **changes))
+        train_supervised.main(arguments(images, tmp_path, pretrained=pretrained, **changes))
     assert caught.value.code == 2
     assert f"error: argument --{next(iter(changes))}" in capsys.readouterr().err
 
@@ -274,7 +274,7 @@ LONG = {"epochs": 10, "ema_decay": 0.9, "checkpoint_seconds": 0}  # 40 steps, an
 def uninterrupted(images, pretrained, tmp_path_factory):
     """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    train_cnn.main(arguments(images, folder, pretrained=pretrained, **LONG | {"checkpoint_seconds": 60}))
+    train_supervised.main(arguments(images, folder, pretrained=pretrained, **LONG | {"checkpoint_seconds": 60}))
     return folder
 
 
@@ -304,7 +304,7 @@ def test_killed_program_goes_on_to_the_same_result(number, code, images, pretrai
     assert not (tmp_path / "model.h5").exists()
 
     caplog.set_level("INFO")
-    train_cnn.main(options)
+    train_supervised.main(options)
     assert "resumed after" in caplog.text
     assert_same_weights(weights(tmp_path), weights(uninterrupted))
     pd.testing.assert_frame_equal(history(tmp_path), history(uninterrupted), check_exact=True)
@@ -334,7 +334,7 @@ def stop_early(options, monkeypatch):
     with monkeypatch.context() as context:
         kill_at_step(6, context)
         with pytest.raises(SystemExit) as caught:
-            train_cnn.main(options)
+            train_supervised.main(options)
     assert caught.value.code == 143
 
 
@@ -354,7 +354,7 @@ def test_checkpoint_of_another_run_is_set_aside(changes, reason, images, pretrai
     caplog.set_level("INFO")
     stop_early(arguments(images, tmp_path, pretrained=pretrained), monkeypatch)
     changed = {"pretrained": pretrained, **changes}
-    train_cnn.main(arguments(images, tmp_path, **changed))
+    train_supervised.main(arguments(images, tmp_path, **changed))
     assert f"the checkpoint is not resumed, for it was made by a different run ({reason}" in caplog.text
     assert "resumed after" not in caplog.text
     assert sorted(path.name for path in (tmp_path / "checkpoint").iterdir()) == [
@@ -362,14 +362,14 @@ def test_checkpoint_of_another_run_is_set_aside(changes, reason, images, pretrai
         "lock",
         "set-aside-1.pt",
     ]
-    train_cnn.main(arguments(images, tmp_path / "fresh", **changed))
+    train_supervised.main(arguments(images, tmp_path / "fresh", **changed))
     assert_same_weights(weights(tmp_path), weights(tmp_path / "fresh"))
 
 
 def test_other_pretrained_weights_set_the_checkpoint_aside(images, pretrained, tmp_path, monkeypatch, caplog):
     stop_early(arguments(images, tmp_path, pretrained=pretrained), monkeypatch)
     write_exemplar_network(tmp_path / "other.h5", seed=1)
-    train_cnn.main(arguments(images, tmp_path, pretrained=tmp_path / "other.h5"))
+    train_supervised.main(arguments(images, tmp_path, pretrained=tmp_path / "other.h5"))
     assert "for it was made by a different run (data: " in caplog.text
 
 
@@ -380,7 +380,7 @@ def test_what_training_does_not_depend_on_leaves_the_checkpoint(
     caplog.set_level("INFO")
     monkeypatch.chdir(tmp_path)
     stop_early(arguments(images, tmp_path, pretrained=pretrained), monkeypatch)
-    train_cnn.main(arguments(images, tmp_path, pretrained=pretrained, **changes))
+    train_supervised.main(arguments(images, tmp_path, pretrained=pretrained, **changes))
     assert "resumed after 1 epochs and 2 steps" in caplog.text
 
 
@@ -388,12 +388,12 @@ def test_lost_outputs_come_back_from_a_finished_checkpoint(images, pretrained, t
     """As when Snakemake deletes the outputs of a job that failed at its very end."""
     caplog.set_level("INFO")
     options = arguments(images, tmp_path, pretrained=pretrained)
-    train_cnn.main(options)
+    train_supervised.main(options)
     outputs = ("history.csv", "selection.csv", "scores.npz", "model.h5")
     before = {name: (tmp_path / name).read_bytes() for name in outputs}
     for name in outputs:
         (tmp_path / name).unlink()
     kill_at_step(1, monkeypatch)
-    train_cnn.main(options)
+    train_supervised.main(options)
     assert "this training has ended before" in caplog.text
     assert {name: Path(tmp_path / name).read_bytes() for name in outputs} == before
