@@ -229,7 +229,7 @@ def test_every_step_draws_other_random_numbers(tmp_path):
 
 
 def test_more_images_in_a_batch_than_there_are(tmp_path):
-    with pytest.raises(UserError, match="batch_size 33 is above the 32 images that there are: lower it"):
+    with pytest.raises(UserError, match="batch_size 33 is above the 32 training images: lower it"):
         train(tmp_path, tiny_network(), RECIPE._replace(batch_size=33))
 
 
@@ -431,6 +431,7 @@ class Recorder:
     """A loss on unlabeled images that changes nothing, writes down its calls and shows what it is told to."""
 
     batch_option = "unlabeled_batch_size"
+    of = "unlabeled images"
 
     def __init__(self, batch_size=6, shown=()):
         self.count = len(UNLABELED)
@@ -579,7 +580,7 @@ def test_unlabeled_loss_that_is_no_number(new_loss, tmp_path):
 
 
 def test_more_unlabeled_images_in_a_batch_than_there_are(tmp_path):
-    with pytest.raises(UserError, match=r"^unlabeled_batch_size 21 is above the 20 images that there are: lower it$"):
+    with pytest.raises(UserError, match=r"^unlabeled_batch_size 21 is above the 20 unlabeled images: lower it$"):
         train(tmp_path, tiny_network(), unlabeled=Recorder(batch_size=21))
 
 

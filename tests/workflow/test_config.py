@@ -291,7 +291,7 @@ MALFORMED = [
     ("supervised/learningrate", 0.1, r"^supervised: unknown key 'learningrate'; did you mean 'learning_rate'\?"),
     ("exemplar/cutout", 8, r"^exemplar: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
     # an option of another method
-    (f"{OWN}/cutout", 8, r"^studies\.photos\.experiments\.kmeans: unknown key 'cutout'; known keys: method, title, ba"),
+    (f"{OWN}/cutout", 8, r"^studies\.photos\.experiments\.kmeans: unknown key 'cutout'; known keys: method, title, bu"),
     (
         f"{SUPERVISED}/stride",
         8,
@@ -487,7 +487,7 @@ MALFORMED = [
     (
         f"{OWN}/method",
         "svm",
-        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of supervised,",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of exemplar,",
     ),
     (
         "supervised/network",
@@ -516,8 +516,8 @@ MALFORMED = [
     ("kmeans/precision", "float16", r"^kmeans\.precision: 'float16' is not known; choose one of auto, float32"),
     (
         "studies/photos/baseline",
-        "supervised",
-        r"^studies\.photos\.baseline: there is no experiment 'supervised'; known: kmeans,",
+        "other",
+        r"^studies\.photos\.baseline: there is no experiment 'other'; known: kmeans,",
     ),
     (OWN, None, r"^studies\.photos\.baseline: there is no experiment 'kmeans'; known: kmeans_stride8, kmeans_coates"),
     # bases
@@ -1230,8 +1230,8 @@ def test_only_some_experiments_are_run_with_their_bases_and_baselines():
     [
         ({"kmeans": {"patch_size": "22"}}, "config error: kmeans.patch_size: '22' is text; expected a whole number"),
         (
-            {"studies": {"stl10": {"baseline": "supervised"}}},
-            "config error: studies.stl10.baseline: there is no experiment 'supervised'",
+            {"studies": {"stl10": {"baseline": "other"}}},
+            "config error: studies.stl10.baseline: there is no experiment 'other'",
         ),
     ],
 )

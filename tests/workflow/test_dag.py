@@ -117,7 +117,7 @@ def test_nothing_that_evaluate_depends_on_has_seen_test_labels(dag):
 def test_no_result_of_a_run_has_seen_test_labels(dag):
     """Models, scores, selections, predictions, features, networks: every file in the folder of a run."""
     in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
-    for name in ("model", "features", "centroids", "layers", "surrogates", "surrogate_network"):
+    for name in ("model", "features", "centroids", "layers", "surrogates", "exemplar_network"):
         assert any(file.endswith(f"/{name}.h5") for file in in_runs), name
     for name in ("scores.npz", "selection.csv", "history.csv"):
         assert any(file.endswith(name) for file in in_runs), name

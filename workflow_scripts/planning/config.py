@@ -25,7 +25,7 @@ METHODS = declared_methods()
 DATA_SETS = declared_data_sets()
 # What keys and methods were called, and are called now.
 RENAMED = {"base": "builds_on", "relabel": "relabel_each"}
-RENAMED |= {method.formerly: name for name, method in METHODS.items() if method.formerly}
+RENAMED |= {method.formerly: name for name, method in METHODS.items() if "formerly" in vars(method)}
 
 
 class ConfigError(Exception):

@@ -35,6 +35,7 @@ class FixMatchLoss:
     strong: Augment
     precision: str
     batch_option: ClassVar[str] = "unlabeled_batch_size"
+    of: ClassVar[str] = "unlabeled images"
 
     def __post_init__(self) -> None:
         """Know nothing before the first step: every class is as likely, and as confident, as by chance."""

@@ -41,6 +41,7 @@ class LabelledLoss:
     augment: Augment
     recipe: Recipe
     batch_option: ClassVar[str] = "batch_size"
+    of: ClassVar[str] = "training images"
 
     @property
     def count(self) -> int:

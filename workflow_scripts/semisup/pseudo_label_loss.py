@@ -47,6 +47,7 @@ class PseudoLabelLoss:
     augment: Augment
     precision: str
     batch_option: ClassVar[str] = "unlabeled_batch_size"
+    of: ClassVar[str] = "unlabeled images"
 
     def __post_init__(self) -> None:
         """Have no labels before the first epoch."""

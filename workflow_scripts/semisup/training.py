@@ -51,13 +51,14 @@ class Recipe(NamedTuple):
 class Loss(Protocol):
     """A part of the loss; the gradients of all parts add up.
 
-    count: the number of images that its batches are drawn from; batch_size: images of a step; batch_option: the option
-    that says so.
+    count: the number of its images; batch_size: those of a step; batch_option, of: the option that says so and what
+    images they are, for messages.
     """
 
     count: int
     batch_size: int
     batch_option: str
+    of: str
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Prepare for an epoch, counted from 0."""
@@ -146,9 +147,7 @@ def train_network(
     steps = recipe.steps_per_epoch or losses[0].count // losses[0].batch_size
     for loss in losses:
         if loss.batch_size > loss.count:
-            raise UserError(
-                f"{loss.batch_option} {loss.batch_size} is above the {loss.count} images that there are: lower it"
-            )
+            raise UserError(f"{loss.batch_option} {loss.batch_size} is above the {loss.count} {loss.of}: lower it")
     saved = load_checkpoint(checkpoint)
     if saved and "finished" in saved:
         logging.info("this training has ended before: its weights are taken from the checkpoint")
