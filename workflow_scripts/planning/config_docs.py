@@ -57,7 +57,8 @@ snakemake --cores 8 --configfile mine.yaml
   and else from the default. What a method takes from another one or from a base stands in the method's section below.
 - **`only: [kmeans, supervised]`** in a study runs these experiments, with their bases and baselines, and no others.
 - **`builds_on`** names another experiment of the same study that this one builds on, its base. The section of each
-  method below says of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the base.
+  method below says of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the
+  base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
   `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
