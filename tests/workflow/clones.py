@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -79,6 +80,17 @@ def snakemake(root, folder, config, *arguments, environment=None):
     if environment:
         return run_python(*command, *arguments, environment=environment, cwd=folder)
     return run_snakemake(*command, *arguments, cwd=folder)
+
+
+def jobs_to_run(root, folder, config, target):
+    """How many jobs of each rule Snakemake would run for a target."""
+    process = snakemake(root, folder, config, "-n", "--", target)
+    assert process.returncode == 0, process.stderr
+    output = process.stdout + process.stderr
+    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+    assert bool(counts) != ("Nothing to be done" in output), output
+    assert counts.pop("total", 0) == sum(counts.values())
+    return counts
 
 
 def clone(folder):

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from clones import ROOT, clone, run_snakemake, snakemake
 
+from fixtures_machine import HAS_LATEX
 from planning.digest import code_digest
 
 DECLARED = '''"""The mean colour of an image and the nearest of the classes' mean colours."""
@@ -202,6 +203,7 @@ ADDED = {
     "workflow_scripts/prepare_squares.py": DATA_PROGRAM,
     "rules/data_sets/squares.smk": DATA_RULE,
 }
+REPORT = f"results/report/report.{'pdf' if HAS_LATEX else 'tex'}"
 CONFIG = {
     "figures": {"perplexity": 5.0, "neighbors": 3},
     "evaluation": {"bootstrap_samples": 100, "top_k": 1},
@@ -241,9 +243,9 @@ def enlarged(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def typeset(enlarged, tmp_path_factory):
-    """A folder in which the study of the new method on the new data set has come to its report."""
+    """A folder in which the study of the new method on the new data set has come to its typeset report."""
     folder = tmp_path_factory.mktemp("run")
-    process = snakemake(enlarged, folder, CONFIG, "--cores", "2", "results/report/report.tex", "--resources", "gpu=0")
+    process = snakemake(enlarged, folder, CONFIG, "--cores", "2", REPORT, "--resources", "gpu=0")
     assert process.returncode == 0, process.stdout + process.stderr
     return folder
 

@@ -72,10 +72,11 @@ def best_values(experiments: list[Values], per_class: pd.DataFrame) -> Values:
 def beside_source(kind: str, experiments: list[Values], solver: pd.DataFrame, published: Values) -> Values:
     """Return what stands beside published numbers. kind: of the data set; solver: solver_iterations.csv.
 
-    followed: the experiments whose solver is followed step by step; beside_log: the published accuracy of ten folds
-    stands beside our own of the same method on the same data, if there is any.
+    followed: the experiments whose solver is followed step by step; beside_log, fold_rows: published accuracies of ten
+    folds, which stand beside our own of the same method on the same data, if there are any.
     """
     table, log = published["solver_table"], published["exemplar_log"]
+    folded = {(kind, row["method"]) for row in experiments if row["folds"]}
     return {
         "followed": [
             row | {"solver": solver_rows(solver, row["name"], table)}
@@ -83,8 +84,8 @@ def beside_source(kind: str, experiments: list[Values], solver: pd.DataFrame, pu
             if row["name"] in set(solver["experiment"])
         ],
         "beside_source": kind in table["beside"],
-        "beside_log": kind == log["data_set"]
-        and any(row["folds"] and row["method"] == log["method"] for row in experiments),
+        "beside_log": (log["data_set"], log["method"]) in folded,
+        "fold_rows": [row for row in published["fold_rows"] if (row["data_set"], row["method"]) in folded],
     }
 
 
