@@ -22,6 +22,7 @@ TEMPLATES = {
     str(path.relative_to(ROOT / "report")): path.read_text() for path in sorted((ROOT / "report").rglob("*.tex"))
 }
 METHODS = declared_methods()
+PUBLISHED = planning.read_yaml(ROOT / "report" / "published.yaml")
 CONFIG = planning.checked_config(planning.read_yaml(ROOT / "config.yaml"), planning.config_schema())
 DEFAULTS = {name: planning.section_defaults(method) for name, method in METHODS.items()}
 CLASS_NAMES = ["cat", "dog", "9_&"]

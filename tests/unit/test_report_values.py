@@ -6,13 +6,12 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from declarations.options import option_names
 from fixtures_report import (
     DEFAULTS,
     METHODS,
-    ROOT,
+    PUBLISHED,
     made_up_held_out,
     made_up_history,
     made_up_rounds,
@@ -29,8 +28,6 @@ from reporting.rounds import accepts_nothing, rounds_values, rule_text
 from reporting.text import FILTERS, listed, short, tex
 from semisup.constants import TRANSFORMATIONS
 from semisup.network import Shape, new_network, write_network
-
-PUBLISHED = yaml.safe_load((ROOT / "report" / "published.yaml").read_text())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ TARGET = "results/pets/comparison.csv"
 def config(folder):
     return {
         "data": {"pets": {"kind": "folder", "pictures": str(folder), "image_size": 16}},
-        "figures": {"perplexity": 1.5, "neighbors": 1},
+        "figures": {"perplexity": 2.0, "neighbors": 1},
         "evaluation": {"bootstrap_samples": 100, "top_k": 1},
         "studies": {
             "stl10": None,
