@@ -2,6 +2,8 @@
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
@@ -199,7 +201,13 @@ def path_in_option(name):
 
     def path(wildcards):
         options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-        return options[name].replace("{run}", wildcards.run)
+        file = options[name].replace("{run}", wildcards.run)
+        if not Path(file).is_file():
+            raise WorkflowError(
+                f"studies.{wildcards.study}.experiments.{wildcards.experiment}.{name}: there is no file {file}; put it "
+                f"there (`snakemake results/{wildcards.study}/data/images.h5` makes the images to score)"
+            )
+        return file
 
     return path
 

@@ -264,8 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = [read_run(path, labelled, test_labels, len(class_names)) for path in options.scores]
     baselines = checked_baselines(options.baselines, {run.experiment for run in runs})
     solver = [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)]
-    comparison = comparison_rows(runs, baselines, options.images, options.top_k, interval)
-    write_table(options.metrics, [run_metrics(run, options.images, options.top_k, interval) for run in runs])
+    top_k = min(options.top_k, max(1, len(class_names) - 1))  # among all classes the right one always is
+    comparison = comparison_rows(runs, baselines, options.images, top_k, interval)
+    write_table(options.metrics, [run_metrics(run, options.images, top_k, interval) for run in runs])
     write_table(options.per_class, [row for run in runs for row in per_class_rows(run, test_labels, class_names)])
     write_table(options.confusion, [row for run in runs for row in confusion_rows(run, test_labels, class_names)])
     write_table(options.comparison, comparison)

@@ -28,7 +28,10 @@ def read_blocks(paths: Sequence[Path], size: int, channels: int, name: str) -> I
 
 def labelled_pictures(folder: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return class names, paths (N,) and labels int64 (N,) of the pictures in class folders."""
-    classes = pictures_of_classes(folder)
+    try:
+        classes = pictures_of_classes(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: {error}") from error
     paths = np.array([path for pictures in classes.values() for path in pictures], dtype=object)
     labels = np.repeat(np.arange(len(classes)), [len(pictures) for pictures in classes.values()])
     return list(classes), paths, labels

@@ -83,10 +83,15 @@ rule train_mean_colour:
         scores="results/{study}/{experiment}/{run}/scores.npz",
         history="results/{study}/{experiment}/{run}/history.csv",
         selection="results/{study}/{experiment}/{run}/selection.csv",
+    log:
+        "results/logs/{study}/{experiment}/{run}/train_mean_colour.log",
     wildcard_constraints:
         experiment=experiment_pattern("mean_colour"),
     conda:
         "../../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("train_mean_colour"),
         program=program("train_mean_colour"),
@@ -94,7 +99,7 @@ rule train_mean_colour:
         seed=training_seed,
     shell:
         "python {params.program:q} --images {input.images} --run {wildcards.run} {params.options} --seed {params.seed}"
-        " --scores {output.scores} --history {output.history} --selection {output.selection}"
+        " --scores {output.scores} --history {output.history} --selection {output.selection} 2> {log}"
 """
 DATA = '''"""Squares of one colour, for a test."""
 
@@ -168,16 +173,21 @@ rule prepare_squares:
     output:
         images="results/{study}/data/images.h5",
         test_labels="results/{study}/data/test_labels.h5",
+    log:
+        "results/logs/{study}/prepare_squares.log",
     wildcard_constraints:
         study=studies_of("squares"),
     conda:
         "../../envs/data.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
     params:
         code=code_digest("prepare_squares"),
         program=program("prepare_squares"),
         sizes=data_options_of(SquaresSplit),
     shell:
-        "python {params.program:q} {params.sizes} --images {output.images} --test-labels {output.test_labels}"
+        "python {params.program:q} {params.sizes} --images {output.images} --test-labels {output.test_labels} 2> {log}"
 """
 NETWORK = '''"""A network for a test."""
 

@@ -173,8 +173,7 @@ def test_rules_and_programs_have_the_same_names(demo, published):
     assert set(commands(demo)) == PROGRAMS
     assert set(demo["rules"]) - PROGRAMS == {"all", "evaluated"}
     jobs = [job for job in demo["jobs"] + published["jobs"] if job["shell"]]
-    of_own_data = {"prepare_cifar10", "prepare_folder", "take_external_scores"}  # neither study has these
-    assert {job["rule"] for job in jobs} == PROGRAMS - of_own_data
+    assert {job["rule"] for job in jobs} <= PROGRAMS  # of some data sets and methods neither study has an experiment
     for job in jobs:
         assert shlex.split(job["shell"])[:2] == ["python", str(SCRIPTS / f"{job['rule']}.py")]
 

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 import pytest
 from clones import ROOT, jobs_to_run, snakemake
 from PIL import Image
+from snakemake.utils import update_config
+
+from planning import config as planning
 
 CLASSES = ("wild cat", "aéroplane")
 TARGET = "results/pets/comparison.csv"
@@ -45,6 +48,20 @@ def compared(tmp_path_factory):
     assert process.returncode == 0, process.stdout + process.stderr
     assert "pixels32" in (run / TARGET).read_text()
     return run, pictures
+
+
+def test_the_study_of_own_pictures_can_be_planned(tmp_path):
+    """With the three lines of docs/own-pictures.md, whose least number of pictures this is."""
+    for label, name in enumerate(CLASSES):
+        for number in range(85):
+            save(tmp_path / "pictures" / name / f"{number}.png", 100 * label + number)
+    study = planning.read_yaml(ROOT / "config.folder.yaml")
+    update_config(study, {"data": {"own": {"pictures": str(tmp_path / "pictures")}}})
+    counts = jobs_to_run(ROOT, tmp_path, study, "results/report/report.tex")
+    assert counts["prepare_folder"] == 1
+    methods = {options["method"] for options in study["studies"]["own"]["experiments"].values()}
+    assert {"train_supervised", "train_svm", "train_fixmatch"} <= set(counts)
+    assert len(methods) > 5
 
 
 @contextmanager

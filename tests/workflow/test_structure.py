@@ -1,4 +1,7 @@
-"""What keeps the sources easy to read: no long files, no lists of names, imports that point one way."""
+"""What keeps the sources easy to read: no long files, no lists of names, imports that point one way.
+
+The lengths are of programs and templates; a test's table of cases is one list, however long.
+"""
 
 import ast
 import re

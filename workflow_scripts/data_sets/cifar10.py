@@ -1,7 +1,9 @@
 """CIFAR-10: small photographs of ten classes, most of them without their labels."""
 
-from data_sets.declare import Checksums, CountOrAll, Data, DataSet, Download, Seed
-from declarations.options import Count, Options, Values
+from collections.abc import Iterator
+
+from data_sets.declare import Checksums, CountOrAll, Data, DataSet, Download, Seed, at_most
+from declarations.options import Count, Mistake, Options, Values
 
 TRAINING_IMAGES = 50_000  # of the archive
 
@@ -38,8 +40,15 @@ class Cifar10(BinaryArchive, Cifar10Split, DataSet):
     classes = 10
 
     @classmethod
+    def check(cls, name: str, options: Values) -> Iterator[Mistake]:
+        """Yield what is more than the archive holds."""
+        yield from at_most("train_images", options, TRAINING_IMAGES, "validation_images", "unlabeled_images")
+
+    @classmethod
     def describe(cls, name: str, options: Values) -> Data:
         """Return what a method may ask of the data set; all unlabeled images are so many."""
         data = super().describe(name, options)
         rest = max(0, TRAINING_IMAGES - data.train_images - data.validation_images)
-        return data._replace(unlabeled_images=rest) if data.unlabeled_images == "all" else data
+        if data.unlabeled_images == "all":
+            data = data._replace(unlabeled_images=rest, more_unlabeled=f"lower data.{name}.train_images")
+        return data

@@ -36,7 +36,8 @@ class Data(NamedTuple):
 
     def image_size(self, options: Values) -> int:
         """Return the side in pixels of the images that an experiment works on."""
-        return self.size if options["image_size"] == "native" else options["image_size"]
+        size = options.get("image_size", "native")
+        return self.size if size == "native" else size
 
     def smallest_training_set(self, folds: bool) -> tuple[str, int]:
         """Return the fewest labelled images that a run trains on, and what has them."""
@@ -57,6 +58,13 @@ class Download(Options):
     """Folder of the files; http://, https:// or file://."""
     mirrors: list[Url] = []
     """Folders tried in turn when the first fails."""
+
+
+def at_most(key: str, options: Values, images: int, *others: str) -> Iterator[Mistake]:
+    """Check that counts are together at most so many images; an option that is `all` counts nothing."""
+    counts = {name: options[name] for name in (key, *others) if options[name] != "all"}
+    if sum(counts.values()) > images:
+        yield key, f"{' + '.join(counts)} are {sum(counts.values())}, and there are {images} images; lower one of them"
 
 
 class DataSet:

@@ -1,6 +1,5 @@
 """Pictures of one's own: a folder for each class, perhaps one of unlabeled ones, perhaps one for the test."""
 
-import unicodedata
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -14,6 +13,7 @@ FolderPath = Annotated[str, ("minLength", 1)]
 CountOrPart = Count | InnerPart
 # What a table would read as an empty cell.
 NO_NAMES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "-nan", "-NaN", "#N/A", "<NA>")
+NO_GLYPHS = "×÷ĦħĸĿŀŉŦŧſ"  # of the letters from À to ž, those that the report's fonts cannot show
 SMALLEST_CLASS = 3  # pictures: one each for training, validation and test
 
 
@@ -58,30 +58,32 @@ class Folder(FolderSplit, DataSet):
             if places[one].is_relative_to(places[other]):
                 yield one, f"{options[one]} is, or lies in, the folder of `{other}`; keep them apart"
                 return
-        try:
-            classes = pictures_of_classes(options["pictures"])
-            sealed = pictures_of_classes(options["test"]) if options["test"] else {}
-            unlabeled = pictures_in(options["unlabeled"]) if options["unlabeled"] else ["none asked for"]
-        except (OSError, ValueError) as error:
-            yield "pictures", str(error)
-            return
+        found: dict[str, dict[str, list[Path]]] = {"test": {}}
+        for key in ("pictures", "test") if options["test"] else ("pictures",):
+            try:
+                found[key] = pictures_of_classes(options[key])
+            except (OSError, ValueError) as error:
+                yield key, f"{options[key]}: {error}"
+                return
+        classes, sealed = found["pictures"], found["test"]
+        unlabeled = pictures_in(options["unlabeled"]) if options["unlabeled"] else ["none asked for"]
         if len(classes) < 2:  # noqa: PLR2004
             yield "pictures", f"{options['pictures']} has {len(classes)} class folders; give it at least 2"
         for label in classes:
-            if label in NO_NAMES or not all(
-                " " <= char <= "~" or "LATIN" in unicodedata.name(char, "") for char in label
-            ):
+            if label in NO_NAMES or not all(" " <= char <= "~" or _has_glyph(char) for char in label):
                 yield (
                     "pictures",
-                    f"a class cannot be called {label!r}, which tables or LaTeX cannot hold; rename its folder",
+                    f"a class cannot be called {label!r}, which tables or LaTeX cannot hold; rename its folder, with "
+                    "letters of western and central Europe",
                 )
         needed = SMALLEST_CLASS - bool(options["test"])
         for label, pictures in classes.items():
             if len(pictures) < needed:
+                remedy = "put them into the folder itself" if _has_folders(options, label) else "add some"
                 yield (
                     "pictures",
-                    f"the class {label!r} has {len(pictures)} pictures, and each class needs {needed}, one for every "
-                    "split; add some, or remove its folder",
+                    f"the class {label!r} has {len(pictures)} pictures in its folder, and each class needs {needed}, "
+                    f"one for every split; {remedy}, or remove its folder",
                 )
         if options["test"] and list(sealed) != list(classes):
             only = min(set(classes) ^ set(sealed))
@@ -111,6 +113,17 @@ class Folder(FolderSplit, DataSet):
         sizes = options["image_size"], options["channels"], len(classes)
         data = Data(name, *sizes, 0, 0, counts["train"], counts["validation"], unlabeled, sealed)
         return data._replace(more_unlabeled="add pictures")
+
+
+def _has_folders(options: Values, label: str) -> bool:
+    """Tell whether the folder of a class holds folders, in which nobody looks for pictures."""
+    folder = Path(options["pictures"], label)
+    return folder.is_dir() and any(entry.is_dir() for entry in folder.iterdir())
+
+
+def _has_glyph(char: str) -> bool:
+    """Tell whether the report's fonts have an accented letter."""
+    return "À" <= char <= "ž" and char not in NO_GLYPHS
 
 
 def _parts_fit(options: Values, pictures: list[int]) -> Iterator[Mistake]:

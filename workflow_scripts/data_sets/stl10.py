@@ -1,7 +1,11 @@
 """STL-10: photographs of ten classes of animals and vehicles, few of them labelled and many not."""
 
-from data_sets.declare import Checksums, CountOrAll, DataSet, Download, Seed
-from declarations.options import Count, Options
+from collections.abc import Iterator
+
+from data_sets.declare import Checksums, CountOrAll, DataSet, Download, Seed, at_most
+from declarations.options import Count, Mistake, Options, Values
+
+LABELLED_IMAGES = 5000  # of the archive
 
 
 class Archive(Download):
@@ -46,3 +50,8 @@ class Stl10(Archive, Stl10Split, DataSet):
     classes = 10
     number_of_folds = 10
     images_of_fold = 1000
+
+    @classmethod
+    def check(cls, name: str, options: Values) -> Iterator[Mistake]:
+        """Yield what is more than the archive holds."""
+        yield from at_most("train_images", options, LABELLED_IMAGES, "validation_images")

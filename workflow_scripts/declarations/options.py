@@ -58,6 +58,8 @@ def properties(group: type[Options]) -> dict[str, Schema]:
             own = type_schema(kinds[name]) if name in kinds else {}
             own |= {"description": meanings[name]} if name in meanings else {}
             result[name] = result.get(name, {}) | own
+            if "description" not in result[name]:
+                raise TypeError(f"{group.__name__}.{name} has no meaning: write it as a string below the option")
             if name in vars(group):
                 result[name] = _with_default(result[name], vars(group)[name])
         else:

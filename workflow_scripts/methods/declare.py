@@ -18,7 +18,7 @@ class Base(NamedTuple):
     of: str
     gives: tuple[type[Options], ...] | None = ()
     fixed: tuple[str, ...] = ()
-    what: str = "the centroids come"
+    what: str = "they come"
     needed: bool = False
 
 
@@ -26,7 +26,8 @@ class Method:
     """What the workflow asks of a method. A method is a class of this and of the groups of its options."""
 
     name: ClassVar[str]
-    """In the configuration."""
+    """In the configuration. A class that builds on another method has a name of its own, and that one's facts, also its
+    `base`."""
     formerly: ClassVar[str | None] = None
     """Its name in older configurations, which are told the present one."""
     network_file: ClassVar[str | None] = None
@@ -42,7 +43,8 @@ class Method:
     learns_from: ClassVar[str] = "labels"
     """What a training of its network learns from, in the report's table of trainings."""
     unlabeled: ClassVar[str | None] = None
-    """What unlabeled images are used for; what a base uses them for counts too."""
+    """What unlabeled images are used for, in a word: `pseudo-labels` if they are given labels; what a base uses them
+    for counts too. With `training_curves` they train beside the labelled images, else before any label is seen."""
     sections: ClassVar[tuple[str, ...]] = ()
     """What the report says of it: report/sections/NN-name.tex. Without one, it gives the docstring and the options."""
     base: ClassVar[Base | None] = None

@@ -73,7 +73,7 @@ class InRounds(Rounds, Folds, Method):
                 f"{accepted} is less than one of each of the {data.classes} classes, as class_balanced has it; choose "
                 f"at least {data.classes}, or 0 for none",
             )
-        for source, images in data.validation_sets(options["folds"]).items():
+        for source, images in data.validation_sets(options.get("folds", False)).items():
             held_out = math.ceil(options["held_out"] * images)  # rounded as the programs round it
             if min(held_out, images - held_out) < data.classes:
                 yield (

@@ -66,7 +66,7 @@ def training_fits(options: Values, data: Data) -> Iterator[Mistake]:
     """Check the changes of the images, and that there is a batch of them."""
     yield from smaller_than_images(("shift", "cutout"), options, data)
     yield from colours_there(("color", "hue"), options, data)
-    source, images = data.smallest_training_set(options["folds"])
+    source, images = data.smallest_training_set(options.get("folds", False))
     images *= max(1, options["copies"])
     if options["batch_size"] > images:
         yield (

@@ -333,7 +333,7 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
     dataset = config["studies"][study]["dataset"]
     options = asked_options(config, study, experiment)
     data = data_of(config, dataset)
-    if options["folds"] and not data.folds:
+    if options.get("folds") and not data.folds:
         raise ConfigError(
             f"{place}.folds: the data set {dataset} has no folds; set it to false, or use another data set"
         )

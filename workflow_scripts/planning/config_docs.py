@@ -11,7 +11,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from declarations.options import option_names  # noqa: E402 (not found before)
+from declarations.options import option_names, required_names  # noqa: E402 (not found before)
 from methods.declare import Method  # noqa: E402
 from methods.shared import NETWORKS  # noqa: E402
 from planning.config import METHODS, config_schema, parent_methods, section_options  # noqa: E402
@@ -25,7 +25,7 @@ COMMAND = "python workflow_scripts/planning/config_docs.py"
 INTRODUCTION = f"""\
 # Configuration
 
-<!-- Written by `{COMMAND}` from workflow_scripts/methods and planning/study.schema.yaml: edit those, not this page. -->
+<!-- Written by `{COMMAND}` from declarations and planning/study.schema.yaml: edit those, not this page. -->
 
 `config.yaml` holds the published study; what it does not set has the default that stands here. A configuration is
 checked before anything else happens: a mistake ends the command with one line,
@@ -166,7 +166,7 @@ def method_section(method: type[Method], schema: Schema) -> str:
         text += [f"It has all options of [{parent.name}](#{parent.name}); here stand new ones and other defaults.\n"]
     if method.base:
         text += [base_text(method) + "\n"]
-    return "\n".join([*text, table(section_options(method), schema)])
+    return "\n".join([*text, table(section_options(method), schema, required_names(method))])
 
 
 def networks_section() -> str:

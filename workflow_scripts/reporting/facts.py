@@ -10,9 +10,14 @@ def with_pseudo_labels(row: Values) -> bool:
     return row["facts"]["unlabeled"] == PSEUDO_LABELS
 
 
+def beside_labels(row: Values) -> bool:
+    """Tell whether unlabeled images take part where an experiment learns from labels, as pseudo-labels or otherwise."""
+    return with_pseudo_labels(row) or (row["facts"]["training_curves"] and row["facts"]["unlabeled"] is not None)
+
+
 def without_labels(row: Values) -> bool:
-    """Tell whether an experiment learns from unlabeled images without any labels."""
-    return row["facts"]["unlabeled"] is not None and not with_pseudo_labels(row)
+    """Tell whether an experiment learns from unlabeled images alone, before it is given any labels."""
+    return row["facts"]["unlabeled"] is not None and not beside_labels(row)
 
 
 def on_labels_alone(row: Values) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from reporting.augmentation import changes_values
-from reporting.facts import on_labels_alone, with_pseudo_labels, without_labels
+from reporting.facts import beside_labels, on_labels_alone, with_pseudo_labels, without_labels
 from reporting.methods import module_of
 from reporting.networks import different_networks
 from reporting.settings import distinct, recipe_values
@@ -77,6 +77,7 @@ def method_values(methods: Sequence[str], studies: list[Values], published: Valu
         "pretrained": any(row["base"] for row in labels_alone),
         "vector_machines": under_headings(studies, lambda row: "svm" in row["facts"]["sections"]),
         "pseudo_labels": under_headings(studies, with_pseudo_labels),
+        "beside_labels": under_headings(studies, beside_labels),
         "rounds": rounds,
         "held_out": distinct(row["options"]["held_out"] for row in rounds),
         "others": other_methods(studies),

@@ -46,12 +46,17 @@ def clustering_rows(folder: Path, titles: dict[str, str]) -> list[Values]:
 
 
 def clustering_values(rows: list[Values]) -> Values:
-    """Return what the text says of how classes cluster: all rows, the best layer of each, the best of all."""
+    """Return what the text says of how classes cluster: all rows, the best layer of each, the best of all.
+
+    shown_maps: that of the pixels, which comes first, and the best one of features, if there are any.
+    """
+    shown = max(rows, key=lambda row: (row["name"] != "pixels", row["knn_agreement"]))
     return {
         "clustering": rows,
         "best_layers": {row["name"]: row for row in rows if row["best"]},
         "best_clustering": max(rows, key=lambda row: row["knn_agreement"]),
-        "shown_map": max(rows, key=lambda row: (row["name"] != "pixels", row["knn_agreement"])),
+        "shown_map": shown,
+        "shown_maps": [rows[0], *([shown] if shown is not rows[0] else [])],
     }
 
 
@@ -112,6 +117,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "test_groups": test_groups,
         "grouped": test_groups < counts["test"],
         "experiments": experiments,
+        "top_k": sum(name.startswith("top") for name in experiments[0]["seeds"]),
         "methods": {row["method"] for row in experiments},
         "folded": folded,
         "folds": folded[0]["folds"] if folded else None,

@@ -65,4 +65,6 @@ def split_counts(options: dict[str, Any], labelled: int) -> dict[str, int]:
     left = labelled - sum(counts.values())
     asked = options["train_images"]
     counts["train"] = left if asked in (None, "all") else number(asked)
+    if isinstance(asked, float) and 0 < counts["train"] - left <= len(counts):  # parts of 1 in all, each rounded
+        counts["train"] = left
     return counts

@@ -23,6 +23,8 @@ from semisup.constants import EPOCH_FACTOR
 from semisup.network import Network
 from semisup.tables import without_empty
 
+# Columns of the history that losses fill.
+SHOWN = ("train_loss", "train_accuracy", "unlabeled_loss", "unlabeled_weight", "accepted", "threshold")
 CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits for the device
 RISE = 0.2  # of all steps: the way up of the one-cycle schedule
 STEP_FRACTIONS = (0.6, 0.8)  # of all steps: where the step schedule multiplies the learning rate ...
@@ -66,7 +68,7 @@ class Loss(Protocol):
     def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
         """Add the gradient of the loss of these images, int64 (batch_size,), to the network's, in so many parts.
 
-        Returns what the history shows, as numbers on the device: columns of `EpochRow`.
+        Returns what the history shows, as numbers on the device: columns of `EpochRow`, or others by name.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -83,13 +85,13 @@ class EpochRow(NamedTuple):
     images of the epoch, which are those of the first loss; peak_memory_gib: so far. All else are means over the steps
     of what the losses show: train_*, of the augmented images; and with a loss on unlabeled images (else None) that
     loss, its weight, the fraction of the images that count in it, and the confidence they must reach. Accuracies are
-    fractions.
+    fractions. further: what other losses show, by name.
     """
 
     epoch: int
     learning_rate: float
-    train_loss: float
-    train_accuracy: float
+    train_loss: float | None
+    train_accuracy: float | None
     validation_accuracy: float
     images: int
     seconds: float
@@ -99,6 +101,7 @@ class EpochRow(NamedTuple):
     unlabeled_weight: float | None = None
     accepted: float | None = None
     threshold: float | None = None
+    further: dict[str, float] | None = None
 
 
 @dataclass
@@ -194,7 +197,7 @@ def train_network(
             _close_epoch(learner, measure, recipe.patience, progress)
             row = progress.history[-1]
             bar.set_postfix_str(
-                f"epoch {row['epoch']}, loss {row['train_loss']:.3f}, validation {row['validation_accuracy']:.3f}",
+                f"epoch {row['epoch']}, loss {row['train_loss'] or 0:.3f}, validation {row['validation_accuracy']:.3f}",
                 refresh=False,
             )
     _check_weights(learner.network, progress)
@@ -205,7 +208,9 @@ def train_network(
 
 def history_table(history: list[EpochRow]) -> list[dict[str, float]]:
     """Return the rows as a table, without the columns that say nothing in any row."""
-    return without_empty(history, EpochRow._fields)
+    rows = [{**row._asdict(), **(row.further or {})} for row in history]
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "further"]
+    return without_empty(rows, names)
 
 
 def log_summary(result: str, history: list[EpochRow], device: torch.device) -> None:
@@ -365,6 +370,8 @@ def _close_epoch(learner: _Learner, measure: Callable[[Network], float], patienc
     learner.network.train()
     images = progress.step * learner.losses[0].batch_size
     progress.epoch += 1
+    # Exact sums, so that it makes no difference where a training was stopped in between.
+    means = {name: math.fsum(values) / progress.step for name, values in progress.shown.items()}
     row = EpochRow(
         epoch=progress.epoch,
         learning_rate=progress.learning_rate,
@@ -373,8 +380,8 @@ def _close_epoch(learner: _Learner, measure: Callable[[Network], float], patienc
         seconds=round(progress.seconds, 2),
         images_per_second=round(images / progress.seconds, 1),
         peak_memory_gib=round(device_peak_gib(next(kept.parameters()).device), 2),
-        # Exact, so that it makes no difference where a training was stopped in between.
-        **{name: math.fsum(values) / progress.step for name, values in progress.shown.items()},
+        **{name: means.pop(name, None) for name in SHOWN},
+        further=means or None,
     )
     if patience and accuracy > _best_accuracy(progress):
         progress.best_epoch = progress.epoch

@@ -53,6 +53,10 @@ def declared_networks() -> dict[str, Declared]:
                     facts = inspect.signature(network).bind(**told)
                     facts.apply_defaults()
                     about = " ".join((ast.get_docstring(node) or "").split())
+                    if node.name in found or not about:
+                        raise ValueError(
+                            f"{file}: the network {node.name} has no docstring, or is declared elsewhere too"
+                        )
                     found[node.name] = Declared(file.stem, about=about, **facts.arguments)
     return found
 
