@@ -3,10 +3,6 @@ import json
 
 REPORT_SOURCES = Path(workflow.basedir) / "report"
 THEORY = CONFIG["theory"]
-# For the first page of the HTML report: the data sets that are embedded stand-ins.
-config["embedded"] = [
-    name for name in dict.fromkeys(map(dataset_of, CONFIG["studies"])) if planning.data_kind(CONFIG, name).embedded
-]
 
 
 def texts_of_data_sets():

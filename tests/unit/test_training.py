@@ -519,7 +519,28 @@ def test_history_tells_the_means_of_what_the_loss_shows(tmp_path):
     assert [row.accepted for row in history] == [0.5] * 3
     assert [row.threshold for row in history] == [0.5] * 3
     assert [row.unlabeled_weight for row in history] == [None] * 3
-    assert list(history_table(history)[0]) == [name for name in EpochRow._fields if name != "unlabeled_weight"]
+    left_out = ("unlabeled_weight", "further")
+    assert list(history_table(history)[0]) == [name for name in EpochRow._fields if name not in left_out]
+
+
+def test_history_takes_what_another_loss_shows(tmp_path):
+    """One that knows no labels, and is the first."""
+
+    class Contrast(Recorder):
+        of = "images"
+
+        def backward(self, network, rows, epoch, parts):
+            loss = network(to_pixels(UNLABELED[rows])).square().mean()
+            loss.backward()
+            return {"train_loss": loss.detach(), "similarity": torch.tensor(0.5)}
+
+    with locked_checkpoint(tmp_path, {"run": "a test"}, NEVER) as checkpoint:
+        history = train_network(tiny_network(), [Contrast()], lambda _: 0.25, RECIPE, SEED, checkpoint)
+    table = history_table(history)
+    assert [row["similarity"] for row in table] == [0.5] * 3
+    assert [row["validation_accuracy"] for row in table] == [0.25] * 3
+    assert "train_accuracy" not in table[0]
+    assert history[-1].images == 18, "three batches of six from twenty images"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ OF_NETWORKS = ("train_loss", "train_accuracy", "images_per_second")  # columns t
 
 def write_round_tables(options: argparse.Namespace, rounds: Rounds) -> None:
     """Write history, selection, accepted and held-out images to the files that the options name; log a summary."""
-    history, last = without_empty(rounds.rows, OF_NETWORKS), rounds.rows[-1]
+    last = rounds.rows[-1]
+    history = without_empty([row._asdict() for row in rounds.rows], set(last._fields) - set(OF_NETWORKS))
     write_table(options.history, history)
     chosen = [name for name in ("round", "train_accuracy", "validation_accuracy") if name in history[0]]
     write_table(

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +30,10 @@ def _cell(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def without_empty(rows: Sequence[tuple], optional: Sequence[str]) -> list[dict[str, Any]]:
-    """Return named tuples as mappings, without those of the optional columns that are None in every row."""
-    table = [row._asdict() for row in rows]
-    empty = {name for name in optional if all(row[name] is None for row in table)}
-    return [{name: value for name, value in row.items() if name not in empty} for row in table]
+def without_empty(rows: Sequence[Mapping[str, Any]], kept: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return the rows without the columns, but for those that are kept, that are None or not there in every one."""
+    filled = {*kept, *(name for row in rows for name, value in row.items() if value is not None)}
+    return [{name: value for name, value in row.items() if name in filled} for row in rows]
 
 
 def read_table(path: str | Path, texts: Sequence[str] = ()) -> "pd.DataFrame":

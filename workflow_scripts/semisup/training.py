@@ -208,9 +208,7 @@ def train_network(
 
 def history_table(history: list[EpochRow]) -> list[dict[str, float]]:
     """Return the rows as a table, without the columns that say nothing in any row."""
-    rows = [{**row._asdict(), **(row.further or {})} for row in history]
-    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "further"]
-    return without_empty(rows, names)
+    return without_empty([row._asdict() | {"further": None} | (row.further or {}) for row in history])
 
 
 def log_summary(result: str, history: list[EpochRow], device: torch.device) -> None:
