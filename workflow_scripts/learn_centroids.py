@@ -21,33 +21,38 @@ from semisup.cli import (
 )
 from semisup.device import computed_on, leased_device, product_dtype
 from semisup.dictionary import Dictionary
-from semisup.features import on_device
 from semisup.hdf5 import new_hdf5, open_hdf5, write_record
-from semisup.kmeans import initial_centroids, lloyd, nearest_centroids
+from semisup.kmeans import assign, best_cut, initial_centroids, lloyd
 from semisup.patches import normalize_patches
 from semisup.tables import write_table
-from semisup.whitening import read_spectrum, zca_matrix
+from semisup.whitening import pca_whitening, read_spectrum, zca_matrix
 
 BLOCK = 16384  # patches
 
 
-def whitened_patches(patches: h5py.Dataset, dictionary: Dictionary[torch.Tensor]) -> torch.Tensor:
-    """Return float32 (n, D) normalised and whitened patches on the dictionary's device, made block by block."""
-    device = dictionary.mean.device
-    points = torch.empty(patches.shape, device=device)
+def whitened_patches(
+    patches: h5py.Dataset, mean: torch.Tensor, whitening: torch.Tensor, contrast_constant: float
+) -> torch.Tensor:
+    """Return float32 (n, D) normalised and whitened patches on the mean's device, made block by block."""
+    points = torch.empty(patches.shape, device=mean.device)
     for start in range(0, len(patches), BLOCK):
-        block = torch.from_numpy(patches[start : start + BLOCK]).to(device)
-        normalized = normalize_patches(block.float(), dictionary.contrast_constant)
-        torch.matmul(normalized - dictionary.mean, dictionary.whitening, out=points[start : start + BLOCK])
+        block = torch.from_numpy(patches[start : start + BLOCK]).to(mean.device)
+        normalized = normalize_patches(block.float(), contrast_constant)
+        torch.matmul(normalized - mean, whitening, out=points[start : start + BLOCK])
     return points
 
 
-def read_unlearned(path: str, epsilon: float) -> Dictionary[np.ndarray]:
-    """Return the dictionary of a whitening file for this epsilon, its centroids still empty."""
+def read_unlearned(path: str, epsilon: float) -> tuple[Dictionary[np.ndarray], np.ndarray, np.ndarray]:
+    """Return the dictionary of a whitening file for this epsilon, its centroids still empty.
+
+    Then PCA whitening and the rotation that makes it the dictionary's.
+    """
     with open_hdf5(path) as file:
         spectrum = read_spectrum(file)
         numbers = [file.attrs[name].item() for name in ("image_size", "patch_size", "contrast_constant")]
-    return Dictionary(*numbers, epsilon, spectrum.mean, zca_matrix(spectrum, epsilon), np.empty(0, np.float32))
+    whitening, rotation = pca_whitening(spectrum, epsilon)
+    empty = np.empty(0, np.float32)
+    return Dictionary(*numbers, epsilon, spectrum.mean, zca_matrix(spectrum, epsilon), empty), whitening, rotation
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,13 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{len(source['patches'])}: lower centroids, or draw more patches"
             )
         start = time.perf_counter()
-        dictionary = read_unlearned(options.whitening, options.epsilon)
-        points = whitened_patches(source["patches"], on_device(dictionary, device))
+        dictionary, *factors = read_unlearned(options.whitening, options.epsilon)
+        # k-means is the same in any rotation, and cheapest where the leading coordinates hold most of the variance.
+        mean, whitening, rotation = (torch.from_numpy(array).to(device) for array in (dictionary.mean, *factors))
+        points = whitened_patches(source["patches"], mean, whitening, dictionary.contrast_constant)
         dtype = product_dtype(device, options.precision)
         logging.info("%d x %d points whitened in %.1f s", *points.shape, time.perf_counter() - start)
         first = initial_centroids(points, options.centroids, options.initialization, rng)
-        centroids, history = lloyd(points, first, options.iterations, options.tolerance, rng, dtype)
-        usage = torch.bincount(nearest_centroids(points, centroids, dtype), minlength=options.centroids)
+        means, labels, history = lloyd(
+            points, first, options.iterations, options.tolerance, rng, dtype, options.momentum
+        )
+        labels = assign(points, means, labels, best_cut(points, means, labels, None, dtype), dtype).labels
+        usage = torch.bincount(labels, minlength=options.centroids)
+        centroids = means @ rotation
     with new_hdf5(options.centroids_file) as file:
         file.attrs["computed_on"] = computed_on(device, options.precision)
         write_record(file, dictionary._replace(centroids=centroids.cpu().numpy()))

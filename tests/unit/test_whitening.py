@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from semisup.whitening import fit_spectrum, unwhitening_matrix, zca_matrix
+from semisup.whitening import fit_spectrum, pca_whitening, unwhitening_matrix, zca_matrix
 
 
 def correlated_points(count=2000, dimension=12, seed=0):
@@ -52,6 +52,15 @@ def test_is_pca_whitening_but_for_a_rotation(points, spectrum):
     ours = ((points - spectrum.mean) @ zca_matrix(spectrum, 1e-9)).astype(np.float64)
     theirs = PCA(whiten=True).fit_transform(points.astype(np.float64))
     np.testing.assert_allclose(ours[:100] @ ours[:100].T, theirs[:100] @ theirs[:100].T, atol=1e-2)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 1.0])
+def test_pca_whitening_is_zca_whitening_but_for_a_rotation(points, spectrum, epsilon):
+    whitening, rotation = pca_whitening(spectrum, epsilon)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(12), atol=1e-5)
+    np.testing.assert_allclose(whitening @ rotation, zca_matrix(spectrum, epsilon), atol=1e-4, rtol=1e-4)
+    variances = ((points - spectrum.mean) @ whitening).var(axis=0)
+    assert np.all(np.diff(variances) <= 1e-4)
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 1.0])

@@ -47,6 +47,8 @@ class Centroids(Precision):
     """Lloyd iterations at most."""
     tolerance: Part = 1.0e-4
     """Lloyd's iteration stops when the objective falls by less than this fraction."""
+    momentum: Part = 0.8
+    """Part of its last update that each centroid moves on by, from the third iteration on; 0, plain Lloyd."""
 
 
 class Features(Options):

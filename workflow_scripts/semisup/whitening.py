@@ -45,6 +45,17 @@ def zca_matrix(spectrum: Spectrum, epsilon: float) -> np.ndarray:
     return scaled @ spectrum.eigenvectors.T
 
 
+def pca_whitening(spectrum: Spectrum, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return PCA whitening (D, D) and a rotation (D, D) by which it is ZCA whitening: `zca_matrix` is their product.
+
+    Points (x - mean) @ whitening have the distances of ZCA-whitened ones, and coordinates of falling variance.
+    """
+    order = np.argsort(-spectrum.eigenvalues, kind="stable")
+    directions = spectrum.eigenvectors[:, order]
+    whitening = directions / np.sqrt(spectrum.eigenvalues[order] + np.float32(epsilon))
+    return np.ascontiguousarray(whitening), np.ascontiguousarray(directions.T)
+
+
 def unwhitening_matrix(spectrum: Spectrum, epsilon: float) -> np.ndarray:
     """Return the inverse of `zca_matrix`: it brings centroids back to the space of normalised patches."""
     scaled = spectrum.eigenvectors * np.sqrt(spectrum.eigenvalues + np.float32(epsilon))
