@@ -12,6 +12,7 @@ FURTHER = (
     "initialization",
     "iterations",
     "tolerance",
+    "momentum",
     "precision",
 )
 
