@@ -32,7 +32,7 @@ from semisup.run_options import (
     result_options,
 )
 from semisup.scores import write_scores
-from semisup.svm import DualModel, LinearModel, fit_svm, linear_model, standardize, svm_scores
+from semisup.svm import DualModel, LinearModel, feature_products, fit_svm, linear_model, standardize, svm_scores
 from semisup.tables import read_table
 
 BLOCK = 128  # images
@@ -65,7 +65,7 @@ class SvmRounds:
         self.unlabeled = unlabeled
         self.svm = model.svm
         self.features = self.labelled[train]
-        self.gram = _products(self.features, self.features)
+        self.gram = feature_products(self.features, self.features, self.c)
         self.sizes: list[int] = []  # images that each round has added
         self.dual: DualModel | None = None
 
@@ -117,8 +117,8 @@ class SvmRounds:
 
     def _add(self, features: np.ndarray) -> None:
         """Add images to the Gram matrix; features: float32 (n, F), standardised."""
-        across = _products(self.features, features)
-        self.gram = np.block([[self.gram, across], [across.T, _products(features, features)]])
+        across = feature_products(self.features, features, self.c)
+        self.gram = np.block([[self.gram, across], [across.T, feature_products(features, features, self.c)]])
         self.features = np.concatenate([self.features, features])
         self.sizes.append(len(features))
 
@@ -128,11 +128,6 @@ class SvmRounds:
             return np.zeros((0, self.features.shape[1]), np.float32)
         blocks = feature_blocks(_image_blocks(self.unlabeled, rows), self.dictionary, self.model.stride)
         return standardize(np.concatenate(list(blocks)), self.model.scaling)
-
-
-def _products(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return float64 (n, m) products of features (n, F) and (m, F)."""
-    return (first @ second.T).astype(np.float64)
 
 
 def _longer(dual: DualModel | None, count: int) -> DualModel | None:

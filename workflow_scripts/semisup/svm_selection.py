@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semisup.svm import LinearModel, SolverStep, fit_svm, linear_model, svm_scores
+from semisup.svm import LinearModel, SolverStep, feature_products, fit_svm, linear_model, svm_scores
 
 Labelled = tuple[np.ndarray, np.ndarray]  # scaled features, float32 (n, F), and labels, int64 (n,)
 
@@ -24,7 +24,7 @@ class FitOfC(NamedTuple):
 def fit_for_each_c(train: Labelled, validation: Labelled, classes: int, c_values: list[float]) -> Iterator[FitOfC]:
     """Yield a fit for each C in increasing order, each started from the one before; the Gram matrix serves them all."""
     features, labels = train
-    gram = (features @ features.T).astype(np.float64)
+    gram = feature_products(features, features, max(c_values))
     dual = None
     for c in sorted(c_values):
         dual, history = fit_svm(gram, labels, classes, c, dual)
