@@ -138,22 +138,19 @@ def assign(
     """
     half_norms = centroids.square().sum(dim=1) / 2
     transposed = centroids.T.to(dtype).contiguous()
-    bounds = None if cut is None else _bounds(centroids, half_norms, cut.leading, dtype)
-    found, full = torch.empty_like(labels), 0
-    for rows in _blocks(points):
-        block = points[rows]
-        if cut is None:
-            found[rows] = _nearest(block, transposed, half_norms)
-            full += len(block)
-            continue
-        guesses = labels[rows].clone()
-        unsure = _unsure(block, cut.rest[rows], guesses, centroids, half_norms, bounds)
-        if len(unsure):
-            guesses[unsure] = _nearest(block[unsure], transposed, half_norms)
-            full += len(unsure)
-        found[rows] = guesses
-    leading = 0.0 if cut is None else cut.leading / points.shape[1]
-    return Assignment(found, leading + full / len(points))
+    found, parts = labels.clone(), _blocks(points)
+    if cut is not None:
+        bounds = _bounds(centroids, half_norms, cut.leading, dtype)
+        unsure = [
+            _unsure(points[rows], cut.rest[rows], labels[rows], centroids, half_norms, bounds) + rows.start
+            for rows in parts
+        ]
+        parts = torch.cat(unsure).split(BLOCK[points.device.type])
+    for rows in parts:
+        found[rows] = _nearest(points[rows], transposed, half_norms)
+    if cut is None:
+        return Assignment(found, 1.0)
+    return Assignment(found, cut.leading / points.shape[1] + sum(map(len, unsure)) / len(points))
 
 
 def best_cut(
