@@ -34,6 +34,7 @@ lint: $(VENV)/ready
 	$(SNAKEMAKE) --lint --quiet
 
 bench: $(VENV)/ready
+	$(VENV)/bin/python tests/bench_kmeans.py
 	$(VENV)/bin/python tests/bench.py
 
 clean:

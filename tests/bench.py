@@ -1,7 +1,8 @@
 """Time the heavy steps against what one would use instead, in one run on random data: python tests/bench.py.
 
-K-means and the support vector machine against scikit-learn, surrogate classes against kornia, training against the same
-network in a plain PyTorch loop. Prints seconds and ratios; run it on an idle machine. Nothing here is a test.
+The support vector machine against scikit-learn, surrogate classes against kornia, training against the same network in
+a plain PyTorch loop; k-means has a bench of its own, bench_kmeans.py. Prints seconds and ratios; run it on an idle
+machine. Nothing here is a test.
 """
 
 import argparse
@@ -13,13 +14,11 @@ from pathlib import Path
 import kornia
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 from semisup.device import keep_freed_memory, product_dtype
-from semisup.kmeans import lloyd
 from semisup.network import Shape, new_network
 from semisup.surrogates import (
     TRANSFORMATIONS,
@@ -37,32 +36,6 @@ def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def bench_kmeans(points: int, dimension: int, centroids: int) -> None:
-    """One Lloyd iteration: ours in float32 and in the fast format, and scikit-learn's."""
-    rng = np.random.default_rng(0)
-    data = rng.standard_normal((points, dimension), dtype=np.float32)
-    start = data[:centroids].copy()
-    x, first = torch.from_numpy(data), torch.from_numpy(start)
-    fast = product_dtype(torch.device("cpu"), "auto")
-    iterations = 3
-
-    def last_iteration(dtype: torch.dtype) -> float:
-        return lloyd(x, first, iterations, 0.0, rng, dtype)[1][-1].seconds
-
-    ours, exact = last_iteration(fast), last_iteration(torch.float32)
-
-    def sklearn_fit(count: int) -> float:
-        model = KMeans(centroids, init=start, n_init=1, max_iter=count, tol=0, algorithm="lloyd", copy_x=False)
-        return seconds(lambda: model.fit(data))
-
-    sklearn = (sklearn_fit(1 + iterations) - sklearn_fit(1)) / iterations
-    product = 2 * points * dimension * centroids / 1e9
-    print(f"k-means, {points} x {dimension}, K = {centroids}: seconds per Lloyd iteration")
-    print(f"  this project, {str(fast).removeprefix('torch.')}: {ours:.2f} ({product / ours:.0f} GFLOP/s)")
-    print(f"  this project, float32: {exact:.2f}")
-    print(f"  scikit-learn: {sklearn:.2f}, {sklearn / ours:.2f} times ours")
 
 
 def bench_svm(images: int, features: int, c: float) -> None:
@@ -144,10 +117,8 @@ def bench_training(batch: int, steps: int) -> None:
 def main() -> None:
     """Parse the command line and print the timings."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--points", type=int, default=320_000, help="patches (320,000 in the study: 2 GB)")
     parser.add_argument("--images", type=int, default=4000)
     options = parser.parse_args()
-    bench_kmeans(options.points, dimension=1452, centroids=1600)
     bench_svm(options.images, features=6400, c=0.0003)
     bench_surrogates(classes=200, samples=100)
     bench_training(batch=64, steps=20)

@@ -24,6 +24,7 @@ from semisup.kmeans import lloyd
 from semisup.machine import processor_name
 from semisup.patches import normalize_patches, random_patches
 from semisup.photos import load_pictures
+from semisup.scaling import scale_images
 from semisup.whitening import fit_spectrum, pca_whitening
 
 ITERATIONS = 25  # of scikit-learn
@@ -34,7 +35,7 @@ MOST_ITERATIONS = 40  # of those that do not reach it in time
 
 
 class Size(NamedTuple):
-    """Patches of so many pixels from pictures that are made smaller by a factor, and the whitening's epsilon."""
+    """Patches of so many pixels from square pictures made smaller by a factor, and the whitening's epsilon."""
 
     points: int
     patch: int
@@ -56,10 +57,13 @@ class Result(NamedTuple):
 
 def whitened_patches(size: Size) -> np.ndarray:
     """Return float32 (n, D) whitened patches of the embedded photographs, with coordinates of falling variance."""
-    pictures = [picture[:, :: size.shrink, :: size.shrink] for picture in load_pictures().values()]
+    pictures = [
+        scale_images(torch.from_numpy(picture[None]), min(picture.shape[1:]) // size.shrink).numpy()
+        for picture in load_pictures().values()
+    ]
     rng = np.random.default_rng(0)
     each = -(-size.points // len(pictures))
-    raw = np.concatenate([random_patches(picture[None], size.patch, each, rng) for picture in pictures])
+    raw = np.concatenate([random_patches(picture, size.patch, each, rng) for picture in pictures])
     chosen = raw.reshape(len(raw), -1)[rng.permutation(len(raw))[: size.points]]
     patches = normalize_patches(chosen.astype(np.float32), 10)
     spectrum = fit_spectrum(lambda: iter(np.array_split(patches, 20)))
@@ -159,7 +163,6 @@ def results(size: Size) -> Iterator[Result]:
     if importlib.util.find_spec("superkmeans"):
         yield super_kmeans(points, CENTROIDS, aim)
     fast = product_dtype(torch.device("cpu"), "auto")
-    yield ours(points, start, aim, torch.float32, 0.0)
     for dtype in dict.fromkeys((torch.float32, fast)):
         yield ours(points, start, aim, dtype, MOMENTUM)
 
@@ -168,9 +171,10 @@ def main() -> None:
     """Parse the command line and print a table for each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", type=float, default=1.0, help="part of the points")
+    parser.add_argument("--patches", type=int, nargs="+", default=[6, 22], help="sides in pixels, of 6 and 22")
     options = parser.parse_args()
     print(f"{processor_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {ITERATIONS} iterations")
-    for size in SIZES:
+    for size in [size for size in SIZES if size.patch in options.patches]:
         reference = None
         for row in results(size._replace(points=int(size.points * options.part))):
             reference = reference or row.seconds
