@@ -57,7 +57,7 @@ def made_up_plan(experiments, study="stl10", dataset=None, **changes):
     kinds = {kind: names for kind, names in plan["figures"].items() if kind not in ("confusion", "tsne")}
     figures = {kind: [name for name in names if name in chosen] for kind, names in kinds.items()}
     kind = planning.data_kind(CONFIG, dataset or plan["kind"])
-    plan |= {"kind": kind.kind, "embedded": kind.embedded, "about": kind.__doc__} | changes
+    plan |= {"kind": kind.kind, "embedded": kind.embedded, "of_source": kind.of_source, "about": kind.__doc__} | changes
     plan["text"] = data_set_text(kind, ROOT / "report")
     plan |= {"experiments": chosen, "figures": figures}
     plan["training_figure"] = any(values["facts"]["training_curves"] for values in chosen.values())

@@ -8,6 +8,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 from clones import ROOT
 
 from data_sets import declared_data_sets
@@ -54,6 +55,22 @@ def test_nothing_lists_methods_data_sets_or_networks():
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict):
                     assert len(names_in(node)) < 2, f"{path.relative_to(ROOT)}:{node.lineno}: {names_in(node)}"
+
+
+def listed(value):
+    """Yield the texts of every list, and the keys of every mapping, in the content of a YAML file, however deep."""
+    if isinstance(value, list | dict):
+        yield {text for text in value if isinstance(text, str)}
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from listed(part)
+
+
+def test_no_yaml_lists_them_but_configurations():
+    files = [path for path in tracked("*.yaml", "**/*.yaml") if not path.name.startswith("config.")]
+    assert len(files) > 5
+    for path in files:
+        for texts in listed(yaml.safe_load(path.read_text())):
+            assert len(texts & NAMES) < 2, f"{path.relative_to(ROOT)}: {texts & NAMES}"
 
 
 def test_common_rules_name_no_method():

@@ -74,6 +74,8 @@ class DataSet:
     """In the configuration."""
     embedded: ClassVar[bool] = False
     """It is made from what the installed packages hold; nothing is downloaded."""
+    of_source: ClassVar[bool] = False
+    """The documents behind the study measured on it, so that their tables stand beside ours."""
     size: ClassVar[int]
     """Side of its square images in pixels."""
     channels: ClassVar[int]

@@ -44,6 +44,7 @@ class Mnist(IdxFiles, MnistSplit, DataSet):
     """The four idx files of MNIST."""
 
     kind = "mnist"
+    of_source = True
     size = 28
     channels = 1
     classes = 10

@@ -45,6 +45,7 @@ class Stl10(Archive, Stl10Split, DataSet):
     """Official archive of STL-10."""
 
     kind = "stl10"
+    of_source = True
     size = 96
     channels = 3
     classes = 10

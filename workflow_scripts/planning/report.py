@@ -109,6 +109,7 @@ def _study_plan(config: Config, study: str, sources: Path) -> Config:
         "title": content.get("title", study),
         "kind": kind.kind,
         "embedded": kind.embedded,
+        "of_source": kind.of_source,
         "about": inspect.getdoc(kind),
         "text": data_set_text(kind, sources),
         "seeds": content["seeds"],

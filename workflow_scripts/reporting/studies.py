@@ -74,13 +74,13 @@ def best_values(experiments: list[Values], per_class: pd.DataFrame) -> Values:
     }
 
 
-def beside_source(kind: str, experiments: list[Values], solver: pd.DataFrame, published: Values) -> Values:
-    """Return what stands beside published numbers. kind: of the data set; solver: solver_iterations.csv.
+def beside_source(plan: Values, experiments: list[Values], solver: pd.DataFrame, published: Values) -> Values:
+    """Return what stands beside published numbers. plan: of the study; solver: solver_iterations.csv.
 
     followed: the experiments whose solver is followed step by step; beside_log, fold_rows: published accuracies of ten
     folds, which stand beside our own of the same method on the same data, if there are any.
     """
-    table, log = published["solver_table"], published["exemplar_log"]
+    table, log, kind = published["solver_table"], published["exemplar_log"], plan["kind"]
     folded = {(kind, row["method"]) for row in experiments if row["folds"]}
     return {
         "followed": [
@@ -88,7 +88,7 @@ def beside_source(kind: str, experiments: list[Values], solver: pd.DataFrame, pu
             for row in experiments
             if row["name"] in set(solver["experiment"])
         ],
-        "beside_source": kind in table["beside"],
+        "beside_source": plan["of_source"],
         "beside_log": (log["data_set"], log["method"]) in folded,
         "fold_rows": [row for row in published["fold_rows"] if (row["data_set"], row["method"]) in folded],
     }
@@ -129,6 +129,6 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "shown": shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]},
         "settings": grouped_settings(experiments),
         **best_values(experiments, read_table(folder / "per_class.csv", texts=("class",))),
-        **beside_source(plan["kind"], experiments, read_table(folder / "solver_iterations.csv"), published),
+        **beside_source(plan, experiments, read_table(folder / "solver_iterations.csv"), published),
         **clustering_values(clustering_rows(folder, {row["name"]: row["title"] for row in experiments})),
     }
