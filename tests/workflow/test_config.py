@@ -316,6 +316,7 @@ MALFORMED = [
     (f"{ROUNDS_OF_KMEANS}/epochs", 2, r"\.kmeans_rounds: unknown key 'epochs'; known keys: method,"),
     (f"{LOSS}/threshold", 0.9, r"\.loss: unknown key 'threshold'; docs/configuration\.md lists the known keys"),
     (f"{LOSS}/alpha_begin", 9, r"\.loss: unknown key 'alpha_begin'; did you mean 'alpha_(start|end)'\?"),
+    ("external", {"scores": "mine/{run}.npz"}, r"^external: unknown key 'scores'; known keys: folds$"),
     ("cnn", {"epochs": 3}, r"^the configuration: the key 'cnn' is called 'supervised' now; rename it$"),
     ("surrogate", {"epochs": 3}, r"^the configuration: the key 'surrogate' is called 'exemplar' now; rename it$"),
     (f"{OWN}/method", "surrogate", r"kmeans\.method: 'surrogate' is called 'exemplar' now; rename it$"),

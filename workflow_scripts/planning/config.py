@@ -53,7 +53,10 @@ def config_schema() -> Config:
             "description": inspect.getdoc(method),
             "type": "object",
             "additionalProperties": False,
-            "properties": section_options(method),
+            # What an experiment must say itself has no place in a section.
+            "properties": {
+                key: part for key, part in section_options(method).items() if key not in required_names(method)
+            },
         }
     return schema
 

@@ -92,7 +92,7 @@ def lloyd(
     Returns centroids (K, D), which are the means of their points, the labels int64 (n,) of these, and the history.
     """
     history: list[Iteration] = []
-    squared_norms = sum(float(block.square().sum(dtype=torch.float64)) for block in points.split(BLOCK["cuda"]))
+    squared_norms = sum(float(block.square().sum(dtype=torch.float64)) for block in points.split(BLOCK[points.device.type]))
     labels = torch.full((len(points),), -1, device=points.device)
     sums = torch.zeros(centroids.shape, dtype=torch.float64, device=points.device)
     counts = torch.zeros(len(centroids), dtype=torch.int64, device=points.device)
@@ -187,7 +187,7 @@ def move_points(
     old, new: int64 (n,), the clusters; an old one below 0 is none.
     """
     moved = torch.nonzero(new != old).flatten()
-    for rows in moved.split(BLOCK["cuda"]):
+    for rows in moved.split(BLOCK[points.device.type]):
         block, known = points[rows].double(), old[rows] >= 0
         sums.index_add_(0, new[rows], block)
         sums.index_add_(0, old[rows][known], block[known], alpha=-1)
