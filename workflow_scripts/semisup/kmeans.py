@@ -92,7 +92,7 @@ def lloyd(
     Returns centroids (K, D), which are the means of their points, the labels int64 (n,) of these, and the history.
     """
     history: list[Iteration] = []
-    squared_norms = sum(float(block.square().sum(dtype=torch.float64)) for block in points.split(BLOCK[points.device.type]))
+    squared_norms = sum(float(points[rows].square().sum(dtype=torch.float64)) for rows in _blocks(points))
     labels = torch.full((len(points),), -1, device=points.device)
     sums = torch.zeros(centroids.shape, dtype=torch.float64, device=points.device)
     counts = torch.zeros(len(centroids), dtype=torch.int64, device=points.device)
