@@ -125,7 +125,7 @@ def test_every_result_has_caption_category_and_labels(report):
 
 def test_start_page_says_that_the_images_are_stand_ins(report):
     start = variable(report, "workflow_desc")
-    assert "The images of photos are small embedded stand-ins" in words(start)
+    assert "small stand-ins for the published data: no number made from them may be compared" in words(start)
     assert "System Message" not in start
 
 

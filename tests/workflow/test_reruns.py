@@ -127,7 +127,7 @@ def test_another_study_left_out(fresh, finished):
 
 
 def test_changed_module(fresh, finished):
-    edit(fresh / "workflow_scripts/semisup/kmeans.py", "BLOCK = 4096", "BLOCK = 2048")
+    edit(fresh / "workflow_scripts/semisup/kmeans.py", "SAMPLE = 2048", "SAMPLE = 1024")
     both = {"learn_centroids": 2, "extract_features": 2, "train_svm": 2}
     assert planned(fresh, finished) == SVM | both  # but not sample_patches, fit_whitening or prepare_photos
 
