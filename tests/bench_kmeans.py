@@ -58,7 +58,7 @@ class Result(NamedTuple):
 def whitened_patches(size: Size) -> np.ndarray:
     """Return float32 (n, D) whitened patches of the embedded photographs, with coordinates of falling variance."""
     pictures = [
-        scale_images(torch.from_numpy(picture[None]), min(picture.shape[1:]) // size.shrink).numpy()
+        scale_images(torch.from_numpy(picture[None].copy()), min(picture.shape[1:]) // size.shrink).numpy()
         for picture in load_pictures().values()
     ]
     rng = np.random.default_rng(0)
