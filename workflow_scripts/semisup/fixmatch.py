@@ -4,7 +4,6 @@ With adaptive thresholds it is FreeMatch's way of choosing (Wang et al. 2023), w
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch.nn import functional
@@ -14,10 +13,11 @@ from semisup.constants import THRESHOLD_DECAY
 from semisup.device import fast_products
 from semisup.network import Network
 from semisup.scaling import to_pixels
+from semisup.unlabeled_loss import UnlabeledLoss
 
 
 @dataclass
-class FixMatchLoss:
+class FixMatchLoss(UnlabeledLoss):
     """The unlabeled part of the loss; see semisup.training.Loss. images: uint8 (N, C, H, W).
 
     An image counts if the largest probability p of its weak version reaches the threshold; the loss is the sum of their
@@ -25,8 +25,6 @@ class FixMatchLoss:
     tau * q_c / max(q), where tau is the moving average of mean p and q that of the mean probabilities.
     """
 
-    images: torch.Tensor
-    batch_size: int
     classes: int
     threshold: float
     adaptive: bool
@@ -34,18 +32,11 @@ class FixMatchLoss:
     weak: Augment
     strong: Augment
     precision: str
-    batch_option: ClassVar[str] = "unlabeled_batch_size"
-    of: ClassVar[str] = "unlabeled images"
 
     def __post_init__(self) -> None:
         """Know nothing before the first step: every class is as likely, and as confident, as by chance."""
         self.confidence = torch.full((), 1 / self.classes, device=self.images.device)
         self.probabilities = torch.full((self.classes,), 1 / self.classes, device=self.images.device)
-
-    @property
-    def count(self) -> int:
-        """Number of unlabeled images."""
-        return len(self.images)
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Nothing holds for an epoch."""

@@ -4,7 +4,7 @@ Loss = mean over labelled images + alpha(t) * mean over unlabeled images, whose 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional
@@ -13,6 +13,7 @@ from semisup.augmentation import Augment
 from semisup.device import fast_products
 from semisup.network import Network, network_scores
 from semisup.scaling import to_pixels
+from semisup.unlabeled_loss import UnlabeledLoss
 
 
 class Ramp(NamedTuple):
@@ -33,30 +34,21 @@ def ramp_weight(ramp: Ramp, epoch: int) -> float:
 
 
 @dataclass
-class PseudoLabelLoss:
+class PseudoLabelLoss(UnlabeledLoss):
     """The unlabeled part of the loss; see semisup.training.Loss. images: uint8 (N, C, H, W).
 
     each_step: the pseudo-labels are the predictions of the very pass that is differentiated, as in the paper; else
     those of all images at the beginning of the epoch, as in the homework.
     """
 
-    images: torch.Tensor
-    batch_size: int
     ramp: Ramp
     each_step: bool
     augment: Augment
     precision: str
-    batch_option: ClassVar[str] = "unlabeled_batch_size"
-    of: ClassVar[str] = "unlabeled images"
 
     def __post_init__(self) -> None:
         """Have no labels before the first epoch."""
         self.labels = torch.zeros(0, dtype=torch.int64, device=self.images.device)
-
-    @property
-    def count(self) -> int:
-        """Number of unlabeled images."""
-        return len(self.images)
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Predict the labels of all images, where they hold for an epoch and have a weight."""

@@ -1,0 +1,21 @@
+"""What losses on unlabeled images have in common; see semisup.training.Loss."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+
+@dataclass
+class UnlabeledLoss:
+    """images: uint8 (N, C, H, W); batch_size: those of a step."""
+
+    images: torch.Tensor
+    batch_size: int
+    batch_option: ClassVar[str] = "unlabeled_batch_size"
+    of: ClassVar[str] = "unlabeled images"
+
+    @property
+    def count(self) -> int:
+        """Number of unlabeled images."""
+        return len(self.images)
