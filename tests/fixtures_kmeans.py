@@ -76,6 +76,7 @@ def train_striped_run(images, folder, run="seed0", image_size="native"):
                 whitening=folder / "whitening.h5",
                 centroids_file=folder / f"centroids{epsilon}.h5",
                 history=folder / "centroids.csv",
+                checkpoint=folder / f"checkpoint{epsilon}",
                 epsilon=epsilon,
                 centroids=16,
                 initialization="gaussian",

@@ -12,7 +12,7 @@ from declarations.command_line import add_options
 from methods.kmeans import Features
 from semisup.cli import UserError, natural_int, peak_memory_gib, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape
-from semisup.device import leased_device
+from semisup.device import keep_freed_memory, leased_device
 from semisup.dictionary import Dictionary
 from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import new_hdf5, open_hdf5, read_record, require_space
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
     options = parser.parse_args(arguments)
 
+    keep_freed_memory()
     start, total = time.perf_counter(), 0
     with open_hdf5(options.centroids_file) as file:
         dictionary = read_record(file, Dictionary)

@@ -80,16 +80,18 @@ rule learn_centroids:
     resources:
         gpu=1,
         mem_mb=memory(4000),
-        runtime=run_time(hours=2),
+        runtime="2h",
     params:
         code=code_digest("learn_centroids"),
         program=program("learn_centroids"),
         options=options_of(Centroids),
+        checkpoint=checkpoint_folder("learn_centroids"),
         seed=seed_of,
     shell:
         "python {params.program:q} --patches {input.patches} --whitening {input.whitening}"
         " --centroids-file {output.centroids} --history {output.history} --epsilon {wildcards.epsilon}"
-        " {params.options} --seed {params.seed} --gpu {resources.gpu} 2> {log}"
+        " {params.options} --checkpoint {params.checkpoint} --code {params.code} --seed {params.seed}"
+        " --gpu {resources.gpu} 2> {log}"
 
 
 rule extract_features:

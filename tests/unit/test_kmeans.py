@@ -1,3 +1,5 @@
+import signal
+from contextlib import nullcontext
 from itertools import pairwise
 
 import h5py
@@ -9,8 +11,19 @@ from sklearn.cluster import KMeans
 
 import learn_centroids
 from semisup import kmeans
+from semisup.checkpoints import load_checkpoint, locked_checkpoint
 from semisup.cli import UserError
-from semisup.kmeans import Cut, assign, best_cut, initial_centroids, lloyd, move_points, nearest_centroids
+from semisup.kmeans import (
+    Cut,
+    Iteration,
+    assign,
+    best_cut,
+    initial_centroids,
+    leading_coordinates,
+    lloyd,
+    move_points,
+    nearest_centroids,
+)
 
 
 def clustered_points(count=1500, dimension=8, clusters=12, spread=0.6, seed=0):
@@ -39,7 +52,7 @@ def mean_squared_distance(points, centroids):
 
 
 def run(points, first, iterations, tolerance=0.0, dtype=torch.float32, momentum=0.0):
-    centroids, _, history = lloyd(points, first, iterations, tolerance, np.random.default_rng(0), dtype, momentum)
+    centroids, _, history = lloyd(points, first, iterations, tolerance, 0, dtype, momentum)
     return centroids, history
 
 
@@ -140,7 +153,7 @@ def test_cut_products_find_a_nearest_centroid(case, dtype, part):
 
 def test_a_cut_spares_most_of_the_product():
     points = falling_points()
-    centroids, labels, history = lloyd(points, points[:40].clone(), 12, 0.0, np.random.default_rng(0))
+    centroids, labels, history = lloyd(points, points[:40].clone(), 12, 0.0, 0)
     cut = best_cut(points, centroids, labels, None, torch.float32)
     found = assign(points, centroids, labels, cut, torch.float32)
     assert found.multiplied < 0.5
@@ -153,7 +166,7 @@ def test_a_cut_spares_most_of_the_product():
 @pytest.mark.parametrize("dimension", [1, 40])
 def test_without_a_falling_spectrum_nothing_is_cut(dimension):
     points = whitened_like_points(4000, dimension)
-    centroids, labels, history = lloyd(points, points[:30].clone(), 6, 0.0, np.random.default_rng(0))
+    centroids, labels, history = lloyd(points, points[:30].clone(), 6, 0.0, 0)
     assert best_cut(points, centroids, labels, None, torch.float32) is None
     assert [iteration.multiplied for iteration in history] == [1.0] * len(history)
 
@@ -187,7 +200,7 @@ def test_momentum_begins_with_the_third_update():
     points = falling_points(1000)
     first = points[:20].clone()
     plain, moved = (run(points, first, 3, momentum=momentum)[1] for momentum in (0.0, 0.8))
-    assert [row[:4] for row in plain] == [row[:4] for row in moved]
+    assert [row[:5] for row in plain] == [row[:5] for row in moved]
     means = [run(points, first, count)[0] for count in (2, 3)]
     expected = means[1] + 0.8 * (means[1] - means[0])
     history = run(points, first, 4, momentum=0.8)[1]
@@ -197,9 +210,7 @@ def test_momentum_begins_with_the_third_update():
 def test_centroids_are_means_whatever_the_momentum():
     points = falling_points(1500)
     for iterations in (3, 4, 9, 500):
-        centroids, labels, history = lloyd(
-            points, points[:20].clone(), iterations, 0.0, np.random.default_rng(0), momentum=0.9
-        )
+        centroids, labels, history = lloyd(points, points[:20].clone(), iterations, 0.0, 0, momentum=0.9)
         for cluster in labels.unique():
             expected = points[labels == cluster].double().mean(dim=0)
             np.testing.assert_allclose(centroids[cluster], expected, rtol=1e-4, atol=1e-5)
@@ -214,6 +225,80 @@ def test_tolerance_ends_momentum_first():
     falls = [(before.objective - after.objective) / after.objective for before, after in pairwise(history)]
     assert falls[-1] < 1e-3
     assert len(history) < 60
+
+
+# Leading coordinates first
+
+
+def test_leading_coordinates_hold_the_part():
+    points = falling_points()
+    shares = np.cumsum(np.square(points.numpy(), dtype=np.float64).sum(axis=0))
+    shares /= shares[-1]
+    count = leading_coordinates(points)
+    assert shares[count - 2] < kmeans.ROUGH_PART <= shares[count - 1]
+
+
+@pytest.mark.parametrize("points", [whitened_like_points(500, 40), torch.randn(50, 1), torch.ones(9, 3)])
+def test_without_a_falling_spectrum_all_coordinates_lead(points):
+    assert leading_coordinates(points) == points.shape[1]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+def test_rough_iterations_come_to_the_same_objective(momentum):
+    points = falling_points(8000)
+    first = points[:100].clone()
+    aim = run(points, first, 26)[1][25].objective * 1.001
+    centroids, labels, history = lloyd(points, first, 40, 0.0, 0, momentum=momentum, leading=8)
+    assert history[-1].objective < aim
+    assert torch.equal(labels, nearest_centroids(points, centroids, torch.float32)) or len(history) == 40
+    looked_at = [row.coordinates for row in history]
+    assert looked_at == sorted(looked_at)
+    assert set(looked_at) == {8, 60}
+    assert looked_at.count(8) <= 20
+    for cluster in labels.unique():
+        expected = points[labels == cluster].double().mean(dim=0)
+        np.testing.assert_allclose(centroids[cluster], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_objective_of_rough_iterations_is_that_of_centroids_without_the_rest():
+    points = falling_points(2000)
+    first = points[:30].clone()
+    history = lloyd(points, first, 6, 0.0, 0, leading=10)[2]
+    cut_off = torch.cat([first[:, :10], torch.zeros(30, 50)], dim=1)
+    assert history[0].objective == pytest.approx(mean_squared_distance(points, cut_off), rel=1e-5)
+    assert all(after.objective < before.objective for before, after in pairwise(history))
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_the_last_iteration_looks_at_all(iterations):
+    points = falling_points(500)
+    centroids, _, history = lloyd(points, points[:9].clone(), iterations, 0.0, 0, leading=4)
+    assert history[-1].coordinates == centroids.shape[1] == 60
+    assert len(history) == iterations
+
+
+# Killed
+
+
+@pytest.mark.parametrize("leading", [None, 8])
+def test_goes_on_from_every_iteration(leading, tmp_path, monkeypatch):
+    """Stopped after each iteration in turn, which saves; the end has the bytes of a run that nothing stopped."""
+    points = falling_points(1500)
+    first = points[:30].clone()
+    first[7] = 1000  # an empty cluster, whose new centroid is drawn
+    options = {"momentum": 0.8, "leading": leading}
+    expected = lloyd(points, first, 14, 0.0, 3, **options)
+    monkeypatch.setattr(kmeans, "deferred_stop", lambda: nullcontext(lambda: signal.SIGTERM))
+    for done in range(1, 15):
+        with locked_checkpoint(tmp_path, {"run": "one"}, 60) as checkpoint:
+            with pytest.raises(SystemExit):
+                lloyd(points, first, 14, 0.0, 3, **options, checkpoint=checkpoint)
+            assert len(load_checkpoint(checkpoint)["history"]) == done
+    with locked_checkpoint(tmp_path, {"run": "one"}, 60) as checkpoint:
+        found = lloyd(points, first, 14, 0.0, 3, **options, checkpoint=checkpoint)
+    assert found[0].numpy().tobytes() == expected[0].numpy().tobytes()
+    assert torch.equal(found[1], expected[1])
+    assert [row[:-1] for row in found[2]] == [row[:-1] for row in expected[2]]
 
 
 # Beside scikit-learn
@@ -315,7 +400,7 @@ def test_same_seed_same_bytes(initialization):
     def learn(seed):
         rng = np.random.default_rng(seed)
         first = initial_centroids(points, 25, initialization, rng)
-        return lloyd(points, first, 10, 0.0, rng, momentum=0.8)[0].numpy().tobytes()
+        return lloyd(points, first, 10, 0.0, seed, momentum=0.8)[0].numpy().tobytes()
 
     assert learn(3) == learn(3)
     assert learn(3) != learn(4)
@@ -387,6 +472,7 @@ def write_patches(folder, count):
         "history": "history.csv",
     }
     options = {"epsilon": 0.5, "initialization": "gaussian", "iterations": 10, "tolerance": 0, "seed": 0}
+    options["checkpoint"] = folder / "checkpoint"
     options |= {name: folder / file for name, file in paths.items()}
     return [text for name, value in options.items() for text in (f"--{name}", str(value))]
 
@@ -394,7 +480,7 @@ def write_patches(folder, count):
 def test_program_writes_centroids_usage_and_history(tmp_path):
     learn_centroids.main([*write_patches(tmp_path, 300), "--centroids", "7", "--precision", "float32"])
     history = pd.read_csv(tmp_path / "history.csv")
-    assert list(history) == ["iteration", "objective", "empty_clusters", "changed_fraction", "multiplied", "seconds"]
+    assert tuple(history) == Iteration._fields
     with h5py.File(tmp_path / "centroids.h5") as file:
         assert file["centroids"].shape == (7, 12)
         assert file["usage"][:].sum() == 300

@@ -98,6 +98,7 @@ def test_kmeans_survives(odd):
 def test_every_start_of_kmeans_survives(odd, tmp_path, initialization):
     _, run, kind = odd
     outputs = {"centroids_file": tmp_path / "centroids.h5", "history": tmp_path / "history.csv"}
+    outputs["checkpoint"] = tmp_path / "checkpoint"
     options = {"epsilon": 0.1, "centroids": 16, "iterations": 5, "tolerance": 0, "precision": "float32", "seed": 0}
     options |= {"patches": run / "patches.h5", "whitening": run / "whitening.h5", "initialization": initialization}
     learn_centroids.main(command_line(**options, **outputs))

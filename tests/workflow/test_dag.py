@@ -373,7 +373,7 @@ def test_checkpoints_lie_beside_every_output(dag):
     """Snakemake deletes the outputs of a job that failed, and a checkpoint must outlive it."""
     outputs = [output for job in dag["jobs"] for output in job["outputs"]]
     folders = []
-    for job in jobs_of(dag, "train_exemplar", "train_kmeans_rounds", *NETWORKS):
+    for job in jobs_of(dag, "learn_centroids", "train_exemplar", "train_kmeans_rounds", *NETWORKS):
         (folder,) = re.findall(r"--checkpoint (\S+)", job["shell"])
         assert folder.startswith("results/checkpoints/")
         assert not [output for output in outputs if output.startswith(folder)]

@@ -12,7 +12,7 @@ from semisup.dictionary import Dictionary
 from semisup.patches import grid_patches, normalize_patches
 from semisup.scaling import scale_images
 
-ROWS = 4096  # patches in work at once; rows x K distances stay in the cache
+ROWS = 1536  # patches in work at once; rows x K distances stay in the cache
 
 
 def on_device(dictionary: Dictionary[np.ndarray], device: torch.device) -> Dictionary[torch.Tensor]:
@@ -46,7 +46,7 @@ def quadrant_sums(activations: torch.Tensor) -> torch.Tensor:
 
 def image_features(images: torch.Tensor, dictionary: Dictionary[torch.Tensor], stride: int) -> torch.Tensor:
     """Return float32 (N, 4 K) features of uint8 images (N, C, H, W), all on the dictionary's device."""
-    patches = grid_patches(scale_images(images, dictionary.image_size), dictionary.patch_size, stride)
+    patches = grid_patches(scale_images(images, dictionary.image_size).float(), dictionary.patch_size, stride)
     count, h, w, size = patches.shape
     return quadrant_sums(triangle(patches.reshape(-1, size), dictionary).view(count, h, w, -1))
 
