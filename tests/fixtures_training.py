@@ -14,6 +14,7 @@ RECIPE = Recipe(
     batch_size=8,
     optimizer="sgd",
     learning_rate=0.05,
+    bias_rate=1.0,
     momentum=0.9,
     weight_decay=5e-4,
     schedule="one_cycle",

@@ -57,7 +57,14 @@ def noisy(images):
 
 
 def train(
-    folder, network, recipe=RECIPE, augment=noisy, seconds=NEVER, train=TRAIN, validation=VALIDATION, unlabeled=None
+    folder,
+    network,
+    recipe=RECIPE,
+    augment=noisy,
+    seconds=NEVER,
+    train=TRAIN,
+    validation=VALIDATION,
+    unlabeled=None,
 ):
     with locked_checkpoint(folder, {"run": "a test"}, seconds) as checkpoint:
         losses = [LabelledLoss(train, augment, recipe), *([unlabeled] if unlabeled else [])]
@@ -139,19 +146,26 @@ def naive_loss(scores, labels, smoothing):
     return -(targets * logarithms).sum(dim=1).mean()
 
 
+@pytest.mark.parametrize("bias_rate", [1.0, 8.0])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_steps_are_those_of_the_formulas(optimizer, tmp_path):
-    """Three epochs of one step, whose learning rate follows half a cosine."""
+def test_steps_are_those_of_the_formulas(optimizer, bias_rate, tmp_path):
+    """Three epochs of one step, whose learning rate follows half a cosine; that of biases is a multiple of it."""
     network = exemplar_network()
     naive = deepcopy(network)
     recipe = RECIPE._replace(
-        batch_size=32, schedule="cosine", optimizer=optimizer, learning_rate=0.01, weight_decay=0.1, label_smoothing=0.2
+        batch_size=32,
+        schedule="cosine",
+        optimizer=optimizer,
+        learning_rate=0.01,
+        bias_rate=bias_rate,
+        weight_decay=0.1,
+        label_smoothing=0.2,
     )
     history = train(tmp_path, network, recipe, same)
 
     memory = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in naive.named_parameters()}
     for step in range(3):
-        rate = 0.01 * (1 + math.cos(math.pi * step / 3)) / 2
+        rate_of_weights = 0.01 * (1 + math.cos(math.pi * step / 3)) / 2
         order = np.random.default_rng([SEED, step]).permutation(32)
         naive.zero_grad()
         loss = naive_loss(naive(to_pixels(TRAIN.images[order])), TRAIN.labels[order], 0.2)
@@ -159,7 +173,8 @@ def test_steps_are_those_of_the_formulas(optimizer, tmp_path):
         assert history[step].train_loss == pytest.approx(loss.item(), rel=1e-4)
         with torch.no_grad():
             for name, value in naive.named_parameters():
-                decay = 0.1 if name.endswith("weight") else 0.0
+                decay, factor = (0.1, 1.0) if name.endswith("weight") else (0.0, bias_rate)
+                rate = factor * rate_of_weights
                 first, second = memory[name]
                 if optimizer == "sgd":
                     gradient = value.grad + decay * value
@@ -335,6 +350,36 @@ def test_exponential(tmp_path):
         handle.remove()
     assert rates == pytest.approx([0.5] * 4 + [0.5 * 0.998] * 4 + [0.5 * 0.998**2] * 4, rel=1e-12)
     assert [row.learning_rate for row in history] == rates[3::4]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "exponential"])
+def test_learning_rate_of_biases(schedule, optimizer, tmp_path):
+    """At each of twelve steps it is 64 times that of the weights, which is what it is without the option."""
+    runs, network = {}, tiny_network()
+    names = {id(value): name for name, value in network.named_parameters()}
+    for bias_rate in (1.0, 64.0):
+        steps = []
+
+        def note(optimizer, *_, steps=steps):
+            groups = optimizer.param_groups
+            steps.append({names.get(id(value)): group["lr"] for group in groups for value in group["params"]})
+
+        recipe = RECIPE._replace(
+            schedule=schedule, optimizer=optimizer, learning_rate=1e-4, bias_rate=bias_rate, ema_decay=0.5
+        )
+        handle = register_optimizer_step_pre_hook(note)
+        try:
+            history = train(tmp_path / str(bias_rate), network, recipe)
+        finally:
+            handle.remove()
+        runs[bias_rate] = steps
+        assert [row.learning_rate for row in history] == [rates["layers.conv.0.weight"] for rates in steps[3::4]]
+    assert len(runs[64.0]) == 12
+    for plain, faster in zip(runs[1.0], runs[64.0], strict=True):
+        assert len(set(plain.values())) == 1
+        for name, rate in faster.items():
+            assert rate == pytest.approx(plain[name] * (64 if name.endswith("bias") else 1), rel=1e-9), name
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "step", "exponential"])

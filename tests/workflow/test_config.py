@@ -772,6 +772,7 @@ MALFORMED = [
         "exemplar_small",
         r"network: exemplar_small needs .* 32 .* choose digits or resnet or res",
     ),
+    (f"{SUPERVISED}/bias_rate", 0.5, r"supervised\.bias_rate: 0\.5 is out of range"),
     (
         "studies/mnist5k/experiments/supervised/folds",
         True,

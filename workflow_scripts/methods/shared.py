@@ -11,6 +11,7 @@ from declarations.options import (
     Mistake,
     Natural,
     NotNegative,
+    NumberAtLeastOne,
     Options,
     Part,
     Positive,
@@ -63,6 +64,8 @@ class Recipe(Precision):
     """`sgd` has Nesterov momentum; `adamw` is Adam with decoupled weight decay."""
     learning_rate: Positive = 0.1
     """The highest learning rate of the schedule."""
+    bias_rate: NumberAtLeastOne = 1.0
+    """The learning rate of biases, those of batch normalisation among them, is so many times that of the weights."""
     momentum: Part = 0.9
     """Nesterov momentum, of `sgd` only."""
     weight_decay: NotNegative = 5.0e-4

@@ -7,6 +7,7 @@ from reporting.text import Values, code, setting
 # How a network is trained, beside epochs, batch and learning rate.
 RECIPE = (
     "optimizer",
+    "bias_rate",
     "momentum",
     "weight_decay",
     "schedule",

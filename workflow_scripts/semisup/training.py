@@ -41,6 +41,7 @@ class Recipe(NamedTuple):
     batch_size: int
     optimizer: str
     learning_rate: float
+    bias_rate: float
     momentum: float
     weight_decay: float
     schedule: str
@@ -232,10 +233,15 @@ def _batches(rng: np.random.Generator, count: int, size: int, steps: int, device
 def _new_learner(network: Network, recipe: Recipe, steps: int, losses: Sequence[Loss]) -> _Learner:
     """Return the network with a fresh average, optimiser and schedule; steps: of an epoch."""
     network.train()
-    parameters = list(network.parameters())
-    groups = [  # Decay would only shrink what biases and batch normalisation are there to set.
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    parameters = dict(network.named_parameters())
+    weights = [p for p in parameters.values() if p.ndim > 1]
+    factors = [p for name, p in parameters.items() if p.ndim <= 1 and not name.endswith("bias")]
+    biases = [p for name, p in parameters.items() if name.endswith("bias")]
+    # Decay would only shrink what biases and batch normalisation are there to set.
+    groups = [  # The history tells the learning rate of the first.
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": factors, "weight_decay": 0.0},
+        {"params": biases, "weight_decay": 0.0, "lr": recipe.bias_rate * recipe.learning_rate},
     ]
     if recipe.optimizer == "sgd":
         optimizer = torch.optim.SGD(
@@ -248,7 +254,11 @@ def _new_learner(network: Network, recipe: Recipe, steps: int, losses: Sequence[
         # With so few steps that the way up is one of them, torch divides by its length, zero.
         rise = RISE if RISE * total > 1 else 0.0
         schedule = lr_scheduler.OneCycleLR(
-            optimizer, recipe.learning_rate, total_steps=total, pct_start=rise, cycle_momentum=False
+            optimizer,
+            [group["lr"] for group in optimizer.param_groups],
+            total_steps=total,
+            pct_start=rise,
+            cycle_momentum=False,
         )
     elif recipe.schedule == "cosine":
         schedule = lr_scheduler.CosineAnnealingLR(optimizer, total)
