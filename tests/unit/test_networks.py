@@ -96,8 +96,26 @@ def test_layers(network, size, channels, sides):
 @pytest.mark.parametrize("name", DECLARED)
 def test_what_is_read_of_a_network_is_what_it_declares(name):
     build, declared = network_builder(name), DECLARED[name]
-    assert (build.smallest, build.of_patches) == (declared.smallest, declared.of_patches)
+    assert (build.smallest, build.of_patches, build.resizable) == declared[1:4]
     assert declared.about == " ".join(build.__doc__.split())
+
+
+@pytest.mark.parametrize("size", [32, 48, 64, 96])
+@pytest.mark.parametrize("name", DECLARED)
+def test_sizes_beside_the_one_that_a_network_is_made_for(name, size):
+    """It takes all multiples of four from what it declares on, and no others if it declares none."""
+    declared = DECLARED[name]
+    if size < declared.smallest:
+        return
+    with torch.device("meta"):
+        made = network_builder(name)(Shape(name, 3, size, 10, 0.5))
+        for side in range(declared.resizable, size, 4) if declared.resizable else (size // 2,):
+            images = torch.empty(2, 3, side, side)
+            if declared.resizable:
+                assert made(images).shape == (2, 10)
+            else:
+                with pytest.raises(RuntimeError):
+                    made(images)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])

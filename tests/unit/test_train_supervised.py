@@ -157,6 +157,20 @@ def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, images, tmp_pa
     assert history(tmp_path)["images"].tolist() == [expected, expected]
 
 
+def test_options_of_the_loss(images, tmp_path, monkeypatch):
+    seen, train = [], network_run.train_network
+
+    def watch(network, losses, *options):
+        seen.extend(losses)
+        return train(network, losses, *options)
+
+    monkeypatch.setattr(network_run, "train_network", watch)
+    options = {"progressive_resizing": 0.75, "bias_rate": 4}
+    train_supervised.main(arguments(images, tmp_path, network="resnet18", epochs=1, seed=4, **options))
+    (loss,) = seen
+    assert (loss.progressive_resizing, loss.recipe.bias_rate) == (0.75, 4)
+
+
 @pytest.mark.parametrize("run", ["seed0", "fold1"])
 def test_training_images_are_replaced_by_their_copies(run, images, tmp_path, monkeypatch):
     """Three for each; validation images, and the mean that pixels are normalised by, stay those of the images."""

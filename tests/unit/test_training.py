@@ -33,6 +33,7 @@ from semisup.training import EpochRow, chosen_epoch, history_table, train_networ
 
 TRAIN, VALIDATION = two_classes(32), two_classes(24, seed=1)  # 4 steps an epoch
 SEED = 5
+SMALL_RESNET = Shape("resnet", 3, 16, 2, 0.0)
 CPU = torch.device("cpu")
 NEVER = 1e9  # seconds
 
@@ -65,9 +66,10 @@ def train(
     train=TRAIN,
     validation=VALIDATION,
     unlabeled=None,
+    **of_images,
 ):
     with locked_checkpoint(folder, {"run": "a test"}, seconds) as checkpoint:
-        losses = [LabelledLoss(train, augment, recipe), *([unlabeled] if unlabeled else [])]
+        losses = [LabelledLoss(train, augment, recipe, **of_images), *([unlabeled] if unlabeled else [])]
         return train_network(network, losses, accuracy_on(validation, recipe.precision), recipe, SEED, checkpoint)
 
 
@@ -426,6 +428,22 @@ def test_training_goes_on_from_any_step(stop, how, tmp_path):
     whole = tiny_network()
     expected = train(tmp_path / "whole", whole, recipe)
     network, history = stopped_and_resumed(tmp_path / "stopped", recipe, stop, how)
+    assert_same_weights(network.state_dict(), whole.state_dict())
+    assert untimed(history) == untimed(expected)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 11, 14])
+@pytest.mark.parametrize("schedule", ["one_cycle", "step"])
+def test_training_with_all_that_shortens_it_goes_on(schedule, stop, tmp_path):
+    """Faster biases and images of growing sides."""
+    recipe = RECIPE._replace(epochs=5, bias_rate=16.0, schedule=schedule, learning_rate=0.01)
+    options = {"train": two_classes(32, 16), "validation": two_classes(24, 16, seed=1)}
+    options |= {"progressive_resizing": 0.5}
+    whole, network = new_network(SMALL_RESNET, 0), new_network(SMALL_RESNET, 9)
+    expected = train(tmp_path / "whole", whole, recipe, **options)
+    with pytest.raises(SystemExit):
+        train(tmp_path / "stopped", new_network(SMALL_RESNET, 0), recipe, at_step(stop, terminate), **options)
+    history = train(tmp_path / "stopped", network, recipe, **options)
     assert_same_weights(network.state_dict(), whole.state_dict())
     assert untimed(history) == untimed(expected)
 

@@ -772,7 +772,33 @@ MALFORMED = [
         "exemplar_small",
         r"network: exemplar_small needs .* 32 .* choose digits or resnet or res",
     ),
+    (f"{SUPERVISED}/progressive_resizing", 0.0, r"supervised\.progressive_resizing: 0\.0 is out of range"),
     (f"{SUPERVISED}/bias_rate", 0.5, r"supervised\.bias_rate: 0\.5 is out of range"),
+    (
+        SUPERVISED,
+        {"method": "supervised", "network": "vgg", "progressive_resizing": 0.5},
+        r"progressive_resizing: vgg takes images of one size only; set it to 1, or choose exemplar_small or .*resnet18",
+    ),
+    (
+        f"{SUPERVISED}/progressive_resizing",
+        0.1,
+        r"progressive_resizing: 0\.1 makes images of 8 pixels, and resnet needs 16; choose at least 0\.17$",
+    ),
+    (
+        f"{FINETUNED}/progressive_resizing",
+        0.25,
+        r"resizing: 0\.25 makes images of 24 pixels, and exemplar_small needs 32; choose at least 0\.34$",
+    ),
+    (
+        f"{LOSS}/progressive_resizing",
+        0.5,
+        r"loss\.progressive_resizing: 0\.5 would make the labelled images smaller, and not the unlabeled .* to 1$",
+    ),
+    (
+        f"{ROUNDS_OF_SUPERVISED}/progressive_resizing",
+        0.5,
+        r"rounds\.progressive_resizing: the network comes from the base 'supervised'; remove progressive_resizing",
+    ),
     (
         "studies/mnist5k/experiments/supervised/folds",
         True,
@@ -1122,6 +1148,9 @@ def test_rounds_run_on_the_folds_of_their_base():
         (f"{SURROGATE}/transformations", ["hue"]),
         (f"{SUPERVISED}/batch_size", 100),
         (f"{SUPERVISED}/network", "vgg"),
+        (f"{SUPERVISED}/progressive_resizing", 0.17),
+        (f"{FINETUNED}/progressive_resizing", 0.34),
+        (f"{DIGITS}/progressive_resizing", 0.5),
         (f"{SUPERVISED}/baseline", "finetuned"),
         (f"{DIGITS}/cutout", 27),
         (f"{DIGITS}/network", "digits"),

@@ -24,6 +24,7 @@ NumberAtLeastOne = Annotated[float, ("minimum", 1)]
 NotNegative = Annotated[float, ("minimum", 0)]
 Part = Annotated[float, ("minimum", 0), ("exclusiveMaximum", 1)]
 InnerPart = Annotated[float, ("exclusiveMinimum", 0), ("exclusiveMaximum", 1)]
+PartOrAll = Annotated[float, ("exclusiveMinimum", 0), ("maximum", 1)]
 HalfCircle = Annotated[float, ("minimum", 0), ("maximum", 0.5)]
 Degrees = Annotated[float, ("minimum", 0), ("maximum", 180)]
 Range = Annotated[list[Positive], ("minItems", 2), ("maxItems", 2)]  # lowest and highest

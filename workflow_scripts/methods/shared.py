@@ -1,5 +1,6 @@
 """Groups of options, and checks, that several methods share."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
@@ -14,11 +15,13 @@ from declarations.options import (
     NumberAtLeastOne,
     Options,
     Part,
+    PartOrAll,
     Positive,
     Values,
     candidates,
 )
 from semisup.networks import declared_networks
+from semisup.resizing import image_side
 
 NETWORKS = declared_networks()
 
@@ -99,6 +102,9 @@ class LabelledNetwork(ImageSize, Network):
     copies: Annotated[int, ("minimum", 0), ("multipleOf", 3)] = 0
     """Each training image is replaced by so many changed copies, made once: turned by up to 45 degrees, moved up or
     down by 1 to 4 pixels, or with Gaussian noise on the pixels that are not zero, a third each; 0, none."""
+    progressive_resizing: PartOrAll = 1.0
+    """Changed training images are scaled to this part of their side in the first half of the epochs. From there it
+    grows to the whole side, which the last 20 % of the epochs have. Sides are rounded to multiples of 4 pixels."""
 
 
 class Augmentation(Options):
@@ -164,4 +170,25 @@ def large_enough_for_network(options: Values, data: Data) -> Iterator[Mistake]:
             "network",
             f"{options['network']} needs images of at least {smallest} pixels, and those of {data.name} have {size}; "
             f"choose {' or '.join(fitting) or 'a larger image_size'}",
+        )
+
+
+def small_enough_for_network(smallest: int, options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that the network takes the images of progressive resizing; smallest: of them, 0 if it takes no other size.
+
+    Lengths are in pixels.
+    """
+    key, size = "progressive_resizing", data.image_size(options)
+    side = image_side(size, options[key], 0, options["epochs"])
+    if side < size and not smallest:
+        others = [name for name, network in NETWORKS.items() if network.resizable]
+        yield (
+            key,
+            f"{options['network']} takes images of one size only; set it to 1, or choose {' or '.join(others)}",
+        )
+    elif side < min(size, smallest):
+        yield (
+            key,
+            f"{options[key]:g} makes images of {side} pixels, and {options['network']} needs {smallest}; "
+            f"choose at least {min(1, math.ceil(100 * smallest / size) / 100):g}",
         )

@@ -6,12 +6,14 @@ from data_sets.declare import Data
 from declarations.options import Mistake, Values, option_names
 from methods.declare import Base, Method
 from methods.shared import (
+    NETWORKS,
     Augmentation,
     Folds,
     LabelledNetwork,
     Recipe,
     colours_there,
     large_enough_for_network,
+    small_enough_for_network,
     smaller_than_images,
 )
 
@@ -42,6 +44,8 @@ class Supervised(SupervisedTraining, Folds, Method):
             yield from large_enough_for_network(options, data)
         else:
             yield from _network_fits(options, data, base)
+        smallest = NETWORKS[options["network"]].resizable if base is None else base["surrogate_size"]
+        yield from small_enough_for_network(smallest, options, data)
         yield from training_fits(options, data)
 
 

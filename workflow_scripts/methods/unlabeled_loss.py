@@ -25,3 +25,9 @@ class UnlabeledLoss(Supervised):
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
         yield from super().check(options, data, base)
         yield from enough_unlabeled("unlabeled_batch_size", options, data)
+        if options["progressive_resizing"] < 1:
+            yield (
+                "progressive_resizing",
+                f"{options['progressive_resizing']:g} would make the labelled images smaller, and not the unlabeled "
+                "ones beside them; set it to 1",
+            )

@@ -11,6 +11,7 @@ from torch.nn import functional
 from semisup.augmentation import Augment
 from semisup.device import fast_products
 from semisup.network import Network, network_scores
+from semisup.resizing import image_side
 from semisup.scaling import to_pixels
 from semisup.training import Recipe
 
@@ -35,11 +36,15 @@ class Examples(NamedTuple):
 
 @dataclass
 class LabelledLoss:
-    """The mean cross-entropy of the scores of augmented images, with label smoothing."""
+    """The mean cross-entropy of the scores of augmented images, with label smoothing.
+
+    progressive_resizing: part of their side that images have in the first epochs.
+    """
 
     examples: Examples
     augment: Augment
     recipe: Recipe
+    progressive_resizing: float = 1.0
     batch_option: ClassVar[str] = "batch_size"
     of: ClassVar[str] = "training images"
 
@@ -60,7 +65,7 @@ class LabelledLoss:
         """Add the gradient of the loss; show it, and the fraction of the images that are right."""
         batch = self.examples.take(rows)
         # Augmentation is fastest with channels first, convolution with channels last.
-        images = self.augment(to_pixels(batch.images)).contiguous(memory_format=torch.channels_last)
+        images = self._changed(batch.images, epoch).contiguous(memory_format=torch.channels_last)
         losses, correct = [], []
         for part, labels in zip(images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True):
             with fast_products(part.device, self.recipe.precision):
@@ -73,6 +78,14 @@ class LabelledLoss:
             correct.append((scores.argmax(dim=1) == labels).sum())
         right = torch.stack(correct).sum().double()
         return {"train_loss": torch.stack(losses).sum(), "train_accuracy": right / len(rows)}
+
+    def _changed(self, images: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Return what the network sees in an epoch of these images, uint8 (n, C, H, W): float (n, C, h, h) in 0..1."""
+        images = self.augment(to_pixels(images))
+        side = image_side(images.shape[3], self.progressive_resizing, epoch, self.recipe.epochs)
+        if side < images.shape[3]:
+            images = functional.interpolate(images, (side, side), mode="bilinear", antialias=True)
+        return images
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing changes."""

@@ -114,7 +114,7 @@ def train_run(
         )
         if options.copies:
             train = Examples(*changed_copies(images[train.rows], train.labels, options.copies, options.seed))
-        losses: list[Loss] = [LabelledLoss(train, augment, recipe)]
+        losses: list[Loss] = [LabelledLoss(train, augment, recipe, options.progressive_resizing)]
         if new_unlabeled_loss:
             losses.append(new_unlabeled_loss(device, augment))
         measure = accuracy_on(validation, recipe.precision)

@@ -21,18 +21,20 @@ class Declared(NamedTuple):
     module: str
     smallest: int
     of_patches: bool
+    resizable: int
     about: str
 
 
-def network(smallest: int, of_patches: bool = False) -> Callable[[Callable], Callable]:
+def network(smallest: int, of_patches: bool = False, resizable: int = 0) -> Callable[[Callable], Callable]:
     """Mark a function that makes a network.
 
     smallest: side in pixels of the smallest images that its layers leave anything of. of_patches: it can learn from
     patches, because its fully connected layer takes a patch of `Shape.field` pixels and slides over larger images.
+    resizable: side in pixels of the smallest images that it takes beside those that it is made for; 0, no others.
     """
 
     def mark(build: Callable) -> Callable:
-        build.smallest, build.of_patches = smallest, of_patches
+        build.smallest, build.of_patches, build.resizable = smallest, of_patches, resizable
         return build
 
     return mark

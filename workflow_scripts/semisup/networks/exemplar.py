@@ -10,13 +10,13 @@ from semisup.networks import network
 POOLED_LAYERS = 2  # the first two halve the image
 
 
-@network(smallest=32, of_patches=True)
+@network(smallest=32, of_patches=True, resizable=32)
 def exemplar_small(shape: Shape) -> Network:
     """64c5-64c5-128f of Exemplar-CNN."""
     return _exemplar(shape, (64, 64), 128)
 
 
-@network(smallest=32, of_patches=True)
+@network(smallest=32, of_patches=True, resizable=32)
 def exemplar_large(shape: Shape) -> Network:
     """64c5-128c5-256c5-512f of Exemplar-CNN."""
     return _exemplar(shape, (64, 128, 256), 512)

@@ -24,7 +24,7 @@ class Residual(nn.Module):
         return value + self.inner(value)
 
 
-@network(smallest=8)
+@network(smallest=8, resizable=16)
 def resnet(shape: Shape) -> Network:
     """Small residual network: three stages of 128, 256 and 512 channels; 3 million weights."""
     large = shape.size >= LARGE_IMAGE

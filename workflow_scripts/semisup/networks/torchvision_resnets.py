@@ -13,19 +13,19 @@ from semisup.torchvision_models import models
 LARGE_IMAGE = 64  # pixels from which on the stem is torchvision's
 
 
-@network(smallest=8)
+@network(smallest=8, resizable=8)
 def resnet18(shape: Shape) -> Network:
     """ResNet-18 of torchvision; 11 million weights."""
     return _stages(shape, models.resnet18)
 
 
-@network(smallest=8)
+@network(smallest=8, resizable=8)
 def resnet50(shape: Shape) -> Network:
     """ResNet-50 of torchvision; 24 million weights."""
     return _stages(shape, models.resnet50)
 
 
-@network(smallest=8)
+@network(smallest=8, resizable=8)
 def wide_resnet50_2(shape: Shape) -> Network:
     """Wide ResNet-50-2 of torchvision, with twice the channels inside its blocks; 67 million weights."""
     return _stages(shape, models.wide_resnet50_2)
