@@ -50,7 +50,7 @@ class Pool(NamedTuple):
 class NetworkRounds:
     """A network that takes part in rounds; see semisup.rounds.Classifier.
 
-    validation: int64, the labelled rows that choose.
+    validation: int64, the labelled rows that choose. alternate_flips: `augment` mirrors nothing, the loss does.
     """
 
     network: Network
@@ -59,6 +59,7 @@ class NetworkRounds:
     validation: np.ndarray
     recipe: Recipe
     augment: Augment
+    alternate_flips: bool
     average_flips: bool
     restart: bool
     seed: int
@@ -84,7 +85,7 @@ class NetworkRounds:
         fingerprint = outer | new_fingerprint(options, [rows, labels, *weights], outer["code"])
         folder = self.checkpoint.folder / f"round-{number}"
         with locked_checkpoint(folder, fingerprint, self.checkpoint.seconds) as inner:
-            loss = LabelledLoss(train, self.augment, self.recipe)
+            loss = LabelledLoss(train, self.augment, self.recipe, flip_seed=seed if self.alternate_flips else None)
             measure = accuracy_on(validation, self.recipe.precision)
             history = train_network(self.network, [loss], measure, self.recipe, seed, inner)
         return RoundFit(
@@ -186,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         classes=len(run.class_names),
     )
     recipe = recipe_of(options)
+    random_flips = options.flip and not options.alternate_flips
     fingerprint = new_fingerprint(
         result_options(options, PseudoLabelRoundsTraining) | {"average_flips": base.average_flips},
         [pool.images.numpy(), run.labels, run.train, *(value.numpy() for value in base.network.state_dict().values())],
@@ -201,7 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             run,
             validation,
             recipe,
-            augment_function(augmentation_of(options), base.network.shape.size),
+            augment_function(augmentation_of(options)._replace(flip=random_flips), base.network.shape.size),
+            options.flip and options.alternate_flips,
             base.average_flips,
             options.restart,
             options.seed,

@@ -27,7 +27,8 @@ from semisup.models import network as network_model
 from semisup.network import Shape, new_network, write_network
 from semisup.plots import COLORS, save_figure
 
-NO_AUGMENTATION = {"image_size": "native", "shift": 0, "flip": "false", "color": 0, "hue": 0, "cutout": 0}
+NO_CHANGE = {"shift": 0, "flip": "false", "alternate_flips": "false", "color": 0, "hue": 0, "cutout": 0}
+NO_AUGMENTATION = {"image_size": "native", **NO_CHANGE}
 CLASSES = 4
 
 
@@ -174,7 +175,7 @@ def test_draws_differ_and_the_seed_decides_them(draw, images):
 def test_each_figure_has_its_own_augmentation(tmp_path, images):
     """Of three figures the second and the third have equal options, and another size than the first."""
     paths = {ending: [tmp_path / f"{name}.{ending}" for name in "abc"] for ending in ("pdf", "png")}
-    options = {"shift": [0, 4, 4], "flip": ["false"] * 3, "color": [0] * 3, "hue": [0] * 3, "cutout": [0] * 3}
+    options = {name: [value] * 3 for name, value in NO_CHANGE.items()} | {"shift": [0, 4, 4]}
     sizes = {"image_size": ["native", 8, 8]}
     plot_augmentations.main(command_line(images=images, rows=2, samples=3, seed=0, **options, **sizes, **paths))
     first, second, third = [path.read_bytes() for path in paths["png"]]

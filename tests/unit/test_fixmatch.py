@@ -9,6 +9,7 @@ import train_fixmatch
 from fixtures_kmeans import command_line, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models
 from fixtures_training import exemplar_network, network_options, two_classes
+from semisup import network_run
 from semisup.augmentation import Augmentation
 from semisup.cli import UserError
 from semisup.fixmatch import FixMatchLoss
@@ -246,6 +247,22 @@ def test_program(adaptive, images, tmp_path):
         assert rows["threshold"].between(0.2, 0.26).all(), "near one of four classes at first"
     selection = pd.read_csv(tmp_path / "selection.csv")
     assert list(selection) == ["epoch", "train_accuracy", "validation_accuracy", "chosen"]
+
+
+def test_unlabeled_images_are_mirrored_at_random(images, tmp_path, monkeypatch):
+    """Also where labelled ones are in every second epoch."""
+    seen, train = [], network_run.train_network
+
+    def watch(network, losses, *options):
+        seen.extend(losses)
+        return train(network, losses, *options)
+
+    monkeypatch.setattr(network_run, "train_network", watch)
+    train_fixmatch.main(arguments(images, tmp_path, alternate_flips="true", epochs=1))
+    labelled, unlabeled = seen
+    assert labelled.flip_seed == 0
+    for augment, random in ((labelled.augment, False), (unlabeled.weak, True), (unlabeled.strong, True)):
+        assert any("Flip" in type(change).__name__ for change in augment) == random
 
 
 def test_strong_changes_are_weak_ones_and_more(images, tmp_path, monkeypatch):

@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from fixtures_training import RECIPE
+from fixtures_training import RECIPE, exemplar_network, two_classes
 from semisup.labelled_loss import Examples, LabelledLoss
 from semisup.resizing import image_side
+
+SEED = 3
 
 
 class Watcher(nn.Module):
@@ -107,3 +109,72 @@ def test_whole_images_are_not_touched():
     )
     assert torch.equal(first, examples.images[2] / 255)
     assert torch.equal(last, first)
+
+
+# Alternate flips
+
+
+def mirrored_in(epochs, examples, rows, **options):
+    """Return for each epoch whether each image is mirrored, bool (epochs, n)."""
+    result = []
+    for epoch in epochs:
+        images = seen_images(epoch, rows, examples, **options)
+        plain = examples.take(torch.tensor(rows)).images / 255
+        same, mirrored = ((images == other).flatten(1).all(dim=1) for other in (plain, plain.flip(3)))
+        assert (same ^ mirrored).all()
+        result.append(mirrored)
+    return torch.stack(result)
+
+
+def test_each_image_is_seen_both_ways_over_two_epochs():
+    found = mirrored_in(range(6), noise(400, 8), list(range(400)), flip_seed=SEED)
+    assert torch.equal(found[:-1], ~found[1:])
+    assert 150 < found[0].sum() < 250
+
+
+def test_row_and_seed_decide_on_flips():
+    """And neither the batch, nor torch's generator, nor what came before."""
+    examples, rows = noise(400, 8), list(range(400))
+    (found,) = mirrored_in([4], examples, rows, flip_seed=SEED)
+    order = np.random.default_rng(1).permutation(400)
+    (again,) = mirrored_in([4], examples, order.tolist(), flip_seed=SEED)
+    assert torch.equal(again, found[torch.from_numpy(order)])
+    (other,) = mirrored_in([4], examples, rows, flip_seed=SEED + 1)
+    assert 100 < (found == other).sum() < 300
+
+
+def test_flips_draw_no_random_number():
+    drawn = []
+
+    def augment(images):
+        drawn.append(torch.rand(1).item())
+        return images
+
+    for options in ({}, {"flip_seed": SEED}, {"progressive_resizing": 0.5}):
+        torch.manual_seed(0)
+        seen_images(0, [0, 1], noise(4, 8), augment, **options)
+    assert len(set(drawn)) == 1
+
+
+def test_flips_of_examples_that_share_images():
+    """Rows of a larger array are mirrored as the images themselves are."""
+    examples = noise(6, 8)
+    rows = torch.tensor([5, 0, 3])
+    shared = Examples(examples.images, examples.labels[rows], rows)
+    alone = Examples(examples.images[rows], examples.labels[rows])
+    for epoch in (0, 1):
+        found = [seen_images(epoch, [2, 0, 1], part, flip_seed=SEED) for part in (shared, alone)]
+        assert torch.equal(*found)
+
+
+def test_gradients_of_a_mirrored_batch():
+    """Those of the mirrored images, whether the loss or its data mirror them."""
+    examples, rows = two_classes(8), torch.arange(8)
+    mirrored = mirrored_in([1], examples, rows.tolist(), flip_seed=SEED)[0]
+    images = torch.where(mirrored[:, None, None, None], examples.images.flip(3), examples.images)
+    gradients = []
+    for part, options in ((examples, {"flip_seed": SEED}), (examples._replace(images=images), {})):
+        network = exemplar_network()
+        LabelledLoss(part, lambda pixels: pixels, RECIPE, **options).backward(network, rows, 1, 1)
+        gradients.append(network.layers.conv1[0].weight.grad)
+    assert torch.equal(*gradients)

@@ -168,6 +168,7 @@ def test_strong_changes_are_those_of_the_strong_version():
     expected = ["shift 8", "flip", "colour 0.5", "hue 0.1", "cut-out 48", "rotation 30"]
     assert strong_changes(weak | strong) == expected
     assert augmentation(weak | {"copies": 30, "flip": False}) == ["30 copies", "shift 8"]
+    assert augmentation(weak | {"alternate_flips": True}) == ["shift 8", "flip", "alternate flips"]
 
 
 def test_ranges_name_the_exceptions_first():

@@ -495,6 +495,25 @@ def test_rounds_train_on_labelled_and_accepted_images(images, network_base, fits
     assert len(set(seeds)) == 3
 
 
+@pytest.mark.parametrize("flip", ["true", "false"])
+def test_alternate_flips_in_rounds(flip, images, network_base, monkeypatch, tmp_path):
+    """The seed of a round decides on them; without `flip` no image is mirrored."""
+    seen, train = [], train_pseudo_label_rounds.train_network
+
+    def watch(network, losses, measure, recipe, seed, checkpoint):
+        (loss,) = losses
+        seen.append((loss.flip_seed, seed, [type(change).__name__ for change in loss.augment]))
+        return train(network, losses, measure, recipe, seed, checkpoint)
+
+    monkeypatch.setattr(train_pseudo_label_rounds, "train_network", watch)
+    wanted = network_rounds(network_base)
+    wanted.program.main(arguments(wanted, images, tmp_path, flip=flip, alternate_flips="true"))
+    assert len(seen) == 3
+    for flip_seed, seed, changes in seen:
+        assert flip_seed == (seed if flip == "true" else None)
+        assert not any("Flip" in change for change in changes)
+
+
 def test_a_round_goes_on_from_the_weights_of_the_round_before(images, network_base, fits, tmp_path):
     wanted = network_rounds(network_base)
     wanted.program.main(arguments(wanted, images, tmp_path))

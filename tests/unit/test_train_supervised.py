@@ -157,7 +157,12 @@ def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, images, tmp_pa
     assert history(tmp_path)["images"].tolist() == [expected, expected]
 
 
-def test_options_of_the_loss(images, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("flip", "alternate_flips", "random", "flip_seed"),
+    [("true", "false", True, None), ("true", "true", False, 4), ("false", "true", False, None)],
+)
+def test_options_of_the_loss(flip, alternate_flips, random, flip_seed, images, tmp_path, monkeypatch):
+    """Images are mirrored by their augmentation or by the loss, never by both."""
     seen, train = [], network_run.train_network
 
     def watch(network, losses, *options):
@@ -165,10 +170,11 @@ def test_options_of_the_loss(images, tmp_path, monkeypatch):
         return train(network, losses, *options)
 
     monkeypatch.setattr(network_run, "train_network", watch)
-    options = {"progressive_resizing": 0.75, "bias_rate": 4}
+    options = {"flip": flip, "alternate_flips": alternate_flips, "progressive_resizing": 0.75, "bias_rate": 4}
     train_supervised.main(arguments(images, tmp_path, network="resnet18", epochs=1, seed=4, **options))
     (loss,) = seen
-    assert (loss.progressive_resizing, loss.recipe.bias_rate) == (0.75, 4)
+    assert any("Flip" in type(change).__name__ for change in loss.augment) == random
+    assert (loss.flip_seed, loss.progressive_resizing, loss.recipe.bias_rate) == (flip_seed, 0.75, 4)
 
 
 @pytest.mark.parametrize("run", ["seed0", "fold1"])

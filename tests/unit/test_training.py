@@ -435,10 +435,10 @@ def test_training_goes_on_from_any_step(stop, how, tmp_path):
 @pytest.mark.parametrize("stop", [2, 4, 11, 14])
 @pytest.mark.parametrize("schedule", ["one_cycle", "step"])
 def test_training_with_all_that_shortens_it_goes_on(schedule, stop, tmp_path):
-    """Faster biases and images of growing sides."""
+    """Faster biases, images of growing sides and alternate flips, none of which a checkpoint knows more of."""
     recipe = RECIPE._replace(epochs=5, bias_rate=16.0, schedule=schedule, learning_rate=0.01)
     options = {"train": two_classes(32, 16), "validation": two_classes(24, 16, seed=1)}
-    options |= {"progressive_resizing": 0.5}
+    options |= {"progressive_resizing": 0.5, "flip_seed": SEED}
     whole, network = new_network(SMALL_RESNET, 0), new_network(SMALL_RESNET, 9)
     expected = train(tmp_path / "whole", whole, recipe, **options)
     with pytest.raises(SystemExit):

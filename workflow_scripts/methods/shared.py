@@ -114,6 +114,9 @@ class Augmentation(Options):
     """Training images are shifted by up to so many pixels in each direction, their borders reflected."""
     flip: bool = True
     """Half of the training images are mirrored, left to right."""
+    alternate_flips: bool = False
+    """With `flip`, a labelled training image is mirrored in every second epoch, instead of at random. In which ones,
+    chance decides once for each image."""
     color: Part = 0.2
     """Brightness, contrast and saturation are multiplied by 1 +- up to this; 0 for images of one channel."""
     hue: HalfCircle = 0.0

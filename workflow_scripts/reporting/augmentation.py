@@ -3,15 +3,15 @@
 from reporting.text import Values, count, plain
 from semisup.constants import COPY_NOISE, COPY_ROTATION, COPY_SHIFTS
 
-AUGMENTATIONS = ("shift", "flip", "color", "hue", "cutout")
+AUGMENTATIONS = ("shift", "flip", "alternate_flips", "color", "hue", "cutout")
 
 
 def augmentation(options: Values) -> list[str]:
     """Return the changes of training images that are switched on, each in a word or two."""
-    words = {"color": "colour", "cutout": "cut-out"}
+    words = {"alternate_flips": "alternate flips", "color": "colour", "cutout": "cut-out"}
     made_once = [f"{count(options['copies'])} copies"] if options.get("copies") else []
     return made_once + [
-        name if options[name] is True else f"{words.get(name, name)} {plain(options[name])}"
+        words.get(name, name) if options[name] is True else f"{words.get(name, name)} {plain(options[name])}"
         for name in (*AUGMENTATIONS, "rotation")
         if options.get(name)
     ]

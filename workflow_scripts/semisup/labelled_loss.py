@@ -38,15 +38,24 @@ class Examples(NamedTuple):
 class LabelledLoss:
     """The mean cross-entropy of the scores of augmented images, with label smoothing.
 
-    progressive_resizing: part of their side that images have in the first epochs.
+    progressive_resizing: part of their side that images have in the first epochs. flip_seed: decides for each example
+    in which of two epochs it is mirrored, before augmentation; None, in neither.
     """
 
     examples: Examples
     augment: Augment
     recipe: Recipe
     progressive_resizing: float = 1.0
+    flip_seed: int | None = None
     batch_option: ClassVar[str] = "batch_size"
     of: ClassVar[str] = "training images"
+
+    def __post_init__(self) -> None:
+        """Draw in which epochs each example is mirrored, int64 (N,): 0 in odd ones, 1 in even ones, counted from 0."""
+        if self.flip_seed is not None:
+            # The key keeps these numbers apart from the order of an epoch's images, which has the same seed.
+            rng = np.random.default_rng(np.random.SeedSequence(self.flip_seed, spawn_key=(0,)))
+            self.turns = torch.from_numpy(rng.integers(2, size=self.count)).to(self.examples.labels.device)
 
     @property
     def count(self) -> int:
@@ -65,7 +74,7 @@ class LabelledLoss:
         """Add the gradient of the loss; show it, and the fraction of the images that are right."""
         batch = self.examples.take(rows)
         # Augmentation is fastest with channels first, convolution with channels last.
-        images = self._changed(batch.images, epoch).contiguous(memory_format=torch.channels_last)
+        images = self._changed(batch.images, rows, epoch).contiguous(memory_format=torch.channels_last)
         losses, correct = [], []
         for part, labels in zip(images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True):
             with fast_products(part.device, self.recipe.precision):
@@ -79,8 +88,11 @@ class LabelledLoss:
         right = torch.stack(correct).sum().double()
         return {"train_loss": torch.stack(losses).sum(), "train_accuracy": right / len(rows)}
 
-    def _changed(self, images: torch.Tensor, epoch: int) -> torch.Tensor:
+    def _changed(self, images: torch.Tensor, rows: torch.Tensor, epoch: int) -> torch.Tensor:
         """Return what the network sees in an epoch of these images, uint8 (n, C, H, W): float (n, C, h, h) in 0..1."""
+        if self.flip_seed is not None:
+            mirrored = (self.turns[rows] + epoch) % 2 == 1
+            images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
         images = self.augment(to_pixels(images))
         side = image_side(images.shape[3], self.progressive_resizing, epoch, self.recipe.epochs)
         if side < images.shape[3]:

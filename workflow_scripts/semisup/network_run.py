@@ -101,7 +101,10 @@ def train_run(
         [run.images, run.labels, run.train, *weights, *data],
         options.code,
     )
-    augment = augment_function(augmentation, network.shape.size)
+    augment = labelled_augment = augment_function(augmentation, network.shape.size)
+    alternate = options.flip and options.alternate_flips
+    if alternate:  # the loss mirrors
+        labelled_augment = augment_function(augmentation._replace(flip=False), network.shape.size)
     with (
         locked_checkpoint(options.checkpoint, fingerprint, options.checkpoint_seconds) as checkpoint,
         leased_device(options.gpu) as device,
@@ -114,7 +117,8 @@ def train_run(
         )
         if options.copies:
             train = Examples(*changed_copies(images[train.rows], train.labels, options.copies, options.seed))
-        losses: list[Loss] = [LabelledLoss(train, augment, recipe, options.progressive_resizing)]
+        flip_seed = options.seed if alternate else None
+        losses: list[Loss] = [LabelledLoss(train, labelled_augment, recipe, options.progressive_resizing, flip_seed)]
         if new_unlabeled_loss:
             losses.append(new_unlabeled_loss(device, augment))
         measure = accuracy_on(validation, recipe.precision)
