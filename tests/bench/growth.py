@@ -21,7 +21,7 @@ from bench.surrogates import SAMPLES, make_surrogates, random_images
 from bench.training import BATCH, our_step
 from semisup.cli import peak_memory_gib, positive_number
 from semisup.features import feature_blocks
-from semisup.kmeans import lloyd
+from semisup.kmeans import leading_coordinates, lloyd
 from semisup.machine import processor_name
 from semisup.scaling import to_pixels
 
@@ -53,7 +53,7 @@ def kmeans(points: int) -> Work:
     x = torch.from_numpy(whitened_patches(6, 3, points, 0.1).points)
     rng = np.random.default_rng(0)
     start = x[rng.choice(points, min(CENTROIDS, points), replace=False)].clone()
-    return lambda: lloyd(x, start, ITERATIONS, 0.0, rng, formats()[-1], MOMENTUM)
+    return lambda: lloyd(x, start, ITERATIONS, 0.0, 0, formats()[-1], MOMENTUM, leading_coordinates(x))
 
 
 def features(images: int) -> Work:
