@@ -97,6 +97,9 @@ class Network(Options):
 class LabelledNetwork(ImageSize, Network):
     """A network that learns the classes of images."""
 
+    first_layer: Literal["trained", "centroids"] = "trained"
+    """How the filters of the first convolution come about: trained with all others from random weights, or k-means
+    centroids of whitened patches of the training images, which stay as they are."""
     average_flips: bool = True
     """Average the scores of an image and of its mirror image, when the network is evaluated."""
     copies: Annotated[int, ("minimum", 0), ("multipleOf", 3)] = 0

@@ -45,6 +45,12 @@ class Supervised(SupervisedTraining, Folds, Method):
         else:
             yield from _network_fits(options, data, base)
         smallest = NETWORKS[options["network"]].resizable if base is None else base["surrogate_size"]
+        if base is not None and options["first_layer"] != "trained":
+            yield (
+                "first_layer",
+                f"{options['first_layer']} would replace the first layer of the base {options['builds_on']!r}; leave "
+                "it out, or remove the base",
+            )
         yield from small_enough_for_network(smallest, options, data)
         yield from training_fits(options, data)
 

@@ -310,9 +310,7 @@ def _blocks(points: torch.Tensor) -> list[slice]:
     return [slice(start, start + size) for start in range(0, len(points), size)]
 
 
-def _padded(
-    centroids: torch.Tensor, half_norms: torch.Tensor, dtype: torch.dtype
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded(centroids: torch.Tensor, half_norms: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the centroids (D, L) and |c|^2 / 2, float32 (L,), filled up to whole rows of COLUMNS with none at all."""
     missing = -len(centroids) % COLUMNS
     transposed = functional.pad(centroids.T.to(dtype), (0, missing))

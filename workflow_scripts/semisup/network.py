@@ -24,7 +24,8 @@ class Shape(NamedTuple):
     """All that decides a network's layers.
 
     network: its name; channels, size: of the images, size being the side in pixels; field: side in pixels of the patch
-    that the fully connected layer of a network of patches sees (the others ignore it).
+    that the fully connected layer of a network of patches sees (the others ignore it); first_layer: "trained", or
+    "centroids", which stay as they are (see semisup.first_layer).
     """
 
     network: str
@@ -33,6 +34,7 @@ class Shape(NamedTuple):
     classes: int
     dropout: float
     field: int = 32
+    first_layer: str = "trained"
 
 
 class Network(nn.Module):
@@ -83,7 +85,13 @@ def new_network(shape: Shape, seed: int) -> Network:
     # No rectifier follows the last layer, and small scores make a calm start.
     last = network.head[-1]
     nn.init.normal_(last.weight, std=0.1 * last.in_features**-0.5)
+    first_convolution(network).weight.requires_grad_(shape.first_layer == "trained")
     return network.to(memory_format=torch.channels_last)
+
+
+def first_convolution(network: Network) -> nn.Conv2d:
+    """Return the convolution that sees the pixels."""
+    return next(module for module in network.modules() if isinstance(module, nn.Conv2d))
 
 
 def set_normalization(network: Network, images: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from semisup.checkpoints import locked_checkpoint, new_fingerprint
 from semisup.copies import changed_copies
 from semisup.dataset import read_class_names, read_images, read_labelled, resolved_size, run_rows
 from semisup.device import computed_on, keep_freed_memory, leased_device
+from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.models.network import NetworkModel, write_model
 from semisup.network import Network, Shape, network_scores, new_network, set_normalization
@@ -67,13 +68,19 @@ def read_scaled(images: str, split: str, size: int) -> np.ndarray:
 def run_shape(options: argparse.Namespace, run: LabelledRun) -> Shape:
     """Return the shape of the network of `options`, for the classes and the images of the run."""
     _, channels, _, size = run.images.shape
-    return Shape(options.network, channels, size, len(run.class_names), options.dropout)
+    shape = Shape(options.network, channels, size, len(run.class_names), options.dropout)
+    return shape._replace(first_layer=options.first_layer)
 
 
 def random_network(shape: Shape, run: LabelledRun, seed: int) -> Network:
-    """Return a network with random weights, normalised for the training images of the run."""
-    network = new_network(shape, seed)
-    set_normalization(network, run.images[run.train])
+    """Return a network for the training images of the run: with their mean and std, and random weights.
+
+    A first layer of centroids is learned from them.
+    """
+    network, images = new_network(shape, seed), run.images[run.train]
+    set_normalization(network, images)
+    if shape.first_layer == "centroids":
+        learn_first_layer(network, images, seed)
     return network
 
 

@@ -8,7 +8,7 @@ from reporting.settings import RECIPE
 from reporting.text import Values
 from semisup.constants import THRESHOLD_DECAY
 
-FURTHER = ("image_size", "network", "unlabeled_weight", *RECIPE, "average_flips")
+FURTHER = ("image_size", "network", "first_layer", "unlabeled_weight", *RECIPE, "average_flips")
 
 
 def values(plan: Values, folder: Path, size: int, classes: int) -> Values:

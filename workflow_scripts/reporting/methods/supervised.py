@@ -7,7 +7,7 @@ from reporting.runs import chosen_settings
 from reporting.settings import RECIPE
 from reporting.text import Values
 
-FURTHER = ("image_size", "progressive_resizing", *RECIPE, "average_flips")
+FURTHER = ("image_size", "first_layer", "progressive_resizing", *RECIPE, "average_flips")
 
 
 def values(plan: Values, folder: Path, size: int, classes: int) -> Values:
