@@ -12,6 +12,7 @@ from importlib import metadata
 
 import torch
 
+from bench.accuracy import accuracy_rows
 from bench.features import features_rows
 from bench.kmeans import kmeans_rows
 from bench.rows import Row, best, format_name, formats
@@ -28,6 +29,7 @@ BENCHES = {
     "svm": svm_rows,
     "surrogates": surrogates_rows,
     "training": training_rows,
+    "accuracy": accuracy_rows,
 }
 PACKAGES = ("torch", "numpy", "scikit-learn", "kornia", "torchvision", "faiss-cpu", "superkmeans")
 PRODUCT = (4096, 1452, 1600)  # a block of patches of 22 pixels with 1,600 centroids

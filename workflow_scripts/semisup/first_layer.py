@@ -13,7 +13,7 @@ from semisup.network import Network, first_convolution
 from semisup.patches import random_patches
 from semisup.whitening import fit_spectrum, pca_whitening
 
-PATCHES_PER_FILTER = 1500
+PATCHES_PER_FILTER = 500
 EPSILON = 0.05  # added to the eigenvalues of patches whose pixels have variance 1
 ITERATIONS = 30
 MOMENTUM = 0.8
