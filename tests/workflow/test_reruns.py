@@ -99,7 +99,7 @@ def test_comment_docstring_and_formatting(fresh, finished):
         path = fresh / "workflow_scripts" / name
         path.write_text("# A new comment.\n" + path.read_text() + "\n\n# And one below.\n")
     path = fresh / "workflow_scripts/semisup/kmeans.py"
-    edit(path, "    history: list[Iteration] = []\n", "    history: list[Iteration] = [\n    ]  # of Lloyd\n")
+    edit(path, "    return means, empty\n", "    return (\n        means, empty\n    )  # of Lloyd\n")
     path.write_text(re.sub(r'"""Minimise ', '"""Make small, as Lloyd did, ', path.read_text()))
     assert planned(fresh, finished) == {}
 
