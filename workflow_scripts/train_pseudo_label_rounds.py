@@ -20,8 +20,15 @@ from semisup.hdf5 import open_hdf5
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.model_files import model_kind
 from semisup.models.network import NetworkModel, read_model
-from semisup.network import SCORING_BATCH, Network, network_scores, new_network, set_normalization
-from semisup.network_run import LabelledRun, add_files_and_device, read_run, write_network_run
+from semisup.network import SCORING_BATCH, Network, network_scores
+from semisup.network_run import (
+    LabelledRun,
+    add_files_and_device,
+    decisive_weights,
+    random_network,
+    read_run,
+    write_network_run,
+)
 from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
@@ -70,16 +77,14 @@ class NetworkRounds:
         device = self.pool.images.device
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
         if self.restart:
-            self.network = new_network(self.network.shape, seed)
-            set_normalization(self.network, self.run.images[self.run.train])
-            self.network.to(device)
+            self.network = random_network(self.network.shape, self.run, seed).to(device)
         rows = np.concatenate([self.run.train, self.pool.positions(images)])
         labels = np.concatenate([self.run.labels[self.run.train], labels])
         train, validation = (
             Examples(self.pool.images, *(torch.from_numpy(part).to(device) for part in pair))
             for pair in ((labels, rows), (self.run.labels[self.validation], self.validation))
         )
-        weights = [value.cpu().numpy() for value in self.network.state_dict().values()]
+        weights = decisive_weights(self.network)
         outer = self.checkpoint.fingerprint
         options = {"round": number, "images": outer["data"]}
         fingerprint = outer | new_fingerprint(options, [rows, labels, *weights], outer["code"])

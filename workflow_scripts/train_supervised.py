@@ -14,8 +14,10 @@ from semisup.network_run import add_files_and_device, random_network, read_run, 
 def pretrained_network(path: str, shape: Shape, seed: int) -> Network:
     """Return a network with the layers of the one in the file and a head of random weights.
 
-    Raises UserError if the layers in the file are not those of `shape`.
+    Raises UserError if the layers in the file are not those of `shape`, or if its first layer is to be another one.
     """
+    if shape.first_layer != "trained":
+        raise UserError(f"--first-layer {shape.first_layer} would replace that of {path}: leave one of the two out")
     with open_hdf5(path) as file:
         source = read_network(file["network"])
     if (source.shape.network, source.shape.channels) != (shape.network, shape.channels):

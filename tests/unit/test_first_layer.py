@@ -94,3 +94,14 @@ def test_a_file_keeps_them_fixed(tmp_path):
         read = read_network(file["network"])
     assert torch.equal(first_convolution(read).weight, first_convolution(made).weight)
     assert not first_convolution(read).weight.requires_grad
+
+
+def test_a_file_from_before_has_a_trained_first_layer(tmp_path):
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        group = file.create_group("network")
+        write_network(group, new_network(Shape("resnet", 3, 32, 4, 0.0), seed=0))
+        del group.attrs["first_layer"]
+        assert read_network(group).shape.first_layer == "trained"
+        del group.attrs["classes"]
+        with pytest.raises(KeyError, match="classes"):
+            read_network(group)

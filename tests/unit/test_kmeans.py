@@ -487,6 +487,34 @@ def test_program_writes_centroids_usage_and_history(tmp_path):
         assert file.attrs["epsilon"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("seed", "1"), ("epsilon", "0.4"), ("momentum", "0.5"), ("iterations", "9"), ("code", "other")],
+)
+def test_checkpoint_of_another_run_is_set_aside(option, value, tmp_path, caplog):
+    options = [*write_patches(tmp_path, 300), "--centroids", "7"]
+    learn_centroids.main(options)
+    learn_centroids.main([*options, f"--{option}", value])
+    assert "it was made by a different run" in caplog.text
+    assert (tmp_path / "checkpoint/set-aside-1.pt").exists()
+
+
+def test_checkpoint_of_other_patches_is_set_aside(tmp_path, caplog):
+    learn_centroids.main([*write_patches(tmp_path, 300), "--centroids", "7"])
+    learn_centroids.main([*write_patches(tmp_path, 301), "--centroids", "7"])
+    assert "it was made by a different run (data: " in caplog.text
+
+
+def test_what_has_ended_is_taken_from_its_checkpoint(tmp_path, monkeypatch):
+    options = [*write_patches(tmp_path, 300), "--centroids", "7"]
+    written = []
+    for _ in range(2):
+        learn_centroids.main(options)
+        written.append([(tmp_path / name).read_bytes() for name in ("centroids.h5", "history.csv")])
+        monkeypatch.setattr(kmeans, "_iterate", None)
+    assert written[0] == written[1]
+
+
 def test_program_refuses_more_centroids_than_patches(tmp_path):
     with pytest.raises(UserError, match=r"301 centroids .*patches\.h5 holds 300: lower centroids"):
         learn_centroids.main([*write_patches(tmp_path, 300), "--centroids", "301"])

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from semisup.checkpoints import locked_checkpoint
 from semisup.cli import UserError
 from semisup.dataset import Split, read_images, read_labelled, write_dataset
 from semisup.features import feature_blocks, on_device
+from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import accuracy_on
 from semisup.models import kmeans as kmeans_model
 from semisup.models import network as network_model
@@ -524,14 +526,21 @@ def test_a_round_goes_on_from_the_weights_of_the_round_before(images, network_ba
     assert_same_weights(network_model.read_model(tmp_path / "model.h5").network.state_dict(), fits[2][1])
 
 
-def test_restart_begins_each_round_from_random_weights(images, network_base, fits, tmp_path):
+@pytest.mark.parametrize("first_layer", ["trained", "centroids"])
+def test_restart_begins_each_round_from_random_weights(first_layer, images, network_base, fits, tmp_path):
     """But the first images are still accepted by the base."""
-    wanted = network_rounds(network_base)
+    base = tmp_path / "base"
+    shutil.copytree(network_base, base)
+    with h5py.File(base / "model.h5", "a") as file:
+        file["network"].attrs["first_layer"] = first_layer
+    wanted = network_rounds(base)
     wanted.program.main(arguments(wanted, images, tmp_path / "restart", restart="true"))
     assert len(fits) == 3
     for before, *_, seed in fits:
         network = new_network(Shape("digits", 3, 16, 4, 0.3), seed)
         set_normalization(network, read_images(images, "train"))
+        if first_layer == "centroids":
+            learn_first_layer(network, read_images(images, "train"), seed)
         assert_same_weights(before, network.state_dict())
     assert_same_weights(network_model.read_model(tmp_path / "restart/model.h5").network.state_dict(), fits[2][1])
     wanted.program.main(arguments(wanted, images, tmp_path / "on"))

@@ -25,7 +25,7 @@ from semisup.copies import changed_copies
 from semisup.dataset import read_images, read_labels, run_rows
 from semisup.labelled_loss import accuracy_on
 from semisup.models.network import image_scores, read_model
-from semisup.network import Shape
+from semisup.network import Shape, first_convolution
 from semisup.training import EpochRow
 
 PROGRAM = train_supervised.__file__
@@ -384,6 +384,45 @@ def test_checkpoint_of_another_run_is_set_aside(changes, reason, images, pretrai
     ]
     train_supervised.main(arguments(images, tmp_path / "fresh", **changed))
     assert_same_weights(weights(tmp_path), weights(tmp_path / "fresh"))
+
+
+# A first layer of centroids
+
+
+@pytest.mark.parametrize("changes", [{"optimizer": "adamw"}, {"ema_decay": 0.9, "weight_decay": 0.1}])
+def test_a_first_layer_of_centroids_stays_as_it_is(changes, images, tmp_path):
+    train_supervised.main(arguments(images, tmp_path, network="resnet", first_layer="centroids", **changes))
+    trained = read_model(tmp_path / "model.h5").network
+    fresh = network_run.random_network(trained.shape, network_run.read_run(images, "seed0", None), seed=0)
+    assert trained.shape.first_layer == "centroids"
+    fixed = first_convolution(fresh).weight
+    assert torch.equal(first_convolution(trained).weight, fixed)
+    for before, after in zip(fresh.parameters(), trained.parameters(), strict=True):
+        assert before is fixed or not torch.equal(before, after)
+
+
+def test_another_rounding_of_the_centroids_leaves_the_checkpoint(images, tmp_path, monkeypatch, caplog):
+    """As on another number of threads, where it would otherwise begin anew."""
+    caplog.set_level("INFO")
+    options = {"network": "resnet", "first_layer": "centroids"}
+    train_supervised.main(arguments(images, tmp_path / "whole", **options))
+    stop_early(arguments(images, tmp_path, **options), monkeypatch)
+    learn = network_run.learn_first_layer
+
+    def learn_otherwise(network, *others):
+        learn(network, *others)
+        with torch.no_grad():
+            first_convolution(network).weight.mul_(1 + 1e-6)
+
+    monkeypatch.setattr(network_run, "learn_first_layer", learn_otherwise)
+    train_supervised.main(arguments(images, tmp_path, **options))
+    assert "resumed after" in caplog.text
+    assert_same_weights(weights(tmp_path), weights(tmp_path / "whole"))
+
+
+def test_a_first_layer_of_centroids_beside_a_base(images, pretrained, tmp_path):
+    with pytest.raises(UserError, match=r"--first-layer centroids would replace that of .*network\.h5: leave one"):
+        train_supervised.main(arguments(images, tmp_path, pretrained=pretrained, first_layer="centroids"))
 
 
 def test_other_pretrained_weights_set_the_checkpoint_aside(images, pretrained, tmp_path, monkeypatch, caplog):

@@ -795,9 +795,24 @@ MALFORMED = [
         r"loss\.progressive_resizing: 0\.5 would make the labelled images smaller, and not the unlabeled .* to 1$",
     ),
     (
-        f"{ROUNDS_OF_SUPERVISED}/progressive_resizing",
-        0.5,
-        r"rounds\.progressive_resizing: the network comes from the base 'supervised'; remove progressive_resizing",
+        f"{ROUNDS_OF_SUPERVISED}/first_layer",
+        "centroids",
+        r"rounds\.first_layer: the network comes from the base 'supervised'; remove first_layer",
+    ),
+    (
+        f"{FINETUNED}/first_layer",
+        "centroids",
+        r"first_layer: centroids would replace the first layer of the base '\w+'; leave it out, or remove the base",
+    ),
+    (
+        SUPERVISED,
+        {"method": "supervised", "alternate_flips": True, "flip": False},
+        r"alternate_flips: true has no meaning without flip",
+    ),
+    (
+        SUPERVISED,
+        {"method": "supervised", "alternate_flips": True, "steps_per_epoch": 5},
+        r"alternate_flips: true needs epochs that are passes over the images, and steps_per_epoch is 5; set that to 0",
     ),
     (
         "studies/mnist5k/experiments/supervised/folds",

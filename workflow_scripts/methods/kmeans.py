@@ -46,9 +46,10 @@ class Centroids(Precision):
     iterations: Count = 50
     """Lloyd iterations at most."""
     tolerance: Part = 1.0e-4
-    """Lloyd's iteration stops when the objective falls by less than this fraction."""
+    """Lloyd's iteration stops when the objective falls by less than this fraction. The first iterations, half of all at
+    most, look only at the leading principal coordinates that hold 80 % of the variance; they do not count here."""
     momentum: Part = 0.8
-    """Part of its last update that each centroid moves on by, from the third iteration on; 0, plain Lloyd."""
+    """Part of its last update that each centroid moves on by, from the third iteration on; 0, it does not."""
 
 
 class Features(Options):

@@ -15,7 +15,6 @@ from declarations.options import (
     NumberAtLeastOne,
     Options,
     Part,
-    PartOrAll,
     Positive,
     Values,
     candidates,
@@ -105,9 +104,6 @@ class LabelledNetwork(ImageSize, Network):
     copies: Annotated[int, ("minimum", 0), ("multipleOf", 3)] = 0
     """Each training image is replaced by so many changed copies, made once: turned by up to 45 degrees, moved up or
     down by 1 to 4 pixels, or with Gaussian noise on the pixels that are not zero, a third each; 0, none."""
-    progressive_resizing: PartOrAll = 1.0
-    """Changed training images are scaled to this part of their side in the first half of the epochs. From there it
-    grows to the whole side, which the last 20 % of the epochs have. Sides are rounded to multiples of 4 pixels."""
 
 
 class Augmentation(Options):

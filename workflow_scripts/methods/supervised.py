@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from data_sets.declare import Data
-from declarations.options import Mistake, Values, option_names
+from declarations.options import Mistake, PartOrAll, Values, option_names
 from methods.declare import Base, Method
 from methods.shared import (
     NETWORKS,
@@ -20,6 +20,10 @@ from methods.shared import (
 
 class SupervisedTraining(Recipe, LabelledNetwork, Augmentation):
     """Options of `train_supervised`."""
+
+    progressive_resizing: PartOrAll = 1.0
+    """Changed training images are scaled to this part of their side in the first half of the epochs. From there it
+    grows to the whole side, which the last 20 % of the epochs have. Sides are rounded to multiples of 4 pixels."""
 
 
 class Supervised(SupervisedTraining, Folds, Method):
@@ -76,6 +80,14 @@ def training_fits(options: Values, data: Data) -> Iterator[Mistake]:
     """Check the changes of the images, and that there is a batch of them."""
     yield from smaller_than_images(("shift", "cutout"), options, data)
     yield from colours_there(("color", "hue"), options, data)
+    if options["alternate_flips"] and not options["flip"]:
+        yield "alternate_flips", "true has no meaning without flip; set flip to true, or this to false"
+    if options["alternate_flips"] and options["steps_per_epoch"]:
+        yield (
+            "alternate_flips",
+            f"true needs epochs that are passes over the images, and steps_per_epoch is {options['steps_per_epoch']}; "
+            "set that to 0, or this to false",
+        )
     source, images = data.smallest_training_set(options.get("folds", False))
     images *= max(1, options["copies"])
     if options["batch_size"] > images:

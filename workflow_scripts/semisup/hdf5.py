@@ -78,7 +78,10 @@ def write_record(group: h5py.Group, record: NamedTuple, writers: dict[type, Call
 
 
 def read_record(group: h5py.Group, kind: type[T], readers: dict[type, Callable] | None = None) -> T:
-    """Read what `write_record` wrote. readers: for a type, a function that reads a value of it from a group."""
+    """Read what `write_record` wrote. readers: for a type, a function that reads a value of it from a group.
+
+    An attribute that an older file lacks has its default.
+    """
     values = {}
     for name, hint in get_type_hints(kind).items():
         part = get_origin(hint) or hint
@@ -88,7 +91,7 @@ def read_record(group: h5py.Group, kind: type[T], readers: dict[type, Callable] 
             values[name] = group[name][()]
         elif hasattr(part, "_fields"):
             values[name] = read_record(group[name], part)
-        else:
+        elif name in group.attrs or name not in kind._field_defaults:
             value = group.attrs[name]
             values[name] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
     return kind(**values)

@@ -10,8 +10,10 @@ clusters are rough in any case, may look at leading coordinates alone.
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -101,6 +103,7 @@ class _Progress:
     momentum: float
     moved: bool = False
     settled: bool = False
+    finished: bool = False
     history: list[tuple[float, ...]] = field(default_factory=list)
 
 
@@ -126,30 +129,69 @@ def lloyd(
 
     Stops after `iterations`, when no point changes its cluster, or when the objective falls by less than `tolerance`
     times itself; what momentum leaves undone then is done without it. A cluster without points gets a random point as
-    its centroid. dtype: of the assignment's product. momentum: 0, plain Lloyd; else below 1. leading: the coordinates
-    that the first iterations look at, half of all iterations at most. It goes on from a checkpoint if there is one;
-    SIGINT and SIGTERM save one and raise SystemExit.
+    its centroid. dtype: of the assignment's product. momentum: below 1; 0, none. leading: the coordinates that the
+    first iterations look at, half of all iterations at most, until one lowers the objective by less than ROUGH_FALL.
+    With a checkpoint it logs each iteration, goes on from what is there, and saves at SIGINT and SIGTERM before it
+    raises SystemExit.
     Returns centroids (K, D), which are the means of their points, the labels int64 (n,) of these, and the history.
     """
-    progress = _resumed(checkpoint, points.device)
-    if progress is None:
+    saved = load_checkpoint(checkpoint) if checkpoint else None
+    if saved and saved["finished"]:
+        logging.info("this k-means has ended before: its centroids are taken from the checkpoint")
+        return _result(_Progress(**_onto(saved, points.device)))
+    if saved:
+        progress = _Progress(**_onto(saved, points.device))
+        logging.info("resumed after %d iterations", len(progress.history))
+    else:
         first = centroids[:, : leading if iterations > 1 else None]
         labels = torch.full((len(points),), -1, device=points.device)
         progress = _Progress(first, first, labels, *_nothing(first), momentum)
     squared_norms = sum(float(points[rows].square().sum(dtype=torch.float64)) for rows in _blocks(points))
-    if progress.centroids.shape[1] < points.shape[1]:
-        _iterate(points, squared_norms, progress, iterations // 2, ROUGH_FALL, seed, dtype, checkpoint)
-        _look_at_all(points, progress, seed)
-    _iterate(points, squared_norms, progress, iterations, tolerance, seed, dtype, checkpoint)
+    with _keeper(checkpoint) as keep:
+        if progress.centroids.shape[1] < points.shape[1]:
+            _iterate(points, squared_norms, progress, iterations // 2, ROUGH_FALL, seed, dtype, keep)
+            _look_at_all(points, progress, seed)
+        _iterate(points, squared_norms, progress, iterations, tolerance, seed, dtype, keep)
+    if checkpoint:
+        small = {"sums": progress.sums[:0], "counts": progress.counts[:0], "centroids": progress.centroids[:0]}
+        save_checkpoint(checkpoint, vars(progress) | small | {"finished": True})
+    return _result(progress)
+
+
+def _result(progress: _Progress) -> tuple[torch.Tensor, torch.Tensor, list[Iteration]]:
     return progress.means, progress.labels, [Iteration(*row) for row in progress.history]
 
 
-def _resumed(checkpoint: Checkpoint | None, device: torch.device) -> _Progress | None:
-    saved = load_checkpoint(checkpoint) if checkpoint else None
-    if saved is None:
-        return None
-    logging.info("resumed after %d iterations", len(saved["history"]))
-    return _Progress(**{name: value.to(device) if torch.is_tensor(value) else value for name, value in saved.items()})
+def _onto(saved: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Return the fields of `_Progress` with their tensors on the device."""
+    return {name: value.to(device) if torch.is_tensor(value) else value for name, value in saved.items()}
+
+
+@contextmanager
+def _keeper(checkpoint: Checkpoint | None) -> Iterator[Callable[[_Progress], None]]:
+    """Yield a function that is called after each iteration: it logs it, and saves when it is time or a signal came."""
+    if checkpoint is None:
+        yield lambda _: None
+        return
+    saved_at = time.perf_counter()
+
+    def keep(progress: _Progress) -> None:
+        nonlocal saved_at
+        row = Iteration(*progress.history[-1])
+        logging.info(
+            "iteration %d: objective %.6g, %d empty, %d coordinates, %.2f s",
+            *(row.iteration, row.objective, row.empty_clusters, row.coordinates, row.seconds),
+        )
+        number = stop()
+        if number or time.perf_counter() - saved_at >= checkpoint.seconds:
+            save_checkpoint(checkpoint, vars(progress))
+            saved_at = time.perf_counter()
+        if number:
+            logging.info("stopped by signal %d; the same command goes on from here", number)
+            raise SystemExit(128 + number)
+
+    with deferred_stop() as stop:
+        yield keep
 
 
 def _nothing(centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,7 +205,7 @@ def _look_at_all(points: torch.Tensor, progress: _Progress, seed: int) -> None:
     every = points.new_empty(len(progress.means), points.shape[1])
     progress.sums, progress.counts = _nothing(every)
     move_points(points, torch.full_like(progress.labels, -1), progress.labels, progress.sums, progress.counts)
-    progress.means, _ = _means(points, progress, seed)
+    progress.means, _ = _means(points, progress, seed, 2 * len(progress.history) + 1)
     progress.centroids, progress.moved, progress.settled = progress.means, False, False
 
 
@@ -175,57 +217,45 @@ def _iterate(
     tolerance: float,
     seed: int,
     dtype: torch.dtype,
-    checkpoint: Checkpoint | None,
+    keep: Callable[[_Progress], None],
 ) -> None:
     """Go on, with the coordinates of the progress, until the iteration of number `last` or until it has settled."""
-    cut, saved_at, dimension = None, time.perf_counter(), progress.centroids.shape[1]
+    cut, dimension = None, progress.centroids.shape[1]
     looked_at, all_of_them = points[:, :dimension], dimension == points.shape[1]
-    with deferred_stop() as stop:
-        while len(progress.history) < last and not progress.settled:
-            start, iteration = time.perf_counter(), len(progress.history) + 1
-            cut = best_cut(looked_at, progress.centroids, progress.labels, cut, dtype)
-            found = assign(looked_at, progress.centroids, progress.labels, cut, dtype)
-            changed = move_points(looked_at, progress.labels, found.labels, progress.sums, progress.counts)
-            progress.labels = found.labels
-            objective = _objective(squared_norms, len(points), progress.centroids, progress.sums, progress.counts)
-            fall = progress.history[-1][1] - objective if progress.history else np.inf
-            settled = changed == 0 or fall < tolerance * objective
-            if settled and progress.moved and all_of_them:
-                progress.momentum, settled = 0.0, False
-            previous = progress.means
-            progress.means, empty = _means(looked_at, progress, seed)
-            progress.moved = progress.momentum > 0 and iteration > PLAIN_ITERATIONS
-            progress.centroids = progress.means
-            if progress.moved:
-                progress.centroids = progress.means + progress.momentum * (progress.means - previous)
-                progress.centroids[empty] = progress.means[empty]
-            progress.settled = settled
-            row = Iteration(
-                iteration,
-                objective,
-                len(empty),
-                changed / len(points),
-                dimension,
-                found.multiplied,
-                time.perf_counter() - start,
-            )
-            progress.history.append(tuple(row))
-            logging.info("iteration %d: objective %.6g, %d empty, %d coordinates, %.2f s", *row[:3], dimension, row[-1])
-            number = stop()
-            if checkpoint and (number or time.perf_counter() - saved_at >= checkpoint.seconds):
-                save_checkpoint(checkpoint, vars(progress))
-                saved_at = time.perf_counter()
-            if number:
-                logging.info("stopped by signal %d; the same command goes on from here", number)
-                raise SystemExit(128 + number)
+    while len(progress.history) < last and not progress.settled:
+        start, iteration = time.perf_counter(), len(progress.history) + 1
+        cut = best_cut(looked_at, progress.centroids, progress.labels, cut, dtype)
+        found = assign(looked_at, progress.centroids, progress.labels, cut, dtype)
+        moved = move_points(looked_at, progress.labels, found.labels, progress.sums, progress.counts)
+        progress.labels = found.labels
+        objective = _objective(squared_norms, len(points), progress.centroids, progress.sums, progress.counts)
+        fall = progress.history[-1][1] - objective if progress.history else np.inf
+        settled = moved == 0 or fall < tolerance * objective
+        if settled and progress.moved and all_of_them:
+            progress.momentum, settled = 0.0, False
+        previous = progress.means
+        progress.means, empty = _means(looked_at, progress, seed, 2 * iteration)
+        progress.settled, progress.centroids = settled, progress.means
+        progress.moved = progress.momentum > 0 and iteration > PLAIN_ITERATIONS
+        if progress.moved:
+            progress.centroids = progress.means + progress.momentum * (progress.means - previous)
+            progress.centroids[empty] = progress.means[empty]
+        seconds, part = time.perf_counter() - start, moved / len(points)
+        row = Iteration(iteration, objective, len(empty), part, dimension, found.multiplied, seconds)
+        progress.history.append(tuple(row))
+        keep(progress)
 
 
-def _means(points: torch.Tensor, progress: _Progress, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the clusters' means float32 (K, d), a random point's place for an empty one; and which are empty."""
+def _means(points: torch.Tensor, progress: _Progress, seed: int, draw: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the clusters' means float32 (K, d), a random point's place for an empty one; and which are empty.
+
+    draw: a number of its own for each call, so that no two draw the same points.
+    """
     empty = torch.nonzero(progress.counts == 0).flatten()
     means = (progress.sums / progress.counts.clamp_min(1).unsqueeze(1)).float()
     if len(empty):
-        rng = np.random.default_rng([seed, len(progress.history)])
+        # The key keeps these numbers apart from those that drew the first centroids by the same seed.
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(draw,)))
         means[empty] = points[_random_rows(len(points), len(empty), rng, points.device)]
     return means, empty
 

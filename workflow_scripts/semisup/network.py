@@ -127,7 +127,8 @@ def network_facts(network: Network) -> dict[str, Any]:
         activations = network.eval().activations(torch.zeros(1, shape.channels, shape.size, shape.size))
         layers = [(name, value.shape[1], value.shape[3]) for name, value in activations]
     network.train(training)
-    convolution = next(name for name, module in network.named_modules() if isinstance(module, nn.Conv2d))
+    first = first_convolution(network)
+    convolution = next(name for name, module in network.named_modules() if module is first)
     return {
         "layers": layers,
         "weights": sum(parameter.numel() for parameter in network.parameters()),

@@ -16,7 +16,7 @@ from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.models.network import NetworkModel, write_model
-from semisup.network import Network, Shape, network_scores, new_network, set_normalization
+from semisup.network import Network, Shape, first_convolution, network_scores, new_network, set_normalization
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scaling import scale_all
 from semisup.scores import write_scores
@@ -84,6 +84,16 @@ def random_network(shape: Shape, run: LabelledRun, seed: int) -> Network:
     return network
 
 
+def decisive_weights(network: Network) -> list[np.ndarray]:
+    """Return parameters and buffers that a training depends on, for the fingerprint of its checkpoint.
+
+    Not a learned first layer: images and seed decide it, and another number of threads would round it otherwise.
+    """
+    learned = first_convolution(network).weight if network.shape.first_layer == "centroids" else None
+    state = network.state_dict(keep_vars=True).values()
+    return [value.detach().cpu().numpy() for value in state if value is not learned]
+
+
 def train_run(
     options: argparse.Namespace,
     group: type[Options],
@@ -100,12 +110,11 @@ def train_run(
     """
     keep_freed_memory()
     recipe, augmentation = recipe_of(options), augmentation_of(options)
-    weights = [value.numpy() for value in network.state_dict().values()]
     decisive = result_options(options, group) | network.shape._asdict()
     del decisive["average_flips"]  # it decides on scores, not on weights
     fingerprint = new_fingerprint(
         decisive,
-        [run.images, run.labels, run.train, *weights, *data],
+        [run.images, run.labels, run.train, *decisive_weights(network), *data],
         options.code,
     )
     augment = labelled_augment = augment_function(augmentation, network.shape.size)

@@ -9,6 +9,7 @@ from reporting.text import Values
 
 FURTHER = (
     "image_size",
+    "first_layer",
     "held_out",
     "steps_per_epoch",
     "batch_size",
