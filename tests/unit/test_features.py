@@ -96,7 +96,7 @@ def test_features_from_pixels_to_the_end(channels, stride):
 @pytest.mark.parametrize("block", [1, 3, 10])
 @pytest.mark.parametrize("rows", [1, 100, 4096])
 def test_blocks_of_any_size(monkeypatch, block, rows):
-    monkeypatch.setattr(features, "ROWS", rows)
+    monkeypatch.setattr(features, "ROWS", {"cpu": rows})
     dictionary = toy_dictionary(image_size=8)
     images = noise(10)
     whole = image_features(torch.from_numpy(images), dictionary, 2).numpy()

@@ -381,7 +381,7 @@ def test_bibliography_has_every_citation_and_no_other():
 
 
 def test_every_entry_of_the_bibliography_is_complete():
-    venue = {"article": "journal", "inproceedings": "booktitle"}
+    venue = {"article": "journal", "incollection": "booktitle", "inproceedings": "booktitle"}
     for key, entry in bibliography().items():
         missing = {"author", "title", "year", venue[entry["kind"]]} - {name for name, text in entry.items() if text}
         assert not missing, (key, missing)
