@@ -1,4 +1,6 @@
-"""Seconds and memory as the work grows: PYTHONPATH=workflow_scripts:tests python -m bench.growth docs/images/growth.png.
+"""Seconds and memory as the work grows.
+
+PYTHONPATH=workflow_scripts:tests python -m bench.growth docs/images/growth.png draws them.
 
 Each work is measured at a quarter, half, once and twice its base size, each time in a process of its own, whose peak
 memory it is: with its data, and with the libraries, which a process without work shows alone.
