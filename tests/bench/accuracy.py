@@ -12,34 +12,22 @@ import numpy as np
 import torch
 
 from bench.rows import Row, formats, scaled, timed
+from methods.supervised import SupervisedTraining
 from semisup.augmentation import Augmentation, augment_function
 from semisup.checkpoints import locked_checkpoint
 from semisup.device import keep_freed_memory
-from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
-from semisup.network import Shape, new_network, set_normalization
+from semisup.network import Shape
+from semisup.network_run import LabelledRun, random_network
 from semisup.photos import crop_blocks, cut_tiles, draw_split, load_pictures
 from semisup.scaling import scale_all
-from semisup.training import EpochRow, Recipe, train_network
+from semisup.training import EpochRow, train_network
+from semisup.training_options import recipe_of
 
 SIZE, LABELS, VALIDATION = 48, 1500, 500  # pixels, crops, crops
 SEEDS = (0, 1, 2)
 AUGMENTATION = Augmentation(shift=4, flip=True, color=0.2, hue=0.0, cutout=8)
-RECIPE = Recipe(
-    epochs=0,
-    steps_per_epoch=0,
-    batch_size=64,
-    optimizer="sgd",
-    learning_rate=0.1,
-    bias_rate=1.0,
-    momentum=0.9,
-    weight_decay=5e-4,
-    schedule="one_cycle",
-    label_smoothing=0.05,
-    ema_decay=0.0,
-    patience=0,
-    precision="auto",
-)
+RECIPE = recipe_of(SupervisedTraining)  # the defaults
 
 
 class Way(NamedTuple):
@@ -71,15 +59,13 @@ def accuracy_rows(part: float) -> Iterator[Row]:
 def trained(way: Way, labels: int, seed: int) -> tuple[float, list[EpochRow]]:
     """Return how many seconds a training takes, and its history."""
     images, classes = crops("train", labels, seed)
+    run = LabelledRun([], images, classes, train=np.arange(labels), validation=np.arange(0))
     validation = Examples(*map(torch.from_numpy, crops("validation", VALIDATION, seed)))
     recipe = RECIPE._replace(epochs=way.epochs)
     augment = augment_function(AUGMENTATION, SIZE)
 
     def train() -> list[EpochRow]:
-        network = new_network(Shape("resnet", 3, SIZE, 10, 0.3, first_layer=way.first_layer), seed)
-        set_normalization(network, images)
-        if way.first_layer == "centroids":
-            learn_first_layer(network, images, seed)
+        network = random_network(Shape("resnet", 3, SIZE, 10, 0.3, first_layer=way.first_layer), run, seed)
         loss = LabelledLoss(Examples(torch.from_numpy(images), torch.from_numpy(classes)), augment, recipe)
         with tempfile.TemporaryDirectory() as folder, locked_checkpoint(folder, {}, np.inf) as checkpoint:
             return train_network(network, [loss], accuracy_on(validation, recipe.precision), recipe, seed, checkpoint)

@@ -2,12 +2,13 @@
 
 import argparse
 
+from declarations.options import Options
 from semisup.augmentation import Augmentation
 from semisup.training import Recipe
 
 
-def recipe_of(options: argparse.Namespace) -> Recipe:
-    """Return the recipe of options that have the declared group of that name."""
+def recipe_of(options: argparse.Namespace | type[Options]) -> Recipe:
+    """Return the recipe of options that have the declared group of that name; of declared ones, their defaults."""
     return Recipe(**{name: getattr(options, name) for name in Recipe._fields})
 
 
