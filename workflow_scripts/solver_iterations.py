@@ -14,6 +14,7 @@ from semisup.dictionary import read_labelled_features
 from semisup.files import atomic_path
 from semisup.hdf5 import open_hdf5
 from semisup.kmeans_files import read_model
+from semisup.run_names import FORMS
 from semisup.stochastic_svm import stochastic_svm
 from semisup.svm import LinearModel, standardize, svm_scores
 from semisup.tables import read_table
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--features", required=True, help="features of the chosen epsilon (HDF5)")
     parser.add_argument("--model", required=True, help="the run's model (HDF5)")
     parser.add_argument("--selection", required=True, help="the run's table of candidates (CSV)")
-    parser.add_argument("--run", required=True, help="seed0, fold0, ...")
+    parser.add_argument("--run", required=True, help=f"like {FORMS}")
     add_options(parser, SolverIterations)
     parser.add_argument("--seed", type=seed_number, required=True)
     parser.add_argument("--scores", required=True, help="scores to write (npz)")

@@ -8,6 +8,7 @@ import numpy as np
 
 from semisup.cli import UserError, run_program
 from semisup.dataset import image_count, read_class_names, read_labelled, run_rows
+from semisup.run_names import FORMS
 from semisup.scores import read_arrays, write_scores
 from semisup.tables import write_table
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, check the scores and write what a run has."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
-    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+    parser.add_argument("--run", required=True, help=f"like {FORMS}")
     parser.add_argument("--external", required=True, help="scores that were made elsewhere (npz)")
     parser.add_argument("--scores", required=True, help="scores to write (npz)")
     parser.add_argument("--selection", required=True, help="table to write (CSV)")

@@ -14,6 +14,7 @@ from semisup.hdf5 import open_hdf5
 from semisup.layers import LayerFeatures, layer_scales, read_layers, side_by_side
 from semisup.models.probe import ProbeModel, write_model
 from semisup.network import read_network
+from semisup.run_names import FORMS
 from semisup.scores import write_scores
 from semisup.svm import svm_scores
 from semisup.svm_selection import fit_for_each_c, warn_at_edge
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", required=True, help="data set (HDF5), for the labels of train and validation")
     parser.add_argument("--layers", required=True, help="features of the network's layers (HDF5)")
     parser.add_argument("--network-file", required=True, help="the network (HDF5)")
-    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+    parser.add_argument("--run", required=True, help=f"like {FORMS}")
     add_options(parser, Probe)
     parser.add_argument("--model", required=True, help="model to write (HDF5)")
     parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")

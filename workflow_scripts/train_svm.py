@@ -17,6 +17,7 @@ from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.dictionary import Dictionary, read_labelled_features
 from semisup.hdf5 import new_hdf5, open_hdf5, read_record
 from semisup.kmeans_files import KMeansModel, write_model
+from semisup.run_names import FORMS
 from semisup.scores import write_scores
 from semisup.svm import LinearModel, Scaling, SolverStep, fit_scaling, standardize, svm_scores
 from semisup.svm_selection import fit_for_each_c, warn_at_edge
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--centroids-files", nargs="+", required=True, help="the dictionaries they were made with, in order"
     )
-    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+    parser.add_argument("--run", required=True, help=f"like {FORMS}")
     add_options(parser, SvmOnFeatures)
     parser.add_argument("--model", required=True, help="model to write (HDF5)")
     parser.add_argument("--scores", required=True, help="scores of validation and test images to write (npz)")

@@ -1,5 +1,6 @@
 import errno
 import time
+from itertools import pairwise
 from types import SimpleNamespace
 
 import h5py
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from semisup import data_options, dataset, hdf5, splits
+from semisup import data_options, dataset, hdf5, run_names, splits
 from semisup.cli import UserError
 
 COUNTS = {"train": 20, "validation": 10, "unlabeled": 150, "test": 30}
@@ -91,8 +92,41 @@ def test_rows_of_runs(toy):
     assert validation.tolist() == [row for row in range(30) if row not in (2, 3, 29)]
 
 
-@pytest.mark.parametrize("run", ["fold2", "fold99", "seed", "seed-1", "fold0x", "best", ""])
+def test_rows_of_runs_with_fewer_labels(toy):
+    """Of the twenty training images, ten of each class; all are validated on the same images."""
+    for labels in (2, 5, 20):
+        train, validation = dataset.run_rows(toy[0], f"labels{labels}_seed3")
+        assert train.dtype == validation.dtype == np.int64
+        assert np.array_equal(train, splits.balanced_rows(np.arange(20) % 2, labels, seed=3))
+        assert np.array_equal(validation, np.arange(20, 30))
+
+
+@pytest.mark.parametrize("labels", [1, 21])
+def test_more_labels_than_there_are_or_fewer_than_classes(toy, labels):
+    with pytest.raises(UserError, match=f"cannot draw {labels} of 20 labelled images .*: ask for 2 to 20"):
+        dataset.run_rows(toy[0], f"labels{labels}_seed0")
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "seed"),
+    [
+        ("seed12", ("seeds", 12, None), "seed12"),
+        ("fold3", ("folds", 3, None), None),
+        ("labels250_seed1", ("labels", 1, 250), "seed1"),
+    ],
+)
+def test_names_of_runs(run, name, seed):
+    assert run_names.parsed_run(run) == name
+    assert run_names.seed_run(run) == seed
+    assert name[2] is None or run_names.labels_run(name[2], name[1]) == run
+
+
+NO_RUNS = ["seed", "seed-1", "fold0x", "best", "", "labels5", "labels5_fold0", "labels0_seed0", "labels_seed0"]
+
+
+@pytest.mark.parametrize("run", ["fold2", "fold99", *NO_RUNS])
 def test_unknown_run(toy, run):
+    assert (run_names.parsed_run(run) is None) == (run in NO_RUNS)
     with pytest.raises(UserError, match=f"run {run}: "):
         dataset.run_rows(toy[0], run)
 
@@ -255,6 +289,46 @@ def test_too_few_to_split(train, validation, named):
     with pytest.raises(UserError, match=named) as caught:
         splits.stratified_split(np.repeat(np.arange(10), 30), train, validation, seed=0)
     assert "\n" not in str(caught.value)
+
+
+LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(4), [25, 10, 40, 3]))  # classes of unequal size
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_balanced_rows(seed):
+    """No class has two rows more than another one that has some left."""
+    sizes = np.bincount(LABELS)
+    for images in range(4, len(LABELS) + 1):
+        rows = splits.balanced_rows(LABELS, images, seed)
+        assert rows.dtype == np.int64
+        assert np.array_equal(rows, np.unique(rows)), "in increasing order, none twice"
+        counts = np.bincount(LABELS[rows], minlength=4)
+        assert counts.sum() == images
+        assert counts.max() - counts[counts < sizes].min(initial=counts.max()) <= 1
+        assert np.array_equal(rows, splits.balanced_rows(LABELS, images, seed)), "the same again"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_fewer_images_are_among_those_of_more(seed):
+    drawn = [set(splits.balanced_rows(LABELS, images, seed)) for images in range(4, len(LABELS) + 1)]
+    assert all(fewer < more for fewer, more in pairwise(drawn))
+    assert drawn[-1] == set(range(len(LABELS)))
+
+
+def test_seeds_draw_other_rows():
+    """Each row as often as any other of its class, and the odd one out of any class."""
+    labels = np.arange(12) % 3
+    drawn = [splits.balanced_rows(labels, 4, seed) for seed in range(600)]
+    often = np.bincount(np.concatenate(drawn), minlength=12)
+    assert np.abs(often - 200).max() < 5 * (600 * 1 / 3 * 2 / 3) ** 0.5
+    odd = np.bincount([np.bincount(labels[rows]).argmax() for rows in drawn], minlength=3)
+    assert np.abs(odd - 200).max() < 5 * (600 * 1 / 3 * 2 / 3) ** 0.5
+
+
+@pytest.mark.parametrize("images", [3, 79])
+def test_balanced_rows_that_there_are_not(images):
+    with pytest.raises(UserError, match=f"cannot draw {images} of 78 .* one of each of 4 classes: ask for 4 to 78"):
+        splits.balanced_rows(LABELS, images, seed=0)
 
 
 def test_unlabeled_rows_are_those_left():

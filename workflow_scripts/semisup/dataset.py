@@ -15,7 +15,6 @@ together (crops of one tile of a picture) and are resampled together. Without it
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,8 @@ import numpy as np
 
 from semisup.cli import UserError
 from semisup.hdf5 import new_hdf5, open_hdf5, require_space
+from semisup.run_names import FORMS, parsed_run
+from semisup.splits import balanced_rows
 
 SPLITS = ("train", "validation", "unlabeled", "test")
 IMAGES_PER_CHUNK = 64
@@ -201,23 +202,25 @@ def run_rows(path: str | Path, run: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the train and the validation rows of a run, int64 rows of the labelled set.
 
     'seed0', 'seed1', ...: the split of the study, the same for each seed.
+    'labels250_seed0': 250 of its train rows, drawn by seed 0 (`balanced_rows`), and all its validation rows.
     'fold3': the rows of fold 3, and for validation all other labelled rows in increasing order.
-    Raises UserError for any other run and for a fold that the set does not have.
+    Raises UserError for any other run, for a fold that the set does not have, and for more rows than it has.
     """
-    match = re.fullmatch(r"(seed|fold)([0-9]+)", run)
-    if match is None:
-        raise UserError(f"unknown run {run}: name it seed0, seed1, ... or fold0, fold1, ...")
-    kind, number = match[1], int(match[2])
+    name = parsed_run(run)
+    if name is None:
+        raise UserError(f"unknown run {run}: name it like {FORMS}, with any numbers")
     train = image_count(path, "train")
     labelled = np.arange(train + image_count(path, "validation"))
-    if kind == "seed":
+    if name.protocol == "seeds":
         return labelled[:train], labelled[train:]
+    if name.protocol == "labels":
+        return balanced_rows(read_labels(path, "train"), name.labels, name.number), labelled[train:]
 
     with open_hdf5(path) as file:
         folds = file["folds"][:] if "folds" in file else []
-    if number >= len(folds):
+    if name.number >= len(folds):
         raise UserError(f"{path} has {len(folds)} folds, so there is no run {run}: use a lower fold, or seed0")
-    return folds[number], np.setdiff1d(labelled, folds[number])
+    return folds[name.number], np.setdiff1d(labelled, folds[name.number])
 
 
 def read_test_labels(path: str | Path) -> np.ndarray:

@@ -4,6 +4,7 @@ import argparse
 
 from declarations.options import Options, option_names
 from semisup.cli import natural_int, natural_number, seed_number
+from semisup.run_names import FORMS
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -11,7 +12,7 @@ CHECKPOINT_SECONDS = 60.0
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the data set, the run and the seed."""
     parser.add_argument("--images", required=True, help="data set (HDF5)")
-    parser.add_argument("--run", required=True, help="seed0, ... for the split of the data set; fold0, ... for a fold")
+    parser.add_argument("--run", required=True, help=f"like {FORMS}")
     parser.add_argument("--seed", type=seed_number, required=True)
 
 

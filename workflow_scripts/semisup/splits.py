@@ -76,6 +76,28 @@ def draw_of_each_class(labels: np.ndarray, images: int, reserve: int, seed: int)
     return rows, rng.permutation(np.setdiff1d(np.arange(len(labels)), rows))
 
 
+def balanced_rows(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
+    """Draw rows with as equal numbers of each class as can be; return them in increasing order, int64 (images,).
+
+    The classes give a row each in turn, each class its rows in a random order, as long as they last. So numbers differ
+    by one at most but where a class has no more rows, and the rows of a smaller number are among those of a larger one.
+    Raises UserError if there are fewer rows, or if not every class can have one.
+    """
+    classes = np.unique(labels)
+    if not len(classes) <= images <= len(labels):
+        raise UserError(
+            f"cannot draw {images} of {len(labels)} labelled images with one of each of {len(classes)} classes: ask "
+            f"for {len(classes)} to {len(labels)}"
+        )
+    rng = np.random.default_rng(seed)
+    turns = np.empty(len(labels), np.int64)  # in which turn of its class a row is drawn
+    for label in classes:
+        rows = np.flatnonzero(labels == label)
+        turns[rows] = rng.permutation(len(rows))
+    lots = rng.permutation(len(labels))  # within a turn: which classes come first
+    return np.sort(np.lexsort((lots, turns))[:images])
+
+
 def unlabeled_rows(total: int, used: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Draw `count` of the rows 0..total-1 that are not in `used`, int64 in random order, blind to their labels.
 
