@@ -11,6 +11,7 @@ from declarations.options import option_names
 from planning import config as planning
 from semisup.listing import listing_digest
 from semisup.networks import network_file
+from semisup.run_names import RUN, seed_run
 from planning.digest import code_digest as file_digest
 
 try:
@@ -24,7 +25,7 @@ SEED_RUN = r"seed\d+"
 wildcard_constraints:
     study="|".join(CONFIG["studies"]),
     experiment=r"\w+",
-    run=r"(seed|fold)\d+",
+    run=RUN,
     epsilon=r"[0-9.e+-]+",
     representation=r"\w+",
 
@@ -117,8 +118,8 @@ def first_seed_run(study):
 
 
 def unsupervised_run(wildcards):
-    """The run whose label-free part this run uses: folds share that of the first seed."""
-    return wildcards.run if wildcards.run.startswith("seed") else first_seed_run(wildcards.study)
+    """The run whose label-free part this run uses: fewer labels share that of their seed, folds that of the first."""
+    return seed_run(wildcards.run) or first_seed_run(wildcards.study)
 
 
 def unsupervised_file(name):
@@ -176,7 +177,7 @@ def data_options_of(*groups):
 
 
 def training_seed(wildcards):
-    """A seed run trains with its seed, a fold with the first seed of the study."""
+    """A run trains with its seed, a fold with the first seed of the study."""
     return int(unsupervised_run(wildcards).removeprefix("seed"))
 
 

@@ -1,5 +1,5 @@
 # Method exemplar: surrogate classes, a network that tells them apart, a support vector machine on its layers.
-# Folds share the label-free part (everything up to the layers) of the study's first seed.
+# The label-free part (everything up to the layers) is that of the seed; folds share that of the study's first one.
 from methods.exemplar import Layers, Probe, Surrogates, ExemplarTraining
 
 

@@ -1,5 +1,5 @@
 # Method kmeans: patches, whitening, centroids, features, support vector machine.
-# Folds share the label-free part (everything up to the features) of the study's first seed.
+# The label-free part (everything up to the features) is that of the seed; folds share that of the study's first one.
 from methods.kmeans import Centroids, Features, Patches, SolverIterations, SvmOnFeatures, Whitening
 
 

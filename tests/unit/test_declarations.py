@@ -123,6 +123,9 @@ def test_smallest_and_validation_sets_are_those_of_the_folds_too():
     data = Data("toy", 96, 3, 10, 10, 100, 600, 200, "all", 500)
     assert data.smallest_training_set(folds=False) == ("toy", 600)
     assert data.smallest_training_set(folds=True) == ("a fold of toy", 100)
+    assert data.smallest_training_set(folds=False, label_counts=[600, 300]) == ("a run with 300 labels of toy", 300)
+    assert data.smallest_training_set(folds=True, label_counts=[300]) == ("a fold of toy", 100)
+    assert data.fewer_labels([600, 300, 20]) == [300, 20]
     assert data.validation_sets(folds=False) == {"toy": 200}
     assert data.validation_sets(folds=True) == {"toy": 200, "a fold of toy": 700}
     assert data.image_size({"image_size": "native"}) == 96

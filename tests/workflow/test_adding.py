@@ -13,7 +13,7 @@ DECLARED = '''"""The mean colour of an image and the nearest of the classes' mea
 
 from declarations.options import Options
 from methods.declare import Method
-from methods.shared import Folds
+from methods.shared import Runs
 
 
 class MeanColour(Options):
@@ -23,7 +23,7 @@ class MeanColour(Options):
     """Weight of the distance in the scores."""
 
 
-class Mean(MeanColour, Folds, Method):
+class Mean(MeanColour, Runs, Method):
     """An image is given the class whose mean colour is nearest to its own."""
 
     name = "mean_colour"

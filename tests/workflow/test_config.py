@@ -13,6 +13,7 @@ from snakemake.utils import update_config
 from declarations.options import required_names
 from planning import config as planning
 from planning import config_docs
+from planning.report import with_label_counts
 
 SCHEMA = planning.config_schema()
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
@@ -205,7 +206,7 @@ def test_leave_one_out_rows_leave_out_one_transformation():
     ("study", "experiment", "differences"),
     [
         ("stl10", "fixmatch", set()),
-        ("stl10", "freematch", {"folds"}),
+        ("stl10", "freematch", {"folds", "label_counts"}),  # which runs there are
         ("stl10", "pseudo_label_loss", set()),
         ("mnist", "pseudo_label", set()),
     ],
@@ -311,12 +312,12 @@ MALFORMED = [
     (
         f"{ROUNDS_OF_KMEANS}/stride",
         2,
-        r"\.kmeans_rounds: unknown key 'stride'; known keys: .*, held_out, folds$",
+        r"\.kmeans_rounds: unknown key 'stride'; known keys: .*, held_out, folds, label_counts$",
     ),
     (f"{ROUNDS_OF_KMEANS}/epochs", 2, r"\.kmeans_rounds: unknown key 'epochs'; known keys: method,"),
     (f"{LOSS}/threshold", 0.9, r"\.loss: unknown key 'threshold'; docs/configuration\.md lists the known keys"),
     (f"{LOSS}/alpha_begin", 9, r"\.loss: unknown key 'alpha_begin'; did you mean 'alpha_(start|end)'\?"),
-    ("external", {"scores": "mine/{run}.npz"}, r"^external: unknown key 'scores'; known keys: folds$"),
+    ("external", {"scores": "mine/{run}.npz"}, r"^external: unknown key 'scores'; known keys: folds, label_counts$"),
     ("cnn", {"epochs": 3}, r"^the configuration: the key 'cnn' is called 'supervised' now; rename it$"),
     ("surrogate", {"epochs": 3}, r"^the configuration: the key 'surrogate' is called 'exemplar' now; rename it$"),
     (f"{OWN}/method", "surrogate", r"kmeans\.method: 'surrogate' is called 'exemplar' now; rename it$"),
@@ -646,6 +647,16 @@ MALFORMED = [
         r"rounds\.folds: the base 'finetuned' does not run on the folds; set its folds to true, or these",
     ),
     (
+        f"{ROUNDS_OF_SUPERVISED}/label_counts",
+        [100, 70],
+        r"rounds\.label_counts: the base 'supervised' has no runs with 70 labels; name 70 in its label_counts, or",
+    ),
+    (
+        f"{ROUNDS_OF_KMEANS}/label_counts",
+        [100],
+        r"kmeans_rounds\.label_counts: the base 'kmeans_coates' has no runs with 100 labels; name 100 in its",
+    ),
+    (
         f"{LOSS}/builds_on",
         "supervised",
         r"loss\.builds_on: an experiment of method pseudo_label_loss takes no base; remove it",
@@ -718,6 +729,9 @@ MALFORMED = [
     ("studies/photos/seeds", [0, 1, 0], r"^studies\.photos\.seeds: \[0, 1, 0\] names an entry twice; remove one"),
     ("kmeans/whitening_epsilon", [1, 1.0], r"^kmeans\.whitening_epsilon: \[1, 1\.0\] names an entry twice; remove one"),
     ("kmeans/svm_iterations", [5, 5], r"^kmeans\.svm_iterations: \[5, 5\] names an entry twice; remove one"),
+    ("kmeans/label_counts", [50, 50], r"^kmeans\.label_counts: \[50, 50\] names an entry twice; remove one"),
+    ("kmeans/label_counts", [0], r"^kmeans\.label_counts\.0: 0 is out of range; it must be at least 1"),
+    ("kmeans/label_counts", 50, r"^kmeans\.label_counts: 50 is a whole number; expected a list"),
     # sizes that do not fit
     (
         "studies/mnist5k/experiments/kmeans/folds",
@@ -823,6 +837,26 @@ MALFORMED = [
         f"{SUPERVISED}/batch_size",
         101,
         r"supervised\.batch_size: 101 is more than the 100 training images of a fold of photos; choose at most that",
+    ),
+    (
+        f"{SUPERVISED}/label_counts",
+        [64, 63],
+        r"supervised\.batch_size: 64 is more than the 63 training images of a run with 63 labels of photos; choose at",
+    ),
+    (
+        f"{OWN}/label_counts",
+        [600, 601],
+        r"kmeans\.label_counts: 601 is more than the 600 training images of photos; choose at most that$",
+    ),
+    (
+        "kmeans/label_counts",
+        [501],
+        r"^studies\.mnist5k\.experiments\.kmeans\.label_counts: 501 is more than the 500 training images of mnist5k;",
+    ),
+    (
+        f"{OWN}/label_counts",
+        [100, 9],
+        r"kmeans\.label_counts: 9 is less than one label of each of the 10 classes of photos; choose at least 10$",
     ),
     ("data/photos/train_images", 63, r"supervised\.batch_size: 64 is more than the 63 training images of photos; cho"),
     (f"{DIGITS}/batch_size", 501, r"supervised\.batch_size: 501 is more than the 500 training images of mnist5k; cho"),
@@ -1103,11 +1137,12 @@ def test_options_of_pseudo_label_methods_are_all_that_their_programs_take():
 
 def test_rounds_take_what_they_do_not_set_from_their_base():
     base = [(f"{SUPERVISED}/network", "vgg"), (f"{SUPERVISED}/dropout", 0.6), (f"{SUPERVISED}/batch_size", 10)]
+    base += [(f"{SUPERVISED}/label_counts", [100])]
     options = options_with("rounds", *base)
     assert (options["network"], options["dropout"], options["batch_size"]) == ("vgg", 0.6, 10)
     assert (options["epochs"], options["candidates"]) == (DEFAULTS["pseudo_label_rounds"]["epochs"], 100)
     assert options_with("rounds", *base, (f"{ROUNDS_OF_SUPERVISED}/batch_size", 20))["batch_size"] == 20
-    assert options["folds"] is False  # although the base runs on the folds
+    assert (options["folds"], options["label_counts"]) == (False, [])  # although the base has such runs
     of_kmeans = options_with("kmeans_rounds", (f"{COATES}/svm_c", [0.5]))
     assert (of_kmeans["patch_size"], of_kmeans["svm_c"], of_kmeans["folds"]) == (6, [0.5], False)
 
@@ -1155,10 +1190,45 @@ def test_rounds_run_on_the_folds_of_their_base():
     )
 
 
+@pytest.mark.parametrize("experiment", ["kmeans", "supervised", "fixmatch"])
+def test_runs_with_fewer_labels(experiment):
+    """One for each number and each seed; the seeds have all training images themselves."""
+    place = f"studies/photos/experiments/{experiment}/label_counts"
+    plain = planning.experiment_runs(merged(SMALL), "photos", experiment)
+    config = planning.checked_config(with_value(place, [100, 600, 70], merged(SMALL)), SCHEMA)
+    added = ["labels100_seed0", "labels100_seed1", "labels70_seed0", "labels70_seed1"]
+    assert planning.experiment_runs(config, "photos", experiment) == plain + added
+    assert with_label_counts(config, "photos") == [experiment]
+    assert with_label_counts(config, "mnist5k") == []
+
+
+def test_all_training_images_are_no_curve():
+    config = planning.checked_config(with_value(f"{OWN}/label_counts", [600], merged(SMALL)), SCHEMA)
+    assert planning.experiment_runs(config, "photos", "kmeans") == ["seed0", "seed1"]
+    assert with_label_counts(config, "photos") == []
+
+
+@pytest.mark.parametrize(
+    ("base", "rounds", "name"),
+    [(SUPERVISED, ROUNDS_OF_SUPERVISED, "rounds"), (COATES, ROUNDS_OF_KMEANS, "kmeans_rounds")],
+)
+def test_rounds_run_with_fewer_labels_of_their_base(base, rounds, name):
+    """Some of those of the base, and all training images, for which no run is needed."""
+    config = with_value(
+        f"{rounds}/label_counts", [100, 600], with_value(f"{base}/label_counts", [64, 100], merged(SMALL))
+    )
+    config = planning.checked_config(config, SCHEMA)
+    runs = planning.experiment_runs(config, "photos", name)
+    assert runs == ["seed0", "seed1", "labels100_seed0", "labels100_seed1"]
+    assert set(runs) <= set(planning.experiment_runs(config, "photos", base.rpartition("/")[2]))
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
         (f"{SURROGATE}/scale", [1.0, 1.0]),
+        (f"{SUPERVISED}/label_counts", [64, 600]),
+        (f"{OWN}/label_counts", [10, 600]),
         (f"{SURROGATE}/samples_per_class", 2),
         (f"{SURROGATE}/transformations", ["hue"]),
         (f"{SUPERVISED}/batch_size", 100),

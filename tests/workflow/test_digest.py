@@ -255,7 +255,7 @@ def test_a_declaration_is_part_of_no_digest_but_the_rest_is(tmp_path):
     for name in DECLARATIONS:
         with (tmp_path / "scripts" / name).open("a") as file:
             file.write("\nCHANGED = 1\n")
-    (tmp_path / "scripts/methods/another.py").write_text("from methods.shared import Folds\n")
+    (tmp_path / "scripts/methods/another.py").write_text("from methods.shared import Runs\n")
     assert {program: code_digest(tmp_path / f"scripts/{program}.py") for program in PROGRAMS} == before
     with (tmp_path / "scripts/declarations/command_line.py").open("a") as file:
         file.write("\nCHANGED = 1\n")

@@ -179,5 +179,11 @@ def test_new_seed(fresh, finished):
     assert jobs == new | {"solver_iterations": 1, "evaluate": 1}
 
 
+def test_fewer_labels(fresh, finished):
+    """What the seed learned without labels is there."""
+    jobs = planned(fresh, finished, **with_experiments(kmeans={"label_counts": [20, 30]}))
+    assert jobs == {"train_svm": 2, "evaluate": 1}
+
+
 def test_experiment_left_out(fresh, finished):
     assert planned(fresh, finished, **with_experiments(kmeans_coates=None)) == {"evaluate": 1}

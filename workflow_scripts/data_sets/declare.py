@@ -1,6 +1,6 @@
 """What the workflow asks of a kind of data set, and groups of options that several kinds share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from declarations.options import Count, Mistake, Options, Values
@@ -39,9 +39,14 @@ class Data(NamedTuple):
         size = options.get("image_size", "native")
         return self.size if size == "native" else size
 
-    def smallest_training_set(self, folds: bool) -> tuple[str, int]:
+    def fewer_labels(self, label_counts: Iterable[int]) -> list[int]:
+        """Return the numbers of labels that take runs of their own: those of less than all training images."""
+        return [count for count in label_counts if count < self.train_images]
+
+    def smallest_training_set(self, folds: bool, label_counts: Iterable[int] = ()) -> tuple[str, int]:
         """Return the fewest labelled images that a run trains on, and what has them."""
         sets = [(self.train_images, self.name)] + ([(self.fold_images, f"a fold of {self.name}")] if folds else [])
+        sets += [(count, f"a run with {count} labels of {self.name}") for count in self.fewer_labels(label_counts)]
         images, source = min(sets)
         return source, images
 

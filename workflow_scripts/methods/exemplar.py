@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from data_sets.declare import Data
 from declarations.options import AtLeastTwo, Degrees, HalfCircle, Mistake, Range, Values, candidates
 from methods.declare import Method
-from methods.shared import NETWORKS, Folds, ImageSize, Network, Precision, Recipe, Svm, enough_unlabeled
+from methods.shared import NETWORKS, ImageSize, Network, Precision, Recipe, Runs, Svm, enough_unlabeled
 
 Transformation = Literal["rotation", "translation", "scale", "pca_contrast", "color_contrast", "hue"]
 RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
@@ -65,7 +65,7 @@ class Probe(Svm, Precision):
     """Options of `train_probe`."""
 
 
-class Exemplar(Surrogates, ExemplarTraining, Probe, Folds, Method):
+class Exemplar(Surrogates, ExemplarTraining, Probe, Runs, Method):
     """A network that learned surrogate classes; its layers are the features of a support vector machine."""
 
     name = "exemplar"

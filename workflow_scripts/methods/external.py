@@ -6,7 +6,7 @@ from typing import Annotated
 from data_sets.declare import Data
 from declarations.options import Mistake, Options, Values
 from methods.declare import Method
-from methods.shared import Folds
+from methods.shared import Runs
 
 RUN = "{run}"
 
@@ -20,7 +20,7 @@ class Scores(Options):
     then validation) that the former are of."""
 
 
-class External(Scores, Folds, Method):
+class External(Scores, Runs, Method):
     """Scores that were made elsewhere, by any method. They are checked, and evaluated on the same sealed images."""
 
     name = "external"

@@ -7,7 +7,7 @@ from data_sets.declare import Data
 from declarations.options import AtLeastTwo, Count, Mistake, Options, Part, Positive, Values, candidates
 from declarations.options import option_names as names
 from methods.declare import Base, Method
-from methods.shared import Folds, ImageSize, Precision, Svm, enough_unlabeled
+from methods.shared import ImageSize, Precision, Runs, Svm, enough_unlabeled
 
 
 class Patches(ImageSize):
@@ -75,7 +75,7 @@ class SolverIterations(Options):
 LEARNING = (Patches, Whitening, Epsilons, Centroids)  # what the centroids depend on
 
 
-class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Folds, Method):
+class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Runs, Method):
     """Features from centroids of unlabeled patches; with a base its centroids are used, and none are learned."""
 
     name = "kmeans"

@@ -1,7 +1,7 @@
 """Raw pixels and a support vector machine: the floor that every other method should be above."""
 
 from methods.declare import Method
-from methods.shared import Folds, ImageSize, Svm
+from methods.shared import ImageSize, Runs, Svm
 
 
 class PixelsSvm(ImageSize, Svm):
@@ -11,7 +11,7 @@ class PixelsSvm(ImageSize, Svm):
     svm_c = [0.000001, 0.00001, 0.0001, 0.001, 0.01]
 
 
-class Pixels(PixelsSvm, Folds, Method):
+class Pixels(PixelsSvm, Runs, Method):
     """The pixels of the scaled images, standardised, are the features of a one-vs-rest support vector machine."""
 
     name = "pixels"

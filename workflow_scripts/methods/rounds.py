@@ -8,7 +8,7 @@ from data_sets.declare import Data
 from declarations.options import Count, InnerPart, Mistake, Natural, Options, Part, Values, option_names
 from methods.declare import Base, Method
 from methods.kmeans import LEARNING, Features
-from methods.shared import Augmentation, Folds, ImageSize, LabelledNetwork, Recipe, Svm
+from methods.shared import Augmentation, ImageSize, LabelledNetwork, Recipe, Runs, Svm
 from methods.supervised import Supervised, training_fits
 
 
@@ -37,7 +37,7 @@ class Rounds(Options):
     others give the validation accuracy."""
 
 
-class InRounds(Rounds, Folds, Method):
+class InRounds(Rounds, Runs, Method):
     """What both methods with rounds share."""
 
     in_rounds = True
@@ -57,6 +57,13 @@ class InRounds(Rounds, Folds, Method):
                 "folds",
                 f"the base {options['builds_on']!r} does not run on the folds; "
                 "set its folds to true, or these to false",
+            )
+        missing = set(data.fewer_labels(options["label_counts"])) - set(base["label_counts"])
+        if missing:
+            yield (
+                "label_counts",
+                f"the base {options['builds_on']!r} has no runs with {min(missing)} labels; name {min(missing)} in its "
+                "label_counts, or not in these",
             )
         rounds, candidates, accepted = options["rounds"], options["candidates"], options["accepted"]
         if data.unlabeled_images != "all" and rounds * candidates > data.unlabeled_images:
@@ -105,6 +112,7 @@ class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Supervised):
     base = Base(of="supervised", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
 
     folds = False
+    label_counts = []
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:

@@ -39,11 +39,15 @@ class Precision(Options):
     """`auto` multiplies in bfloat16 where the processor has it; `float32` never does."""
 
 
-class Folds(Options):
-    """Which runs there are."""
+class Runs(Options):
+    """Which runs there are, beside one for each seed."""
 
     folds: bool = False
     """Run on the official folds of the data set too (stl10 and photos have ten)."""
+    label_counts: Annotated[list[Count], ("uniqueItems", True)] = []
+    """Numbers of labels: for each one and each seed there is a run with so many of the training images, class by class
+    as equal in number as can be, drawn by the seed. Those of a smaller number are among those of a larger one. All
+    training images take no runs of their own, as the seeds have them. None, no curve of accuracy against labels."""
 
 
 class Svm(Options):

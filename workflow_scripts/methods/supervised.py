@@ -8,9 +8,9 @@ from methods.declare import Base, Method
 from methods.shared import (
     NETWORKS,
     Augmentation,
-    Folds,
     LabelledNetwork,
     Recipe,
+    Runs,
     colours_there,
     large_enough_for_network,
     small_enough_for_network,
@@ -26,7 +26,7 @@ class SupervisedTraining(Recipe, LabelledNetwork, Augmentation):
     grows to the whole side, which the last 20 % of the epochs have. Sides are rounded to multiples of 4 pixels."""
 
 
-class Supervised(SupervisedTraining, Folds, Method):
+class Supervised(SupervisedTraining, Runs, Method):
     """A network trained on the labelled images; with a base, training starts from its network."""
 
     name = "supervised"
@@ -88,7 +88,7 @@ def training_fits(options: Values, data: Data) -> Iterator[Mistake]:
             f"true needs epochs that are passes over the images, and steps_per_epoch is {options['steps_per_epoch']}; "
             "set that to 0, or this to false",
         )
-    source, images = data.smallest_training_set(options.get("folds", False))
+    source, images = data.smallest_training_set(options.get("folds", False), options.get("label_counts", ()))
     images *= max(1, options["copies"])
     if options["batch_size"] > images:
         yield (

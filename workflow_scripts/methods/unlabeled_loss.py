@@ -16,6 +16,7 @@ class UnlabeledLoss(Supervised):
     base = None
 
     folds = False
+    label_counts = []
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:

@@ -8,7 +8,7 @@ its base fixes, and from itself.
 import inspect
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from declarations.options import Options, declaring_group, option_names, propert
 from methods import declared_methods
 from methods.declare import Method
 from planning.schema import Config, schema_mistakes
+from semisup.run_names import labels_run
 
 METHODS = declared_methods()
 DATA_SETS = declared_data_sets()
@@ -207,11 +208,14 @@ def asked_options(config: Config, study: str, experiment: str) -> Config:
 
 
 def experiment_runs(config: Config, study: str, experiment: str) -> list[str]:
-    """Return the runs of an experiment: seed0, seed1, ... and, where asked for, fold0, fold1, ..."""
-    runs = [f"seed{seed}" for seed in config["studies"][study]["seeds"]]
-    if experiment_options(config, study, experiment).get("folds"):
-        runs += [f"fold{fold}" for fold in range(data_of(config, config["studies"][study]["dataset"]).folds)]
-    return runs
+    """Return the runs of an experiment: its seeds and, where asked for, folds and seeds with fewer labels."""
+    content, options = config["studies"][study], experiment_options(config, study, experiment)
+    data = data_of(config, content["dataset"])
+    runs = [f"seed{seed}" for seed in content["seeds"]]
+    if options.get("folds"):
+        runs += [f"fold{fold}" for fold in range(data.folds)]
+    counts = data.fewer_labels(options.get("label_counts", ()))
+    return runs + [labels_run(count, seed) for count in counts for seed in content["seeds"]]
 
 
 def base_experiment(config: Config, study: str, experiment: str) -> str:
@@ -340,6 +344,22 @@ def _check_sizes(config: Config, study: str, experiment: str, place: str) -> Non
         raise ConfigError(
             f"{place}.folds: the data set {dataset} has no folds; set it to false, or use another data set"
         )
+    _check_label_counts(options.get("label_counts", ()), data, f"{place}.label_counts")
     base = experiment_options(config, study, options["builds_on"]) if "builds_on" in options else None
     for key, mistake in method_of(config, study, experiment).check(options, data, base):
         raise ConfigError(f"{place}.{key}: {mistake}")
+
+
+def _check_label_counts(counts: Iterable[int], data: Data, place: str) -> None:
+    """Check that there are as many training images, and one of each class among so many."""
+    for count in counts:
+        if count < data.classes:
+            raise ConfigError(
+                f"{place}: {count} is less than one label of each of the {data.classes} classes of {data.name}; choose "
+                f"at least {data.classes}"
+            )
+        if count > data.train_images:
+            raise ConfigError(
+                f"{place}: {count} is more than the {data.train_images} training images of {data.name}; choose at most "
+                "that"
+            )

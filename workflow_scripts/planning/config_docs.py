@@ -58,7 +58,7 @@ snakemake --cores 8 --configfile mine.yaml
 - **`only: [kmeans, supervised]`** in a study runs these experiments, with their bases and baselines, and no others.
 - **`builds_on`** names another experiment of the same study that this one builds on, its base. The section of each
   method below says of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the
-  base.
+  base, and their `label_counts` must be among those of the base.
 - **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
   `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands

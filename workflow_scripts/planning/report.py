@@ -16,6 +16,7 @@ from planning.config import (
     experiment_runs,
     method_of,
 )
+from semisup.run_names import parsed_run
 
 DEFAULT = "default"  # text of what has none of its own
 
@@ -34,6 +35,15 @@ def figures_of(config: Config, study: str) -> dict[str, list[str]]:
 def trained_together(config: Config, study: str) -> list[str]:
     """Return the experiments whose training curves share a figure."""
     return [name for name in config["studies"][study]["experiments"] if method_of(config, study, name).training_curves]
+
+
+def with_label_counts(config: Config, study: str) -> list[str]:
+    """Return the experiments that have runs with fewer labels; their curves share a figure."""
+    return [
+        name
+        for name in config["studies"][study]["experiments"]
+        if any(parsed_run(run).labels for run in experiment_runs(config, study, name))
+    ]
 
 
 def sections_of(methods: Iterable[type[Method]], sources: Path) -> list[str]:
