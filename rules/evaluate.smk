@@ -12,6 +12,7 @@ rule evaluate:
         per_class=reported_table("per_class.csv", "per_class", "accuracy of each class"),
         confusion=reported_table("confusion.csv", "confusion_table", "confused classes"),
         comparison=reported_table("comparison.csv", "comparison", "comparison of the experiments"),
+        label_curve=reported_table("label_curve.csv", "label_curve_table", "accuracy against labels"),
         solver_iterations=reported_table("solver_iterations.csv", "solver_table", "accuracy over solver steps"),
         test_sample="results/{study}/test_sample.csv",
     log:
@@ -35,7 +36,8 @@ rule evaluate:
         " --images {input.images} --test-labels {input.test_labels} --baselines {params.baselines} {params.options}"
         " --sample-images {params.sample_images} --test-sample {output.test_sample}"
         " --metrics {output.metrics} --per-class {output.per_class} --confusion {output.confusion}"
-        " --comparison {output.comparison} --solver-iterations {output.solver_iterations} 2> {log}"
+        " --comparison {output.comparison} --label-curve {output.label_curve}"
+        " --solver-iterations {output.solver_iterations} 2> {log}"
 
 
 rule write_predictions:

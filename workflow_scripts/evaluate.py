@@ -19,11 +19,16 @@ from semisup.cli import UserError, fraction, name_pair, positive_int, run_progra
 from semisup.dataset import read_class_names, read_labelled, read_test_groups, read_test_labels, run_rows
 from semisup.files import file_checksum
 from semisup.metrics import bootstrap_interval, top_k_error, true_label_ranks
+from semisup.run_names import COMPARED, FORMS, parsed_run
 from semisup.scores import read_arrays
 from semisup.tables import write_table
 
 SAMPLE_SEED = 0
-PROTOCOLS = {"seed": "seeds", "fold": "folds"}  # what a run's name begins with: the runs it is averaged with
+CURVE_COLUMNS = (
+    *("experiment", "baseline", "labels", "runs", "validation_accuracy_mean", "test_accuracy_mean"),
+    *("test_accuracy_std", "test_accuracy_low", "test_accuracy_high"),
+    *("difference_runs", "difference", "difference_low", "difference_high"),
+)
 
 
 class Run(NamedTuple):
@@ -53,10 +58,11 @@ def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes:
     Raises UserError for a folder that names no run, unless there is one score for each image and class, and for scores
     that are not finite.
     """
-    name = path.parent.name
-    protocol = PROTOCOLS.get(name.rstrip("0123456789"))
-    if protocol is None:
-        raise UserError(f"{path} lies in no run's folder: give <experiment>/<run>/scores.npz, where run is like seed0")
+    name = parsed_run(path.parent.name)
+    if name is None:
+        raise UserError(
+            f"{path} lies in no run's folder: give <experiment>/<run>/scores.npz, where run is like {FORMS}"
+        )
     validation, rows, test = read_arrays(path, ["validation", "validation_rows", "test"])
     for split, scores, images in (("validation", validation, len(rows)), ("test", test, len(test_labels))):
         if scores.shape != (images, classes):
@@ -68,8 +74,8 @@ def read_run(path: Path, labelled: np.ndarray, test_labels: np.ndarray, classes:
             raise UserError(f"{path} has {split} scores that are not finite: delete {path.parent} and run again")
     return Run(
         experiment=path.parent.parent.name,
-        name=name,
-        protocol=protocol,
+        name=path.parent.name,
+        protocol=name.protocol,
         scores_sha256=file_checksum(path, "sha256"),
         validation_images=len(rows),
         validation_accuracy=float(np.mean(validation.argmax(axis=1) == labelled[rows])),
@@ -137,6 +143,7 @@ def protocol_summary(
 ) -> dict[str, Any]:
     """Summarise an experiment's runs of one protocol, and the paired difference to the baseline's runs of equal name.
 
+    labels: of each of the runs; those of different numbers are never averaged.
     Standard deviations divide by the number of runs minus one. Intervals resample runs and test images.
     """
     correct = right_answers(runs)
@@ -171,7 +178,7 @@ def protocol_summary(
 def comparison_rows(
     runs: list[Run], baselines: dict[str, str], images: str, top_k: int, interval: Interval
 ) -> list[dict[str, Any]]:
-    """Return one row for each experiment; seeds and folds have columns of their own.
+    """Return one row for each experiment; seeds and folds have columns of their own, fewer labels none.
 
     baselines: for each experiment, the one that its paired difference is taken to.
     """
@@ -179,7 +186,7 @@ def comparison_rows(
     for experiment in dict.fromkeys(run.experiment for run in runs):
         baseline = baselines[experiment]
         row: dict[str, Any] = {"experiment": experiment, "baseline": baseline}
-        for protocol in PROTOCOLS.values():
+        for protocol in COMPARED:
             ours, theirs = (
                 [run for run in runs if run.protocol == protocol and run.experiment == name]
                 for name in (experiment, baseline)
@@ -189,6 +196,31 @@ def comparison_rows(
                 summary = protocol_summary(ours, theirs, labels, top_k, interval)
                 row |= {f"{protocol}_{key}": value for key, value in summary.items()}
         rows.append(row)
+    return rows
+
+
+def runs_by_labels(runs: list[Run], images: str) -> dict[int, list[Run]]:
+    """Return an experiment's runs with fewer labels by their number, which rises, and its seeds with all labels."""
+    groups: dict[int, list[Run]] = {}
+    for run in runs:
+        if run.protocol == "labels":
+            groups.setdefault(len(run_rows(images, run.name)[0]), []).append(run)
+    seeds = [run for run in runs if run.protocol == "seeds"]
+    if seeds:
+        groups.setdefault(len(run_rows(images, seeds[0].name)[0]), seeds)
+    return dict(sorted(groups.items()))
+
+
+def label_curve_rows(
+    runs: list[Run], baselines: dict[str, str], images: str, top_k: int, interval: Interval
+) -> list[dict[str, Any]]:
+    """Return one row for each number of labels of each experiment that has runs with fewer labels than all."""
+    rows = []
+    for experiment in dict.fromkeys(run.experiment for run in runs if run.protocol == "labels"):
+        ours, theirs = ([run for run in runs if run.experiment == name] for name in (experiment, baselines[experiment]))
+        for labels, group in runs_by_labels(ours, images).items():
+            summary = protocol_summary(group, theirs, labels, top_k, interval)
+            rows.append({"experiment": experiment, "baseline": baselines[experiment], **summary})
     return rows
 
 
@@ -234,7 +266,7 @@ def checked_baselines(pairs: list[tuple[str, str]], experiments: set[str]) -> di
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and write the six tables."""
+    """Parse the command line and write the seven tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help=".../<experiment>/<run>/scores.npz")
     parser.add_argument("--solver-scores", nargs="*", type=Path, default=[], help=".../<run>/solver_iterations.npz")
@@ -254,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--sample-images", type=positive_int, required=True, help="test images whose labels go into --test-sample"
     )
-    for table in ("metrics", "per-class", "confusion", "comparison", "solver-iterations", "test-sample"):
+    for table in ("metrics", "per-class", "confusion", "comparison", "label-curve", "solver-iterations", "test-sample"):
         parser.add_argument(f"--{table}", required=True, help="table to write (CSV)")
     options = parser.parse_args(arguments)
 
@@ -266,10 +298,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     solver = [row for path in options.solver_scores for row in solver_rows(path, labelled, test_labels)]
     top_k = min(options.top_k, max(1, len(class_names) - 1))  # among all classes the right one always is
     comparison = comparison_rows(runs, baselines, options.images, top_k, interval)
+    curves = label_curve_rows(runs, baselines, options.images, top_k, interval)
     write_table(options.metrics, [run_metrics(run, options.images, top_k, interval) for run in runs])
     write_table(options.per_class, [row for run in runs for row in per_class_rows(run, test_labels, class_names)])
     write_table(options.confusion, [row for run in runs for row in confusion_rows(run, test_labels, class_names)])
     write_table(options.comparison, comparison)
+    write_table(options.label_curve, curves, columns=CURVE_COLUMNS)
     write_table(
         options.solver_iterations,
         solver,
@@ -277,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     write_table(options.test_sample, sample_rows(test_labels, options.sample_images))
     for row in comparison:
-        for protocol in PROTOCOLS.values():
+        for protocol in COMPARED:
             if f"{protocol}_runs" in row:
                 logging.info(
                     "%s, %d %s: test accuracy %.4f",

@@ -33,7 +33,7 @@ def test_tables_and_data_of_figures_were_among_them(demo, second):
     results = demo / "results"
     (study,) = TINY["studies"].keys() - {"stl10", "mnist"}
     paths = [results / study / f"{name}.csv" for name in ("comparison", "metrics", "per_class", "confusion")]
-    paths += [results / study / f"{name}.csv" for name in ("solver_iterations", "test_sample")]
+    paths += [results / study / f"{name}.csv" for name in ("label_curve", "solver_iterations", "test_sample")]
     paths += [results / study / "tsne.csv", results / study / "clustering.csv"]
     paths += (results / study / "predictions").glob("*.csv")
     paths += (results / "theory").glob("*.csv")

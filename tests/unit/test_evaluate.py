@@ -19,7 +19,7 @@ from semisup.dataset import read_labelled, run_rows
 PROGRAMS = Path(evaluate.__file__).parent
 RUNS = ("seed0", "seed1", "fold0", "fold1")
 EXPERIMENTS = {"plain": 0.8, "better": 2.0}  # name -> how much the true class stands out of the noise
-TABLES = ("metrics", "per_class", "confusion", "comparison", "solver_iterations", "test_sample")
+TABLES = ("metrics", "per_class", "confusion", "comparison", "label_curve", "solver_iterations", "test_sample")
 STEPS = [10, 100, 0]
 TOP_K = 3
 SAMPLE = 20
@@ -48,7 +48,7 @@ class Study:
         }
         np.savez(path / "scores.npz", **scores)
         self.scores[experiment, run] = scores
-        if run.startswith("seed"):
+        if run.startswith("seed"):  # only these are followed
             labels = {"train": self.labelled[train_rows], "validation": self.labelled[rows], "test": self.test_labels}
             solver = {
                 name: np.stack([noisy_scores(values, signal, rng) for _ in STEPS]) for name, values in labels.items()
@@ -276,6 +276,128 @@ def test_only_runs_of_both_are_compared(study, tmp_path):
     assert (row["seeds_runs"], row["seeds_difference_runs"]) == (2, 1)
     pair = study.correct("better", "seed0").astype(float) - study.correct("plain", "seed0")
     assert row["seeds_difference"] == pytest.approx(pair.mean())
+
+
+# Fewer labels
+
+FEWER = {"plain": ("labels8_seed0", "labels8_seed1"), "better": ("labels20_seed0", "labels8_seed1", "labels8_seed0")}
+
+
+@pytest.fixture(scope="module")
+def with_fewer(tmp_path_factory):
+    """A study whose experiments have runs with fewer labels too, not all of them the same; and its tables."""
+    study = Study(tmp_path_factory.mktemp("fewer labels"))
+    for experiment, runs in FEWER.items():
+        for number, run in enumerate(runs):
+            study.write_run(experiment, run, EXPERIMENTS[experiment], np.random.default_rng([7, number]))
+    return study, study.evaluate(study.folder / "tables")
+
+
+def test_runs_with_fewer_labels_are_in_the_tables_of_runs(with_fewer):
+    _, tables = with_fewer
+    metrics = tables["metrics"].set_index(["experiment", "run"])
+    fewer = metrics[metrics["protocol"] == "labels"]
+    assert fewer["labels"].to_dict() == {
+        (experiment, run): int(run[6:].partition("_")[0]) for experiment, runs in FEWER.items() for run in runs
+    }
+    assert (fewer["validation_images"] == COUNTS["validation"]).all()
+    for name in ("per_class", "confusion"):
+        assert set(map(tuple, tables[name][["experiment", "run"]].to_numpy())) == set(metrics.index)
+
+
+def test_runs_with_fewer_labels_are_averaged_with_no_others(with_fewer, tables):
+    """The comparison is that of an equal study without them."""
+    _, changed = with_fewer
+    for name in ("comparison", "solver_iterations"):
+        pd.testing.assert_frame_equal(changed[name], tables[name])
+    assert len(tables["label_curve"]) == 0, "no curve without such runs"
+    assert list(tables["label_curve"]) == list(changed["label_curve"])
+
+
+def test_label_curve(with_fewer):
+    """A row for each number of labels, the seeds last; each number is that of its own runs alone."""
+    study, tables = with_fewer
+    table = tables["label_curve"]
+    assert list(zip(table["experiment"], table["labels"], table["runs"], strict=True)) == [
+        ("plain", 8, 2),
+        ("plain", 40, 2),
+        ("better", 8, 2),
+        ("better", 20, 1),
+        ("better", 40, 2),
+    ]
+    assert set(table["baseline"]) == {"plain"}
+    for row in table.to_dict("records"):
+        seeds = [f"seed{seed}" for seed in range(int(row["runs"]))]
+        runs = seeds if row["labels"] == 40 else [f"labels{row['labels']}_{seed}" for seed in seeds]
+        correct = np.array([study.correct(row["experiment"], run) for run in runs], float)
+        accuracies = correct.mean(axis=1)
+        validation = [
+            np.mean(scores["validation"].argmax(axis=1) == study.labelled[scores["validation_rows"]])
+            for scores in (study.scores[row["experiment"], run] for run in runs)
+        ]
+        assert row["validation_accuracy_mean"] == pytest.approx(np.mean(validation))
+        assert row["test_accuracy_mean"] == pytest.approx(accuracies.mean())
+        assert_interval(row, "test_accuracy", correct)
+        if len(runs) == 1:
+            assert np.isnan(row["test_accuracy_std"])
+        else:
+            assert row["test_accuracy_std"] == pytest.approx(abs(accuracies[0] - accuracies[1]) / 2**0.5)
+        if row["experiment"] == "plain" or row["labels"] == 20:  # the baseline itself, and a number that it has not
+            assert np.isnan(row["difference"])
+            assert np.isnan(row["difference_runs"])
+        else:
+            pairs = correct - np.array([study.correct("plain", run) for run in runs])
+            assert (row["difference_runs"], row["difference"]) == (2, pytest.approx(pairs.mean()))
+            assert_interval(row, "difference", pairs)
+
+
+def test_last_point_of_a_curve_is_that_of_the_comparison(with_fewer):
+    _, tables = with_fewer
+    comparison = tables["comparison"].set_index("experiment")
+    for row in tables["label_curve"].query("labels == 40").to_dict("records"):
+        for name in (
+            "runs",
+            "validation_accuracy_mean",
+            "test_accuracy_mean",
+            "test_accuracy_std",
+            "test_accuracy_low",
+        ):
+            assert row[name] == comparison.loc[row["experiment"], f"seeds_{name}"]
+
+
+def test_only_pairs_of_the_same_run_are_compared(with_fewer, tmp_path):
+    """Of two runs with eight labels, one; and with the seeds none, which the baseline has not."""
+    study, _ = with_fewer
+    names = ["plain/labels8_seed1", "better/labels8_seed0", "better/labels8_seed1", "better/seed0"]
+    table = study.evaluate(tmp_path, [study.folder / name / "scores.npz" for name in names])["label_curve"]
+    row, last = table[table["experiment"] == "better"].to_dict("records")
+    pair = study.correct("better", "labels8_seed1").astype(float) - study.correct("plain", "labels8_seed1")
+    assert (row["runs"], row["difference_runs"], row["difference"]) == (2, 1, pytest.approx(pair.mean()))
+    assert (last["labels"], last["runs"]) == (40, 1)
+    assert np.isnan(last["difference"])
+
+
+def test_experiment_with_fewer_labels_alone(with_fewer, tmp_path):
+    study, _ = with_fewer
+    path = study.folder / "better" / "labels20_seed0" / "scores.npz"
+    tables = study.evaluate(tmp_path, [path], baselines=["better=better"], solver_scores=[])
+    assert tables["label_curve"][["labels", "runs"]].to_numpy().tolist() == [[20, 1]]
+    assert list(tables["comparison"]) == ["experiment", "baseline"]
+
+
+def test_all_labels_asked_for_by_number_are_not_averaged_with_the_seeds(with_fewer, tmp_path):
+    """They are the same training images; runs of both would count twice."""
+    study, _ = with_fewer
+    for run in ("labels40_seed0", "labels8_seed0", "seed0"):
+        folder = tmp_path / "plain" / run
+        folder.mkdir(parents=True)
+        np.savez(folder / "scores.npz", **study.scores["plain", run.replace("labels40_", "")])
+    paths = sorted((tmp_path / "plain").rglob("scores.npz"))
+    table = study.evaluate(tmp_path / "out", paths, baselines=["plain=plain"], solver_scores=[])["label_curve"]
+    assert table[["labels", "runs"]].to_numpy().tolist() == [[8, 1], [40, 1]]
+
+
+# The solver
 
 
 def test_solver_iterations(study, tables):

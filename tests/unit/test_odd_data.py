@@ -38,7 +38,7 @@ from semisup.network import Shape, new_network
 from semisup.scores import write_scores
 
 GREY = 77
-TABLES = ("metrics", "per_class", "confusion", "comparison", "solver_iterations", "test_sample")
+TABLES = ("metrics", "per_class", "confusion", "comparison", "label_curve", "solver_iterations", "test_sample")
 RANGES = {name: [0.7, 1.4] for name in ("scale", "pca_contrast", "color_power", "color_factor")}
 SURROGATES = {"seed_patches": 5, "samples_per_class": 4, "surrogate_size": 8, "seed_sampling": "energy"}
 SURROGATES |= {"rotation": 20, "translation": 0.1, "color_offset": 0.1, "hue": 0.1, **RANGES}
