@@ -8,6 +8,10 @@ def trained_together(study):
     return planning_report.trained_together(CONFIG, study)
 
 
+def with_label_counts(study):
+    return planning_report.with_label_counts(CONFIG, study)
+
+
 def first_seed_path(study, experiment, path):
     """A file of the experiment's first run."""
     return f"results/{study}/{experiment}/{first_seed_run(study)}/{path}"

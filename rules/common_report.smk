@@ -57,10 +57,11 @@ def study_results(wildcards=None):
     for study in CONFIG["studies"]:
         files += [
             f"results/{study}/{table}.csv"
-            for table in ("metrics", "comparison", "per_class", "solver_iterations", "clustering")
+            for table in ("metrics", "comparison", "label_curve", "per_class", "solver_iterations", "clustering")
         ]
         files += [f"results/{study}/figures/{kind}" for kind in figures_of(study)]
         files += [f"results/{study}/figures/training.pdf"] if trained_together(study) else []
+        files += [f"results/{study}/figures/label_curve.pdf"] if with_label_counts(study) else []
         files += [
             f"results/{study}/{experiment}/{run}/{table}.csv"
             for experiment in experiments(study)

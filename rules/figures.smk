@@ -136,6 +136,29 @@ rule plot_training:
         " --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
+rule plot_label_curve:
+    input:
+        label_curve="results/{study}/label_curve.csv",
+        published=REPORT_SOURCES / "published.yaml",
+    output:
+        pdf="results/{study}/figures/label_curve.pdf",
+        png=reported_figure("label_curve", "curves of accuracy against labels"),
+    log:
+        "results/logs/{study}/figures/plot_label_curve.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("plot_label_curve"),
+        program=program("plot_label_curve"),
+        data_set=lambda wildcards: planning.data_kind(CONFIG, dataset_of(wildcards.study)).kind,
+    shell:
+        "python {params.program:q} --label-curve {input.label_curve} --published {input.published:q}"
+        " --data-set {params.data_set} --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
 rule plot_rounds:
     input:
         history=of_each("rounds", "history.csv"),

@@ -90,7 +90,7 @@ def read_jobs(clone, scratch):
             written = [word for word in words[2:] if any(_is_in(word, path) for path in described["outputs"])]
             job = Job(Path(words[1]).stem, words[2:], described["inputs"], written)
             jobs.setdefault(job.program, []).append(job)
-    first = {program: min(some, key=lambda job: (_is_fold(job), job.outputs)) for program, some in jobs.items()}
+    first = {program: min(some, key=lambda job: (_of_fewer_labels(job), job.outputs)) for program, some in jobs.items()}
     return first | {"predict": PREDICT}
 
 
@@ -98,8 +98,8 @@ def _is_in(path, place):
     return path == place or path.startswith(f"{place}/")
 
 
-def _is_fold(job):
-    return any(re.search(r"/fold\d+/", path) for path in job.outputs)
+def _of_fewer_labels(job):
+    return any(re.search(r"/(fold|labels)\d", path) for path in job.outputs)
 
 
 def redirected(job, changes, output_folder):

@@ -11,11 +11,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from semisup.cli import UserError, run_program
 from semisup.histories import read_columns
-from semisup.plots import COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import LINE_COLORS, TEXT_WIDTH, new_figure, save_figure
 
 LEGEND_COLUMNS = 3
 MOST_CURVES = 8  # in a panel; more are told apart no longer
-LINE_COLORS = [color for color in COLORS if color != "#F0E442"]  # a thin yellow line does not show on paper
 LONG = 10  # times as many images as another training: then the axis is logarithmic
 HISTORY = ("epoch", "train_loss", "train_accuracy", "validation_accuracy", "images")
 

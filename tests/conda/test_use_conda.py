@@ -27,7 +27,7 @@ TARGET = "results/report/report.pdf" if HAS_LATEX else "results/report/report.te
 def tiny_config():
     """The tiny study with one seed, no folds, and the parts of the theory that take seconds."""
     study = TINY["studies"]["photos"]
-    experiments = {name: study["experiments"][name] | {"folds": False} for name in KEPT}
+    experiments = {name: study["experiments"][name] | {"folds": False, "label_counts": []} for name in KEPT}
     experiments["supervised"]["epochs"] = 1
     photos = study | {"seeds": [0], "experiments": experiments}
     theory = {"parts": ["derivations", "momentum"], "points": 2, "seeds": [0, 1]}

@@ -12,6 +12,7 @@ from fixtures_demo import TINY, WHOLE, run_demo
 from workflow.clones import clone
 
 RUN = Path("results/photos/coates/seed3")
+OF_STUDY = ("training", "label_curve")  # figures of all experiments together
 TEST_IMAGES, CLASSES = TINY["data"]["photos"]["test_images"], 10
 
 
@@ -34,6 +35,21 @@ def test_comparison_keeps_seeds_and_folds_apart(demo):
     assert np.isnan(table.loc["coates", "seeds_difference"])
     own = metrics[(metrics["experiment"] == "coates_denser")]["test_accuracy"]
     assert table.loc["coates_denser", "seeds_difference"] == pytest.approx(own.mean() - of_seeds.mean())
+
+
+def test_numbers_of_labels_are_kept_apart(demo):
+    """The curves' means are those of the runs of each number, and their last points the seeds."""
+    table = pd.read_csv(demo / "results/photos/label_curve.csv").set_index(["experiment", "labels"])
+    metrics = pd.read_csv(demo / "results/photos/metrics.csv")
+    curves = ("coates", "raw_pixels", "kmeans_pseudo_label")
+    assert set(table.index) == {(name, labels) for name in curves for labels in (20, 200)}
+    assert (table["runs"] == 2).all()
+    means = metrics[metrics["protocol"] != "folds"].groupby(["experiment", "labels"])["test_accuracy"].mean()
+    for point, row in table.iterrows():
+        assert row["test_accuracy_mean"] == pytest.approx(means[point])
+        assert row["difference_runs"] == 2 or point[0] == "coates"
+    assert table.loc[("raw_pixels", 20), "difference"] == pytest.approx(means["raw_pixels", 20] - means["coates", 20])
+    assert not (demo / "results/photos/coates/labels20_seed5/patches.h5").exists(), "learned without labels, so once"
 
 
 def test_it_learns(demo):
@@ -68,6 +84,7 @@ def test_rounds_accept_unlabeled_images(demo):
         ("pseudo_label/seed3", 200),
         ("kmeans_pseudo_label/seed3", 200),
         ("kmeans_pseudo_label/fold1", 50),
+        ("kmeans_pseudo_label/labels20_seed3", 20),
     ):
         folder = demo / "results/photos" / run
         history, accepted = pd.read_csv(folder / "history.csv"), pd.read_csv(folder / "accepted.csv")
@@ -110,12 +127,12 @@ def test_every_figure_is_made_twice(demo):
         {path.relative_to(figures).with_suffix("") for path in figures.rglob(f"*.{e}")} for e in ("pdf", "png")
     )
     assert pdfs == pngs
-    assert {name.name for name in pdfs} == {*TINY["studies"]["photos"]["experiments"], "pixels", "training"}
+    assert {name.name for name in pdfs} == {*TINY["studies"]["photos"]["experiments"], "pixels", *OF_STUDY}
     kinds = {name.parts[0] for name in pdfs}
     of_kmeans = {"patches", "centroids", "solver_iterations"}
-    of_networks = {"surrogates", "augmentations", "filters", "layers", "training"}
+    of_networks = {"surrogates", "augmentations", "filters", "layers"}
     of_pseudo_labels = {"rounds", "mistakes", "unlabeled"}
-    assert kinds == {"confusion", "tsne"} | of_kmeans | of_networks | of_pseudo_labels
+    assert kinds == {"confusion", "tsne", *OF_STUDY} | of_kmeans | of_networks | of_pseudo_labels
 
 
 def test_no_long_job_leaves_a_partial_file(demo):

@@ -34,6 +34,7 @@ MAY_LOAD = {
     "plot_centroids": DRAWS,
     "plot_confusion": TABLES | DRAWS,
     "plot_filters": DRAWS,
+    "plot_label_curve": TABLES | DRAWS,
     "plot_layers": TABLES | DRAWS,
     "plot_mistakes": TABLES | DRAWS,
     "plot_patches": DRAWS,

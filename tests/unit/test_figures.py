@@ -11,6 +11,7 @@ import extract_layers
 import make_surrogates
 import plot_augmentations
 import plot_filters
+import plot_label_curve
 import plot_layers
 import plot_mistakes
 import plot_rounds
@@ -331,6 +332,103 @@ def test_history_of_another_method(tmp_path):
     options = {"histories": tmp_path / "history.csv", "names": "one", "pdf": tmp_path / "a.pdf"}
     with pytest.raises(UserError, match=r"history\.csv lacks the columns epoch, images, train_accuracy, train_l"):
         plot_training.main(command_line(**options, png=tmp_path / "a.png"))
+
+
+# Accuracy against labels
+
+
+def write_label_curve(folder, labels):
+    """Write a table of label curves: for each experiment its numbers of labels; return its path and content."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, counts in labels.items():
+        for count in counts:
+            mean = rng.uniform(0.3, 0.6)
+            interval = {"test_accuracy_low": mean - 0.02, "test_accuracy_high": mean + 0.03}
+            rows.append({"experiment": name, "labels": count, "test_accuracy_mean": mean, **interval})
+    path = folder / "label_curve.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path, pd.DataFrame(rows)
+
+
+PUBLISHED = """
+exemplar_log: {data_set: stl10, title: a network, cite: someone, labels: 1000, folds: 10, test_accuracy: 72.75}
+fold_rows:
+  - {data_set: stl10, title: raw pixels, cite: another, labels: 1000, folds: 10, accuracy: 31.8}
+  - {data_set: mnist, title: a tree, cite: another, labels: 3000, folds: 10, accuracy: 90}
+"""
+
+
+def label_curve_options(folder, labels, data_set="photos"):
+    (folder / "published.yaml").write_text(PUBLISHED)
+    path, table = write_label_curve(folder, labels)
+    return {"label_curve": path, "published": folder / "published.yaml", "data_set": data_set}, table
+
+
+@pytest.mark.parametrize("labels", [{"one": [600, 50]}, {"one": [50, 600, 150], "two": [150], "three": [50, 4000]}])
+def test_label_curves(draw, tmp_path, labels):
+    options, table = label_curve_options(tmp_path, labels)
+    figure = draw(plot_label_curve, **options)
+    (axes,) = figure.axes
+    assert legend_texts(figure) == list(labels)
+    assert len({to_hex(curve.lines[0].get_color()) for curve in axes.containers}) == len(labels)
+    for curve, name in zip(axes.containers, labels, strict=True):
+        line, _, (bars,) = curve.lines
+        rows = table[table["experiment"] == name].sort_values("labels")
+        shifts = line.get_xdata().astype(float) / rows["labels"]  # so that bars do not cover each other
+        np.testing.assert_allclose(shifts, shifts.iloc[0])
+        assert abs(shifts.iloc[0] - 1) < 0.05
+        np.testing.assert_allclose(line.get_ydata().astype(float), 100 * rows["test_accuracy_mean"])
+        ends = np.array([bar[:, 1] for bar in bars.get_segments()])
+        np.testing.assert_allclose(ends, 100 * rows[["test_accuracy_low", "test_accuracy_high"]])
+    assert axes.get_xscale() == "log"
+    counts = sorted(set(table["labels"]))
+    assert [text.get_text() for text in axes.get_xticklabels()] == [f"{count:,}" for count in counts]
+    assert axes.get_xticks().tolist() == counts
+    assert axes.get_xticks(minor=True).tolist() == []
+
+
+def test_published_accuracies_are_crosses(draw, tmp_path):
+    """Those of the study's data set alone, and a tick at their labels."""
+    options, _ = label_curve_options(tmp_path, {"one": [100, 4000]}, "stl10")
+    figure = draw(plot_label_curve, **options)
+    (axes,) = figure.axes
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert {tuple(cross.get_xydata()[0]) for cross in crosses} == {(1000, 31.8), (1000, 72.75)}
+    assert {text.get_text() for text in axes.texts} == {"raw pixels", "a network"}
+    assert legend_texts(figure) == ["one", "published"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["100", "1,000", "4,000"]
+
+
+@pytest.mark.parametrize(("counts", "rotation"), [([50, 150, 600], 0), ([100], 0), ([50, 500, 600, 4000], 90)])
+def test_close_numbers_of_labels_stand_upright(draw, tmp_path, counts, rotation):
+    options, _ = label_curve_options(tmp_path, {"one": counts})
+    (axes,) = draw(plot_label_curve, **options).axes
+    assert {text.get_rotation() for text in axes.get_xticklabels()} == {rotation}
+
+
+def test_experiments_beyond_the_colours_have_other_lines(draw, tmp_path):
+    names = {f"run{number}": [50, 600] for number in range(12)}
+    options, _ = label_curve_options(tmp_path, names)
+    (axes,) = draw(plot_label_curve, **options).axes
+    looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in (curve.lines[0] for curve in axes.containers)}
+    assert len(looks) == len(names)
+    assert "#f0e442" not in {color for color, _ in looks}
+
+
+@pytest.mark.parametrize(
+    ("columns", "match"),
+    [
+        (["experiment", "labels"], r"lacks the columns test_accuracy_high, .*: give the label curves of evaluate"),
+        (plot_label_curve.CURVE, r"label_curve\.csv has no rows: give an experiment of the study label_counts"),
+    ],
+)
+def test_no_label_curve(tmp_path, columns, match):
+    options, _ = label_curve_options(tmp_path, {"one": [50]})
+    pd.DataFrame(columns=list(columns)).to_csv(options["label_curve"], index=False)
+    with pytest.raises(UserError, match=match):
+        plot_label_curve.main(command_line(**options, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png"))
+    assert not list(tmp_path.glob("a.*"))
 
 
 # Pseudo-label rounds

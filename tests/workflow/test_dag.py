@@ -18,6 +18,7 @@ PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")} - {"predict"}  # which i
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 SEALED = "test_labels.h5"
 ROUNDS = ("train_pseudo_label_rounds", "train_kmeans_rounds")
+RUNS = {"folds": True, "label_counts": [60]}
 NETWORKS = ("train_supervised", "train_pseudo_label_rounds", "train_pseudo_label_loss", "train_fixmatch")
 # Every rule that ends a run with its scores.
 TRAINERS = ("train_svm", "train_pixels", "train_probe", "train_kmeans_rounds", *NETWORKS)
@@ -116,7 +117,7 @@ def test_nothing_that_evaluate_depends_on_has_seen_test_labels(dag):
 
 def test_no_result_of_a_run_has_seen_test_labels(dag):
     """Models, scores, selections, predictions, features, networks: every file in the folder of a run."""
-    in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
+    in_runs = {file for file in paths(dag) if re.search(r"/(labels\d+_)?(seed|fold)\d+/", file)}
     for name in ("model", "features", "centroids", "layers", "surrogates", "exemplar_network"):
         assert any(file.endswith(f"/{name}.h5") for file in in_runs), name
     for name in ("scores.npz", "selection.csv", "history.csv"):
@@ -295,6 +296,39 @@ def test_folds_share_the_network_of_the_first_seed(build_dag):
     assert {job["wildcards"]["run"] for job in jobs_of(dag, "train_exemplar")} == {"seed3", "seed1"}
 
 
+def test_fewer_labels_share_what_their_seed_learned(build_dag):
+    """Of methods that learn without labels, with a base and without one: only the training on labels runs again."""
+    counts = {"label_counts": [50, 150]}
+    names = ("kmeans_coates", "kmeans_stride4", "exemplar", "exemplar_finetuned")
+    photos = {"seeds": [3, 1], "experiments": dict.fromkeys(names, counts)}
+    dag = build_dag(demo_with(mnist5k=None, photos=photos))
+    learned_by = {"kmeans_stride4": "kmeans", "exemplar_finetuned": "exemplar"}
+    shared = ("centroids.h5", "exemplar_network.h5")  # the base's, where there is one
+    for name in names:
+        jobs = [job for job in jobs_of(dag, experiment=name) if job["wildcards"]["run"].startswith("labels")]
+        runs = [job["wildcards"]["run"] for job in jobs]
+        assert sorted(runs) == sorted(f"labels{count}_seed{seed}" for count in (50, 150) for seed in (3, 1))
+        assert {job["rule"] for job in jobs} <= set(TRAINERS)
+        for job in jobs:
+            run, seed = job["wildcards"]["run"], job["wildcards"]["run"].partition("_")[2]
+            assert f" --run {run} " in job["shell"]
+            assert job["rule"] != "train_supervised" or f" --seed {seed.removeprefix('seed')} " in job["shell"]
+            learned = [file for file in job["inputs"] if file != "results/photos/data/images.h5"]
+            assert learned
+            for file in learned:
+                owner = learned_by.get(name, name) if file.endswith(shared) else name
+                assert file.startswith(f"results/photos/{owner}/{seed}/"), file
+    (evaluation,) = jobs_of(dag, "evaluate")
+    assert f"results/photos/{names[0]}/labels50_seed1/scores.npz" in evaluation["inputs"]
+
+
+def test_label_curve_is_drawn_where_there_are_fewer_labels(build_dag, demo):
+    curves = [output for job in jobs_of(demo, "plot_label_curve") for output in job["outputs"]]
+    assert sorted(curves) == [f"results/photos/figures/label_curve.{end}" for end in ("pdf", "png")]
+    none = {name: {"label_counts": []} for name in ("kmeans_coates", "raw_pixels")}
+    assert not jobs_of(build_dag(demo_with(mnist5k=None, photos={"experiments": none})), "plot_label_curve")
+
+
 def test_training_starts_from_the_network_of_the_base(dag):
     for job in jobs_of(dag, "train_supervised"):
         networks = [file for file in job["inputs"] if file.endswith("exemplar_network.h5")]
@@ -308,26 +342,27 @@ def of_the_experiment(job, configuration):
 
 
 def test_rounds_begin_with_the_same_run_of_their_base(build_dag):
-    """A seed and a fold: the model of the base, and for k-means its features with all that they may link to."""
+    """Seed, fold, fewer labels: the model of the base, and for k-means its features with all that they may link to."""
     photos = {
         "seeds": [3, 1],
         "experiments": {
-            "supervised": {"folds": True},
-            "pseudo_label": {"folds": True},
-            "kmeans_pseudo_label": {"builds_on": "kmeans_coates", "baseline": "kmeans_coates", "folds": True},
+            "supervised": RUNS,
+            "pseudo_label": RUNS,
+            "kmeans_coates": RUNS,
+            "kmeans_pseudo_label": {"builds_on": "kmeans_coates", "baseline": "kmeans_coates", **RUNS},
         },
     }
     config = demo_with(mnist5k=None, photos=photos)
     jobs = jobs_of(build_dag(config, targets=("evaluated",)), *ROUNDS)
     assert {job["rule"] for job in jobs} == set(ROUNDS)
     folds = {f"fold{number}" for number in range(DEMO["data"]["photos"]["folds"])}
-    assert {job["wildcards"]["run"] for job in jobs} == {"seed3", "seed1"} | folds
+    assert {job["wildcards"]["run"] for job in jobs} == {"seed3", "seed1", "labels60_seed3", "labels60_seed1"} | folds
     for job in jobs:
         run, base = job["wildcards"]["run"], of_the_experiment(job, config)["builds_on"]
         folder = f"results/photos/{base}/{run}"
         wanted = {"results/photos/data/images.h5", f"{folder}/model.h5"}
         assert f" --base-model {folder}/model.h5 " in job["shell"]
-        learned = run if run.startswith("seed") else "seed3"
+        learned = "seed3" if run.startswith("fold") else run.removeprefix("labels60_")
         assert f" --run {run} " in job["shell"]
         assert f" --seed {learned.removeprefix('seed')} " in job["shell"]
         if job["rule"] == "train_kmeans_rounds":

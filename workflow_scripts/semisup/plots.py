@@ -17,6 +17,7 @@ from semisup.files import atomic_path
 TEXT_WIDTH = 6.3  # inches: the width of the report's text
 # Okabe and Ito's palette, then grey and brown for the ninth and tenth class.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000", "#7F7F7F", "#8C510A")
+LINE_COLORS = tuple(color for color in COLORS if color != "#F0E442")  # a thin yellow line does not show on paper
 
 
 def add_figure_options(parser: argparse.ArgumentParser) -> None:
