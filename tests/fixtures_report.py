@@ -10,12 +10,14 @@ import pandas as pd
 
 import fixtures_theory
 import render_report
+from evaluate import CURVE_COLUMNS
 from methods import declared_methods
 from planning import config as planning
 from planning.report import data_set_text, facts_of, network_texts, report_plan, sections_of
 from reporting.facts import PSEUDO_LABELS
 from reporting.rounds import accepts_nothing
 from semisup.dataset import Split, write_dataset
+from semisup.run_names import labels_run, parsed_run
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = {
@@ -115,6 +117,34 @@ def made_up_comparison(experiments, top_k, rng):
     return rows
 
 
+def made_up_label_curve(experiments, rng):
+    """Return rows of label_curve.csv; the experiments' differences are better, undecided and worse in turn."""
+    runs = {name: {run: parsed_run(run) for run in plan["runs"]} for name, plan in experiments.items()}
+    rows = []
+    for number, (name, plan) in enumerate(experiments.items()):
+        counts = sorted({run.labels for run in runs[name].values() if run.labels})
+        for labels in [*counts, 4000] if counts else []:
+            ours = [run for run, parsed in runs[name].items() if (parsed.labels or 4000) == labels and "seed" in run]
+            accuracy = rng.uniform(0.5, 0.8)
+            row = {
+                "experiment": name,
+                "baseline": plan["baseline"],
+                "labels": labels,
+                "runs": len(ours),
+                "validation_accuracy_mean": accuracy,
+                "test_accuracy_mean": accuracy,
+                "test_accuracy_std": 0.01 if len(ours) > 1 else None,
+                "test_accuracy_low": accuracy - 0.01,
+                "test_accuracy_high": accuracy + 0.01,
+            }
+            pairs = set(ours) & set(runs[plan["baseline"]])
+            value = (0.05, 0.0, -0.05)[number % 3]
+            interval = {"difference": value, "difference_low": value - 0.01, "difference_high": value + 0.01}
+            compared = pairs and plan["baseline"] != name
+            rows.append(row | ({"difference_runs": len(pairs), **interval} if compared else {}))
+    return rows
+
+
 def made_up_metrics(experiments, test_groups=IMAGES):
     """Return the rows of metrics.csv, as far as the report reads them."""
     runs = [(name, run) for name, plan in experiments.items() for run in plan["runs"]]
@@ -202,6 +232,8 @@ def write_study(folder, plan, shape, top_k, rng):
     made_up_images(folder / "data", *shape)
     write_csv(folder / "comparison.csv", made_up_comparison(experiments, top_k, rng))
     write_csv(folder / "metrics.csv", made_up_metrics(experiments))
+    curves = pd.DataFrame(made_up_label_curve(experiments, rng))
+    write_csv(folder / "label_curve.csv", curves.reindex(columns=CURVE_COLUMNS))
     solver, per_class = [], []
     for name, values in experiments.items():
         per_class += [
@@ -301,7 +333,9 @@ def with_seeds(plan, seeds, folds=None):
         study["seeds"] = list(seeds)
         for values in study["experiments"].values():
             of_folds = [run for run in values["runs"] if run.startswith("fold")]
+            counts = dict.fromkeys(parsed_run(run).labels for run in values["runs"] if parsed_run(run).labels)
             values["runs"] = [f"seed{seed}" for seed in seeds] + of_folds[:folds]
+            values["runs"] += [labels_run(count, seed) for count in counts for seed in seeds]
     return plan
 
 

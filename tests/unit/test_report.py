@@ -25,6 +25,7 @@ from fixtures_report import (
     with_seeds,
 )
 
+WITH_FEWER_LABELS = {"kmeans", "supervised", "fixmatch"}  # of which config.yaml has experiments with label_counts
 # What may hold digits: values, LaTeX's own lengths and options, labels, and the citations' keys.
 NOT_PROSE = [
     r"\\(VAR|BLOCK)\{[^{}]*\}",
@@ -97,6 +98,8 @@ def test_only_methods_of_the_study_are_described(rendered):
         "tab:rounds:stl10": IN_ROUNDS,
         "tab:pseudolabelloss": {"pseudo_label_loss"},
         "tab:fixmatch": {"fixmatch"},
+        "tab:labels:stl10": WITH_FEWER_LABELS,
+        "fig:labels:stl10": WITH_FEWER_LABELS,
         "tab:training": methods_that(lambda method: method.network_file),
         "sec:svm": methods_that(lambda method: "svm" in method.sections),
         "sec:pseudo": WITH_PSEUDO_LABELS,
@@ -136,6 +139,50 @@ def test_validation_of_rounds_is_said_to_be_over_fewer_images(rendered):
     assert ("though that of rounds of pseudo-labels is over fewer images" in discussion) == with_rounds
     assert ("of rounds of pseudo-labels is over fewer images than that of the others" in rest) == with_rounds
     assert ("those of rounds with validation" in rest) == ("pseudo_label_rounds" in methods)
+
+
+def test_fewer_labels_have_a_table_and_a_figure(tmp_path):
+    names = ["supervised", "supervised_fixmatch", "fixmatch"]
+    text = render(tmp_path, with_seeds(made_up_plan(names, baseline="supervised"), [0, 1, 2]))
+    section = text.split(r"\subsection*{Fewer labels}")[1].split(r"\subsection*")[0]
+    rows = re.findall(r"^([\d\\,]+) & 3 & [\d.]+ & .*? &\n(.*?) \\\\$", section, re.MULTILINE)
+    counts = ["100", "250", "500", "1\\,000", "4\\,000"]
+    assert [labels for labels, _ in rows] == 3 * counts
+    titles = re.findall(r"\\multicolumn\{6\}\{@\{\}l@\{\}\}\{(.*)\} ", section)
+    assert titles == ["ResNet", "ResNet, the labelled half of FixMatch", "FixMatch"]
+    assert [cells.endswith("& --") for _, cells in rows] == 5 * [True] + 10 * [False]
+    for labels in counts[:-1]:
+        claimed = section.split(rf"\paragraph{{{labels} labels.}}")[1].split(r"\paragraph")[0]
+        assert "Compared with \\emph{ResNet},\nfor \\emph{ResNet, the labelled half of FixMatch} ($+0.0$) no" in claimed
+        assert "FixMatch},\n\\emph{FixMatch} ($-5.0$) is worse, with\nan interval that excludes zero." in claimed
+    assert rf"\paragraph{{{counts[-1]} labels.}}" not in section, "which the table of all experiments has"
+    assert r"raw pixels \citep{coates2011}, surrogate classes \citep{dosovitskiy2014}." in section
+    assert "interval over test images and seeds." in section
+    assert "runs with different numbers of labels" in text
+    assert "with all of its training images or with a part of them" in text
+
+
+def test_fewer_labels_without_a_baseline_claim_nothing(tmp_path):
+    """A baseline that has no such runs; and data of which nothing is published here."""
+    plan = made_up_plan(["kmeans", "kmeans_coates"], baseline="kmeans", dataset="photos")
+    text = render(tmp_path, plan)
+    section = text.split(r"\subsection*{Fewer labels}")[1].split(r"\subsection*")[0]
+    assert r"\paragraph" not in section
+    assert "Crosses" not in section
+    assert "What is learned without labels is that of the same seed." in section
+    without = render(tmp_path / "without", made_up_plan(["kmeans"], baseline="kmeans"))
+    assert "Fewer labels" not in without
+    assert "different numbers of labels" not in without
+
+
+def test_fewer_labels_of_one_seed_claim_nothing(tmp_path):
+    text = render(
+        tmp_path, with_seeds(made_up_plan(["supervised_fixmatch", "fixmatch"], baseline="supervised_fixmatch"), [5])
+    )
+    section = text.split(r"\subsection*{Fewer labels}")[1].split(r"\subsection*")[0]
+    assert r"\paragraph" not in section
+    assert "$-5.0$" in section or "$+0.0$" in section, "the table has the numbers"
+    assert "interval over test images." in section
 
 
 def test_published_folds_stand_only_beside_our_own(tmp_path):

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from reporting.comparisons import verdict
 from reporting.facts import on_labels_alone, without_labels
 from reporting.rounds import ACCEPTANCE, fewer_steps
-from reporting.runs import PROTOCOLS
 from reporting.text import Values, code, emphasized, listed, with_points
+from semisup.run_names import COMPARED
 
+RUNS = ("folds", "label_counts")  # options that say which runs there are, and not what one does
 LONGER = 1.5  # times as many training images as the baseline, or 1 / LONGER: worth a sentence
 
 
-def different_options(one: Values, other: Values, apart: Iterable[str] = ("folds",)) -> list[str]:
+def different_options(one: Values, other: Values, apart: Iterable[str] = RUNS) -> list[str]:
     """Return the options that two experiments both have and that differ, but for those `apart`."""
     shared = [key for key in one["options"] if key in other["options"] and key not in apart]
     return [key for key in shared if one["options"][key] != other["options"][key]]
@@ -38,7 +39,7 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
             continue
         results = [
             {"runs_name": protocol, "verdict": verdict(row[protocol]), **row[protocol]}
-            for protocol in PROTOCOLS
+            for protocol in COMPARED
             if "difference" in row[protocol]
         ]
         answers.append(
@@ -86,7 +87,7 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
     rows, elsewhere, answering = [], [], []
     for row in experiments:
         uses, of_baseline = (unlabeled_uses(one, by_name) for one in (row, by_name[row["baseline"]]))
-        compared = [protocol for protocol in PROTOCOLS if "difference" in row[protocol]]
+        compared = [protocol for protocol in COMPARED if "difference" in row[protocol]]
         if not uses or not compared:
             continue
         if not of_baseline < uses:
@@ -104,7 +105,7 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
             for protocol in compared
         ]
         answering.append(row)
-    groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in PROTOCOLS]
+    groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in COMPARED]
     verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided", "none")}
     answers = {"rows": rows, "groups": [group for group in groups if group], "verdicts": verdicts}
     reservations = {
@@ -156,7 +157,7 @@ def control_differences(rows: list[Values], experiments: list[Values]) -> list[V
             for row in rows
             if (row["method"], row["base"]) == (control["method"], control["base"])
             and row["baseline"] != control["name"]
-            and not different_options(row, control, (*ACCEPTANCE, "folds"))
+            and not different_options(row, control, (*ACCEPTANCE, *RUNS))
         ]
         gains = [row["seeds"]["test_accuracy_mean"] - control["seeds"]["test_accuracy_mean"] for row in beside]
         differences = [with_points(row["title"], gain) for row, gain in zip(beside, gains, strict=True)]

@@ -2,13 +2,13 @@
 
 import string
 
-from reporting.runs import PROTOCOLS
 from reporting.text import Values, with_points
+from semisup.run_names import COMPARED
 
 
 def mark_baselines(experiments: list[Values], baseline: str) -> None:
     """Give each experiment a mark: a letter for its baseline, nothing if that is the study's `baseline`."""
-    compared = [row for row in experiments if any("difference" in row[protocol] for protocol in PROTOCOLS)]
+    compared = [row for row in experiments if any("difference" in row[protocol] for protocol in COMPARED)]
     others = dict.fromkeys(row["baseline"] for row in compared if row["baseline"] != baseline)
     letters = dict(zip(others, string.ascii_lowercase, strict=False))
     for row in experiments:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from reporting.methods import module_of
 from reporting.networks import network_values, training_values
-from reporting.runs import PROTOCOLS
 from reporting.text import Values
+from semisup.run_names import COMPARED
 
 
 def summaries(row: pd.Series) -> Values:
@@ -18,7 +18,7 @@ def summaries(row: pd.Series) -> Values:
             for key, value in row.items()
             if key.startswith(f"{protocol}_") and pd.notna(value)
         }
-        for protocol in PROTOCOLS
+        for protocol in COMPARED
     }
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from reporting.text import Values, short
 from semisup.tables import read_table
 
-PROTOCOLS = ("seeds", "folds")
-
 
 def seed_runs(runs: list[str]) -> list[str]:
     """Return the runs that are seeds."""

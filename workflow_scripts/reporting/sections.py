@@ -83,4 +83,5 @@ def method_values(methods: Sequence[str], studies: list[Values], published: Valu
         "held_out": distinct(row["options"]["held_out"] for row in rounds),
         "others": other_methods(studies),
         "any_folds": any(study["folds"] for study in studies),
+        "any_label_curve": any(study["label_curve"] for study in studies),
     }

@@ -8,11 +8,12 @@ from reporting.answers import pretraining_answers, unlabeled_answers
 from reporting.comparisons import compared_groups, mark_baselines
 from reporting.experiments import experiment_values
 from reporting.figures import best_on_validation, shown_figures
-from reporting.runs import PROTOCOLS
+from reporting.label_curves import label_curve_values
 from reporting.settings import grouped_settings
 from reporting.source import solver_rows
 from reporting.text import Values
 from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
+from semisup.run_names import COMPARED
 from semisup.tables import read_table
 
 
@@ -121,7 +122,8 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "methods": {row["method"] for row in experiments},
         "folded": folded,
         "folds": folded[0]["folds"] if folded else None,
-        "groups": {protocol: compared_groups(experiments, protocol) for protocol in PROTOCOLS},
+        "groups": {protocol: compared_groups(experiments, protocol) for protocol in COMPARED},
+        "label_curve": label_curve_values(folder, experiments, published, plan["kind"]),
         "answers": pretraining_answers(experiments),
         "help": unlabeled_answers(experiments),
         "rounds": [row for row in experiments if row["facts"]["in_rounds"]],

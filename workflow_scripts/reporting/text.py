@@ -45,7 +45,7 @@ def plain(value: object) -> str:
 
 def setting(value: object) -> str:
     """Return an option as text; a list as its items."""
-    return ", ".join(map(plain, value)) if isinstance(value, list) else plain(value)
+    return ", ".join(map(plain, value)) or "none" if isinstance(value, list) else plain(value)
 
 
 def in_turn(values: Sequence[str]) -> str:
