@@ -348,7 +348,9 @@ def assert_same_run(folder, other):
             np.testing.assert_array_equal(found[name], expected[name])
 
 
-@pytest.mark.parametrize("changes", [{}, {"run": "fold1"}, {"class_balanced": "true", "relabel": "true"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"run": "fold1"}, {"run": "labels20_seed0"}, {"class_balanced": "true", "relabel": "true"}]
+)
 def test_programs_write_what_the_contract_says(changes, either, images, tmp_path):
     either.program.main(arguments(either, images, tmp_path, **changes))
     of_network = either.program is train_pseudo_label_rounds
@@ -400,7 +402,7 @@ def test_programs_write_what_the_contract_says(changes, either, images, tmp_path
         right = scores["validation"].argmax(axis=1) == labels[kept]
     assert not set(kept) & set(held_out["row"])
     assert len(kept) == {"fold1": 33}.get(changes.get("run"), 18)
-    if "run" in changes:
+    if changes.get("run") == "fold1":
         with h5py.File(images) as file:
             assert not set(file["folds"][1]) & (set(kept) | set(held_out["row"]))
     assert history["validation_accuracy"][3] == pytest.approx(right.mean())

@@ -254,7 +254,7 @@ def probe_arguments(images, layers, network_file, folder, **changes):
     return command_line(**(options | changes))
 
 
-@pytest.mark.parametrize("run", ["seed0", "fold1"])
+@pytest.mark.parametrize("run", ["seed0", "fold1", "labels20_seed0"])
 def test_probe(run, images, layers, trained, tmp_path):
     train_probe.main(probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, run=run))
     model = read_model(tmp_path / "model.h5")

@@ -177,7 +177,7 @@ def test_options_of_the_loss(flip, alternate_flips, random, flip_seed, images, t
     assert (loss.flip_seed, loss.progressive_resizing, loss.recipe.bias_rate) == (flip_seed, 0.75, 4)
 
 
-@pytest.mark.parametrize("run", ["seed0", "fold1"])
+@pytest.mark.parametrize("run", ["seed0", "fold1", "labels20_seed0"])
 def test_training_images_are_replaced_by_their_copies(run, images, tmp_path, monkeypatch):
     """Three for each; validation images, and the mean that pixels are normalised by, stay those of the images."""
     seen, train = [], network_run.train_network
