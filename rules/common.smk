@@ -227,6 +227,12 @@ def for_each_epsilon(name, experiment=lambda wildcards: wildcards.experiment):
     return files
 
 
+def model_of_base(wildcards):
+    """The model that training starts from, of the same run of the base; none without a base."""
+    own = base_of(wildcards) == wildcards.experiment
+    return [] if own else of_base("model.h5")(wildcards)
+
+
 def network_of_base(wildcards):
     """The network that training starts from, of the run that learned it; none without a base."""
     base = base_of(wildcards)

@@ -7,6 +7,7 @@ import fit_whitening
 import learn_centroids
 import sample_patches
 import train_svm
+from semisup import splits as splits_module
 from semisup.dataset import Split, write_dataset
 
 CLASS_NAMES = ["lying", "standing", "rising", "falling"]
@@ -37,7 +38,7 @@ def striped_images(labels, size, channels, seed):
     return images.clip(0, 255).astype(np.uint8)
 
 
-def write_striped_dataset(folder, size=16, channels=3, unlabeled=COUNTS["unlabeled"]):
+def write_striped_dataset(folder, size=16, channels=3, unlabeled=COUNTS["unlabeled"], fold_validation=None):
     """Write images.h5 and test_labels.h5 with four classes and two folds; return their paths and the test labels."""
     splits, labels = {}, {}
     for seed, (name, count) in enumerate((COUNTS | {"unlabeled": unlabeled}).items()):
@@ -48,7 +49,9 @@ def write_striped_dataset(folder, size=16, channels=3, unlabeled=COUNTS["unlabel
     folds = np.stack([np.random.default_rng(fold).permutation(labelled)[:20] for fold in range(FOLDS)])
     attributes = {"dataset": "stripes", "class_names": CLASS_NAMES, "source": "made up", "checksums": {}}
     paths = folder / "images.h5", folder / "test_labels.h5"
-    write_dataset(*paths, splits, folds, attributes)
+    known = np.concatenate([labels["train"], labels["validation"]])
+    chosen = splits_module.fold_validation(known, folds, fold_validation, seed=0)
+    write_dataset(*paths, splits, (folds, chosen), attributes)
     return *paths, labels["test"]
 
 

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         test=options.test_images,
         folds=options.folds,
         fold_images=options.fold_images,
+        fold_validation=options.fold_validation_images,
     )
     write_photos(counts, options.split_seed, options.images, options.test_labels)
     logging.info("wrote %s and %s", options.images, options.test_labels)

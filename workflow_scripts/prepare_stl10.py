@@ -22,7 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_outputs(parser)
     options = parser.parse_args(arguments)
 
-    counts = Counts(options.train_images, options.validation_images, options.unlabeled_images, options.test_images)
+    counts = Counts(
+        options.train_images,
+        options.validation_images,
+        options.unlabeled_images,
+        options.test_images,
+        options.fold_validation_images,
+    )
     checksums = named_checksums(options.member_md5, MEMBER_LIMITS)
     write_stl10(options.archive, checksums, counts, options.split_seed, options.images, options.test_labels)
     logging.info("wrote %s and %s", options.images, options.test_labels)

@@ -9,7 +9,7 @@ from declarations.command_line import add_options
 from methods.pseudo_label_loss import PseudoLabelLossTraining
 from semisup.augmentation import Augment
 from semisup.cli import UserError, run_program
-from semisup.network_run import add_files_and_device, random_network, read_run, read_scaled, run_shape, train_run
+from semisup.network_run import add_files_and_device, random_network, read_pool, read_run, run_shape, train_run
 from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp
 
 
@@ -25,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
     run = read_run(options.images, options.run, options.image_size)
-    unlabeled = read_scaled(options.images, "unlabeled", run.images.shape[-1])
+    pool = read_pool(options, run)
 
     def new_loss(device: torch.device, augment: Augment) -> PseudoLabelLoss:
         return PseudoLabelLoss(
-            torch.from_numpy(unlabeled).to(device),
+            torch.from_numpy(pool).to(device),
             options.unlabeled_batch_size,
             Ramp(options.alpha, options.alpha_start, options.alpha_end),
             options.relabel_each == "step",
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         PseudoLabelLossTraining,
         run,
         random_network(run_shape(options, run), run, options.seed),
-        [unlabeled],
+        [pool],
         new_loss,
     )
 

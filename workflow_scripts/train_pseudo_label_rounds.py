@@ -13,19 +13,18 @@ from declarations.command_line import add_options
 from methods.rounds import PseudoLabelRoundsTraining
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import Checkpoint, locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, run_program
+from semisup.cli import run_program
 from semisup.dataset import image_count
 from semisup.device import keep_freed_memory, leased_device
 from semisup.hdf5 import open_hdf5
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
-from semisup.model_files import model_kind
-from semisup.models.network import NetworkModel, read_model
 from semisup.network import SCORING_BATCH, Network, network_scores
 from semisup.network_run import (
     LabelledRun,
     add_files_and_device,
     decisive_weights,
     random_network,
+    read_base,
     read_run,
     write_network_run,
 )
@@ -133,27 +132,7 @@ class NetworkRounds:
         self.network.load_state_dict(state)
 
 
-def read_base(path: str, run: LabelledRun) -> NetworkModel:
-    """Read the network that the rounds begin with.
-
-    Raises UserError if it is no network, or not for the classes and the images of the run.
-    """
-    kind = model_kind(path)
-    if kind != "network":
-        raise UserError(
-            f"{path} is a model of the kind {kind}, not a network: give the model.h5 of a supervised experiment"
-        )
-    model = read_model(path)
-    shape = model.network.shape
-    if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):
-        raise UserError(
-            f"{path} is a network for {len(model.class_names)} classes and images of {shape.channels} x {shape.size} x "
-            f"{shape.size}, not for this data set: give the model of an experiment of the same study and image_size"
-        )
-    return model
-
-
-def read_pool(path: str, run: LabelledRun, candidates: np.ndarray) -> Pool:
+def read_candidates(path: str, run: LabelledRun, candidates: np.ndarray) -> Pool:
     """Read the images of the labelled set and of all candidates, uint8, once."""
     rows = np.sort(candidates, axis=None)
     images = np.empty((len(run.images) + len(rows), *run.images.shape[1:]), np.uint8)
@@ -179,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = read_run(options.images, options.run, options.image_size)
     validation, held_out = split_held_out(run.validation, run.labels, options.held_out, options.seed)
     base = read_base(options.base_model, run)
-    pool = read_pool(options.images, run, candidates)
+    pool = read_candidates(options.images, run, candidates)
     setting = Setting(
         rule=rule_of(options),
         relabel=options.relabel,

@@ -5,6 +5,7 @@ from methods.fixmatch import FixMatchTraining
 rule train_fixmatch:
     input:
         images="results/{study}/data/images.h5",
+        base_model=model_of_base,
     output:
         model="results/{study}/{experiment}/{run}/model.h5",
         scores="results/{study}/{experiment}/{run}/scores.npz",
@@ -27,11 +28,12 @@ rule train_fixmatch:
     params:
         code=code_with_network("train_fixmatch"),
         program=program("train_fixmatch"),
+        base_model=lambda wildcards, input: f"--base-model {input.base_model}" if input.base_model else "",
         options=options_of(FixMatchTraining),
         checkpoint=checkpoint_folder("train_fixmatch"),
         seed=training_seed,
     shell:
-        "python {params.program:q} --images {input.images} --run {wildcards.run} {params.options}"
+        "python {params.program:q} --images {input.images} --run {wildcards.run} {params.base_model} {params.options}"
         " --seed {params.seed} --checkpoint {params.checkpoint} --code {params.code} --model {output.model}"
         " --scores {output.scores} --history {output.history} --selection {output.selection}"
         " --gpu {resources.gpu} 2> {log}"

@@ -33,7 +33,7 @@ def write_toy(folder, **changes):
     folder.mkdir(exist_ok=True)
     folds = np.array([[0, 1, 25], [3, 29, 2]])
     paths = folder / "images.h5", folder / "test_labels.h5"
-    dataset.write_dataset(*paths, toy_splits() | changes, folds, ATTRIBUTES)
+    dataset.write_dataset(*paths, toy_splits() | changes, (folds, None), ATTRIBUTES)
     return paths
 
 
@@ -90,6 +90,16 @@ def test_rows_of_runs(toy):
     assert train.dtype == validation.dtype == np.int64
     assert train.tolist() == [3, 29, 2]
     assert validation.tolist() == [row for row in range(30) if row not in (2, 3, 29)]
+
+
+def test_set_chooses_what_a_fold_validates_on(tmp_path):
+    paths, folds = (tmp_path / "images.h5", tmp_path / "test_labels.h5"), np.array([[3, 29, 2], [0, 1, 4]])
+    validation = np.array([[5, 7], [8, 20]])
+    dataset.write_dataset(*paths, toy_splits(), (folds, validation), ATTRIBUTES)
+    for number in (0, 1):
+        for rows, expected in zip(dataset.run_rows(paths[0], f"fold{number}"), (folds, validation), strict=True):
+            assert rows.dtype == np.int64
+            assert np.array_equal(rows, expected[number])
 
 
 def test_rows_of_runs_with_fewer_labels(toy):

@@ -4,16 +4,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
 import train_fixmatch
+import train_supervised
 from fixtures_kmeans import command_line, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models
-from fixtures_training import exemplar_network, network_options, two_classes
+from fixtures_training import RECIPE, exemplar_network, network_options, two_classes
 from semisup import network_run
 from semisup.augmentation import Augmentation
 from semisup.cli import UserError
+from semisup.dataset import read_images, run_rows
+from semisup.device import product_dtype
 from semisup.fixmatch import FixMatchLoss
+from semisup.labelled_loss import LabelledLoss
+from semisup.models.network import read_model
+from semisup.network import Shape, new_network
 from semisup.scaling import to_pixels
+from semisup.training import add_gradients
 
 IMAGES = two_classes(40, seed=2).images
 ROWS = torch.tensor([3, 17, 4, 30, 11, 8, 22, 35])
@@ -29,8 +38,13 @@ def strong(images):
     return images.flip(3) * 0.7
 
 
-def new_loss(threshold=0.6, adaptive=False, weight=2.0, strong=strong):
-    return FixMatchLoss(IMAGES, 8, CLASSES, threshold, adaptive, weight, weak, strong, "float32")
+def new_loss(threshold=0.6, adaptive=False, weight=2.0, decay=DECAY, shares=None):
+    return FixMatchLoss(IMAGES, 8, CLASSES, threshold, adaptive, decay, shares, weight, weak, strong)
+
+
+def gradient_of(loss, network, rows, epoch, parts):
+    """Add the gradient of this loss alone."""
+    return add_gradients(network, [loss], [rows], epoch, "float32", parts)
 
 
 def network_with_opinions():
@@ -83,7 +97,7 @@ def test_loss_and_gradient_are_those_of_a_loop(parts):
     probabilities = naive_probabilities(network, ROWS)
     total, counted, expected = naive_gradients(deepcopy(network), probabilities, [0.6] * CLASSES, 2.0, ROWS)
     assert 0.2 < counted < 0.8, "some count and some do not"
-    shown = new_loss().backward(network, ROWS, 0, parts)
+    shown = gradient_of(new_loss(), network, ROWS, 0, parts)
     assert_same_gradients(network, expected)
     assert {name: value.item() for name, value in shown.items()} == pytest.approx(
         {"unlabeled_loss": total, "unlabeled_weight": 2.0, "accepted": counted, "threshold": 0.6}, rel=1e-5
@@ -92,34 +106,129 @@ def test_loss_and_gradient_are_those_of_a_loop(parts):
 
 def test_gradient_is_added_to_that_of_the_labelled_images():
     network, twice = network_with_opinions(), network_with_opinions()
-    new_loss().backward(network, ROWS, 0, 1)
+    gradient_of(new_loss(), network, ROWS, 0, 1)
     for _ in range(2):
-        new_loss().backward(twice, ROWS, 0, 1)
+        gradient_of(new_loss(), twice, ROWS, 0, 1)
     assert_same_gradients(twice, {name: 2 * value.grad for name, value in network.named_parameters()})
 
 
 def test_no_image_is_sure_enough():
     network = network_with_opinions()
-    shown = new_loss(threshold=0.999999).backward(network, ROWS, 0, 1)
+    shown = gradient_of(new_loss(threshold=0.999999), network, ROWS, 0, 1)
     assert (shown["unlabeled_loss"].item(), shown["accepted"].item()) == (0, 0)
     assert not any(value.grad.any() for value in network.parameters())
 
 
 def test_every_image_counts_at_threshold_zero():
-    assert new_loss(threshold=0.0).backward(network_with_opinions(), ROWS, 0, 1)["accepted"] == 1
+    assert gradient_of(new_loss(threshold=0.0), network_with_opinions(), ROWS, 0, 1)["accepted"] == 1
 
 
 def test_only_the_strong_version_has_a_gradient():
-    """The weak one only says what is right: its pass keeps nothing for a gradient."""
-    network, passes = network_with_opinions(), []
-    network.register_forward_hook(lambda _, given, scores: passes.append((given[0], scores.requires_grad)))
-    new_loss().backward(network, ROWS, 0, 1)
+    """The weak one only says what is right."""
+    loss = new_loss()
     pixels = to_pixels(IMAGES[ROWS])
-    for (given, differentiable), (expected, with_gradient) in zip(
-        passes, [(weak(pixels), False), (strong(pixels), True)], strict=True
-    ):
-        torch.testing.assert_close(given, expected)
-        assert differentiable == with_gradient
+    torch.testing.assert_close(loss.images(ROWS, 0), torch.stack([weak(pixels), strong(pixels)], dim=1))
+    scores = network_with_opinions()(loss.images(ROWS, 0).flatten(0, 1)).view(8, 2, CLASSES).detach().requires_grad_()
+    value, _ = loss.value(scores, ROWS, 0)
+    value.backward()
+    assert not scores.grad[:, 0].any()
+    assert scores.grad[:, 1].any()
+
+
+def written_out_scores(network, images):
+    """Return float64 scores of a network of convolutions whose batch normalisation is that of these images together.
+
+    Also the mean of the first layer's channels. Everything but convolution and pooling is written out.
+    """
+    value = ((images - network.mean) / network.std).double()
+    means = []
+    for layer in network.layers:
+        for module in layer:
+            if isinstance(module, nn.BatchNorm2d):
+                mean = value.mean(dim=(0, 2, 3), keepdim=True)
+                means.append(mean.flatten())
+                spread = ((value - mean) ** 2).mean(dim=(0, 2, 3), keepdim=True)
+                factor, shift = (part.double().view(1, -1, 1, 1) for part in (module.weight, module.bias))
+                value = (value - mean) / (spread + module.eps).sqrt() * factor + shift
+            elif isinstance(module, nn.Conv2d):
+                bias = None if module.bias is None else module.bias.double()
+                value = functional.conv2d(value, module.weight.double(), bias, module.stride, module.padding)
+            else:
+                value = module(value)
+    for module in network.head:
+        linear = isinstance(module, nn.Linear)
+        value = value @ module.weight.double().T + module.bias.double() if linear else module(value)
+    return value, means[0]
+
+
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_all_images_pass_batch_normalisation_together(precision):
+    """Labelled, weak and strong ones, as in the paper; against a loop over images in float64 that writes it all out.
+
+    The running statistics are moved once, by the statistics of all of them.
+    """
+    network = new_network(Shape("digits", 3, 8, CLASSES, 0.0), 0)
+    with torch.no_grad():
+        network.head[-1].weight.mul_(20)
+    naive = deepcopy(network)
+    labelled = two_classes(12, seed=7)
+    rows = torch.tensor([2, 9, 4, 7, 0])
+    recipe = RECIPE._replace(label_smoothing=0.0)
+    losses = [LabelledLoss(labelled, weak, recipe), new_loss(threshold=0.45)]
+    shown = add_gradients(network, losses, [rows, ROWS], 0, precision)
+
+    pixels, unlabeled = to_pixels(labelled.images[rows]), to_pixels(IMAGES[ROWS])
+    together = torch.cat([weak(pixels), weak(unlabeled), strong(unlabeled)])
+    scores, mean = written_out_scores(naive, together)
+    total = 0
+    for row, label in enumerate(labelled.labels[rows]):
+        total = total - scores[row].log_softmax(dim=0)[label] / len(rows)
+    counted = 0
+    for row in range(len(ROWS)):
+        probabilities = scores[len(rows) + row].detach().softmax(dim=0)
+        if probabilities.max() >= 0.45:
+            strong_scores = scores[len(rows) + len(ROWS) + row]
+            total = total - 2.0 * strong_scores.log_softmax(dim=0)[probabilities.argmax()] / len(ROWS)
+            counted += 1
+    total.backward()
+    assert 0 < counted < len(ROWS), "some count and some do not"
+    loose = 1 if product_dtype(torch.device("cpu"), precision) == torch.float32 else 300
+    assert shown["accepted"].item() == pytest.approx(counted / len(ROWS))
+    assert (shown["train_loss"] + 2 * shown["unlabeled_loss"]).item() == pytest.approx(total.item(), rel=1e-4 * loose)
+    for name, value in network.named_parameters():
+        expected = dict(naive.named_parameters())[name].grad
+        assert (value.grad - expected).norm() <= 1e-4 * loose * expected.norm() + 1e-6 * loose, name
+    first = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    assert first.num_batches_tracked == 1
+    torch.testing.assert_close(first.running_mean, 0.1 * mean.float(), rtol=1e-3 * loose, atol=1e-5 * loose)
+
+
+def test_distribution_alignment():
+    """Two steps, as in section 3.1 of Berthelot et al. 2020 with a moving average: p * shares / q, made to sum to 1."""
+    shares = torch.tensor([0.2, 0.3, 0.5])
+    network, loss = network_with_opinions(), new_loss(threshold=0.5, decay=0.6, shares=shares)
+    means = np.full(CLASSES, 1 / CLASSES)
+    for step, rows in enumerate(torch.arange(16).split(8)):
+        probabilities = naive_probabilities(network, rows)
+        means = 0.6 * means + 0.4 * probabilities.mean(axis=0)
+        aligned = probabilities * shares.numpy() / means
+        aligned /= aligned.sum(axis=1, keepdims=True)
+        assert (aligned.argmax(axis=1) != probabilities.argmax(axis=1)).any(), "it changes a label"
+        total, counted, expected = naive_gradients(deepcopy(network), aligned, [0.5] * CLASSES, 2.0, rows)
+        network.zero_grad()
+        shown = gradient_of(loss, network, rows, step, 1)
+        assert_same_gradients(network, expected)
+        assert (shown["unlabeled_loss"].item(), shown["accepted"].item()) == pytest.approx((total, counted), rel=1e-5)
+
+
+def test_parts_of_a_batch_move_the_averages_as_the_whole_does():
+    averages = []
+    for parts in (1, 4):
+        loss = new_loss(adaptive=True, decay=0.9)
+        gradient_of(loss, network_with_opinions(), ROWS, 0, parts)
+        averages.append(loss.state_dict())
+    for name, value in averages[0].items():
+        torch.testing.assert_close(averages[1][name], value, rtol=2e-2, atol=2e-3)
 
 
 def test_thresholds_follow_the_formulas_of_freematch():
@@ -133,7 +242,7 @@ def test_thresholds_follow_the_formulas_of_freematch():
         mean_probabilities = DECAY * mean_probabilities + (1 - DECAY) * probabilities.mean(axis=0)
         thresholds = mean_probabilities / mean_probabilities.max() * tau
         total, counted, expected = naive_gradients(deepcopy(network), probabilities, thresholds, 2.0, rows)
-        shown = loss.backward(network, rows, step, 1)
+        shown = gradient_of(loss, network, rows, step, 1)
         assert_same_gradients(network, expected)
         assert shown["threshold"].item() == pytest.approx(thresholds.mean(), rel=1e-6)
         assert (shown["unlabeled_loss"].item(), shown["accepted"].item()) == pytest.approx((total, counted), rel=1e-5)
@@ -152,37 +261,17 @@ def test_each_class_has_its_own_adaptive_threshold():
     means = np.full(CLASSES, 0.05)
     means[frequent] = 0.9
     loss.load_state_dict({"confidence": torch.tensor(1.0), "probabilities": torch.tensor(means, dtype=torch.float32)})
-    counted = loss.backward(network, ROWS, 0, 1)["accepted"].item()
+    counted = gradient_of(loss, network, ROWS, 0, 1)["accepted"].item()
     assert counted == pytest.approx(np.mean((labels != frequent) | (confidence > 0.998)))
     assert 0 < counted < 1
-
-
-def test_failed_step_leaves_the_averages():
-    """A step for which there was too little memory is taken again."""
-
-    def fail(images):
-        raise torch.OutOfMemoryError("made up")
-
-    network = network_with_opinions()
-    loss = new_loss(adaptive=True, strong=fail)
-    with pytest.raises(torch.OutOfMemoryError):
-        loss.backward(network, ROWS, 0, 1)
-    assert loss.confidence.item() == pytest.approx(1 / CLASSES)
-    assert loss.probabilities.tolist() == pytest.approx([1 / CLASSES] * CLASSES)
-    loss.strong = strong
-    loss.backward(network, ROWS, 0, 2)
-    once = new_loss(adaptive=True)
-    once.backward(network, ROWS, 0, 1)
-    torch.testing.assert_close(loss.state_dict(), once.state_dict())
-    assert once.confidence > 1 / CLASSES
 
 
 def test_state():
     network = network_with_opinions()
     first, second = new_loss(adaptive=True), new_loss(adaptive=True)
-    first.backward(network, ROWS, 0, 1)
+    gradient_of(first, network, ROWS, 0, 1)
     second.load_state_dict(first.state_dict())
-    shown = [loss.backward(network, ROWS, 0, 1)["threshold"] for loss in (first, second)]
+    shown = [gradient_of(loss, network, ROWS, 0, 1)["threshold"] for loss in (first, second)]
     assert torch.equal(*shown)
     assert torch.equal(first.probabilities, second.probabilities)
     assert not torch.equal(second.probabilities, torch.full((CLASSES,), 1 / CLASSES))
@@ -206,9 +295,13 @@ def arguments(images, folder, /, **changes):
         "schedule": "cosine",
         "steps_per_epoch": 3,
         "unlabeled_batch_size": 12,
+        "unlabeled_pool": "unlabeled",
+        "labelled_in_pool": "false",
         "unlabeled_weight": 1.5,
         "threshold": 0.3,
         "adaptive_threshold": "false",
+        "distribution_alignment": "false",
+        "prediction_decay": 0.999,
         "strong_color": 0.5,
         "strong_hue": 0.1,
         "strong_rotation": 30,
@@ -247,6 +340,60 @@ def test_program(adaptive, images, tmp_path):
         assert rows["threshold"].between(0.2, 0.26).all(), "near one of four classes at first"
     selection = pd.read_csv(tmp_path / "selection.csv")
     assert list(selection) == ["epoch", "train_accuracy", "validation_accuracy", "chosen"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({}, ["unlabeled"]),
+        ({"unlabeled_pool": "hidden"}, ["hidden"]),
+        ({"unlabeled_pool": "both"}, ["unlabeled", "hidden"]),
+        ({"unlabeled_pool": "both", "labelled_in_pool": "true"}, ["unlabeled", "hidden", "train"]),
+        ({"unlabeled_pool": "hidden", "labelled_in_pool": "true"}, ["hidden", "train"]),
+    ],
+)
+def test_pool(changes, parts, tmp_path, monkeypatch):
+    """Hidden are the labelled images that the fold neither trains nor validates on."""
+    images = write_striped_dataset(tmp_path, size=8, fold_validation=12)[0]
+    pools = []
+    monkeypatch.setattr(train_fixmatch, "train_run", lambda *given: pools.append(given[4][0]))
+    train_fixmatch.main(arguments(images, tmp_path, run="fold1", **changes))
+    labelled = np.concatenate([read_images(images, split) for split in ("train", "validation")])
+    train, validation = run_rows(images, "fold1")
+    assert len(validation) == 12
+    hidden = [row for row in range(64) if row not in {*train, *validation}]
+    assert len(hidden) == 32
+    known = {"unlabeled": read_images(images, "unlabeled"), "hidden": labelled[hidden], "train": labelled[train]}
+    assert np.array_equal(pools[0], np.concatenate([known[part] for part in parts]))
+
+
+def test_no_images_are_left_for_the_pool(images, tmp_path):
+    with pytest.raises(UserError, match=r"^--unlabeled-pool hidden: the run seed0 has no such images; choose another"):
+        train_fixmatch.main(arguments(images, tmp_path, unlabeled_pool="hidden"))
+
+
+def test_warm_start(images, tmp_path):
+    """With a learning rate of nothing the network is that of the base, and its average too."""
+    train_supervised.main(
+        command_line(**network_options(images, tmp_path / "base") | {"network": "digits", "cutout": 0, "color": 0})
+    )
+    base = tmp_path / "base/model.h5"
+    train_fixmatch.main(
+        arguments(
+            images, tmp_path, base_model=base, learning_rate=1e-30, weight_decay=0, ema_decay=0.5, network="resnet"
+        )
+    )
+    first, second = (read_model(path).network for path in (base, tmp_path / "model.h5"))
+    assert second.shape == first.shape
+    for (name, value), other in zip(first.named_parameters(), second.parameters(), strict=True):
+        assert torch.equal(value, other), name
+
+
+def test_base_of_other_images(images, tmp_path):
+    with pytest.raises(UserError, match=r"model.h5 is a network for 4 classes and images of 3 x 8 x 8, not for this"):
+        train_supervised.main(command_line(**network_options(images, tmp_path) | {"network": "digits", "cutout": 0}))
+        other = write_striped_dataset(tmp_path, size=12)[0]
+        train_fixmatch.main(arguments(other, tmp_path / "other", base_model=tmp_path / "model.h5"))
 
 
 def test_unlabeled_images_are_mirrored_at_random(images, tmp_path, monkeypatch):

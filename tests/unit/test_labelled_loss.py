@@ -8,6 +8,7 @@ from torch import nn
 from fixtures_training import RECIPE, exemplar_network, two_classes
 from semisup.labelled_loss import Examples, LabelledLoss
 from semisup.resizing import image_side
+from semisup.training import add_gradients
 
 SEED = 3
 
@@ -28,7 +29,8 @@ class Watcher(nn.Module):
 def seen_images(epoch, rows, examples, augment=lambda images: images, recipe=RECIPE, **options):
     """Return what a network is trained on, float (n, C, h, w)."""
     network = Watcher()
-    LabelledLoss(examples, augment, recipe, **options).backward(network, torch.tensor(rows), epoch, 2)
+    loss = LabelledLoss(examples, augment, recipe, **options)
+    add_gradients(network, [loss], [torch.tensor(rows)], epoch, "float32", parts=2)
     return torch.cat(network.seen)
 
 
@@ -175,6 +177,7 @@ def test_gradients_of_a_mirrored_batch():
     gradients = []
     for part, options in ((examples, {"flip_seed": SEED}), (examples._replace(images=images), {})):
         network = exemplar_network()
-        LabelledLoss(part, lambda pixels: pixels, RECIPE, **options).backward(network, rows, 1, 1)
+        loss = LabelledLoss(part, lambda pixels: pixels, RECIPE, **options)
+        add_gradients(network, [loss], [rows], 1, "float32")
         gradients.append(network.layers.conv1[0].weight.grad)
     assert torch.equal(*gradients)

@@ -9,11 +9,13 @@ from torch import nn
 import train_pseudo_label_loss
 from fixtures_kmeans import command_line, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models
-from fixtures_training import exemplar_network, network_options, two_classes
+from fixtures_training import RECIPE, exemplar_network, network_options, two_classes
 from semisup.cli import UserError
+from semisup.labelled_loss import LabelledLoss
 from semisup.network import Shape, network_scores, new_network
 from semisup.pseudo_label_loss import PseudoLabelLoss, Ramp, ramp_weight
 from semisup.scaling import to_pixels
+from semisup.training import add_gradients
 
 IMAGES = two_classes(40, seed=2).images
 ROWS = torch.tensor([3, 17, 4, 30, 11, 8])
@@ -27,6 +29,11 @@ def same(images):
 
 def new_loss(ramp=AT_ONCE, each_step=True, augment=same):
     return PseudoLabelLoss(IMAGES, 6, ramp, each_step, augment, "float32")
+
+
+def gradient_of(loss, network, rows, epoch, parts):
+    """Add the gradient of this loss alone."""
+    return add_gradients(network, [loss], [rows], epoch, "float32", parts)
 
 
 def digits_network(dropout=0.0):
@@ -96,7 +103,7 @@ def test_gradient_is_that_of_the_formula():
     with torch.no_grad():
         for value in network.parameters():
             value.grad = torch.ones_like(value)
-    shown = new_loss(Ramp(2.5, 0, 4)).backward(network, ROWS, 1, 1)
+    shown = gradient_of(new_loss(Ramp(2.5, 0, 4)), network, ROWS, 1, 1)
     added = {name: value - 1 for name, value in gradients(network).items()}
     assert_same_gradients(added, gradients(naive), factor=2.5 / 4)
     assert {name: value.item() for name, value in shown.items()} == pytest.approx(
@@ -105,16 +112,20 @@ def test_gradient_is_that_of_the_formula():
 
 
 def test_before_the_ramp_nothing_is_added():
-    network = digits_network()
-    before = deepcopy(network.state_dict())
-    shown = new_loss(Ramp(2.5, 3, 5)).backward(network, ROWS, 3, 1)
-    assert {name: value.item() for name, value in shown.items()} == {
+    """The labelled images go through the network alone."""
+    losses, networks = [LabelledLoss(two_classes(8), same, RECIPE)], [digits_network(), digits_network()]
+    add_gradients(networks[0], losses, [torch.arange(8)], 3, "float32")
+    losses.append(new_loss(Ramp(2.5, 3, 5)))
+    shown = add_gradients(networks[1], losses, [torch.arange(8), ROWS], 3, "float32")
+    assert {name: shown[name].item() for name in ("unlabeled_loss", "unlabeled_weight", "accepted")} == {
         "unlabeled_loss": 0.0,
         "unlabeled_weight": 0.0,
         "accepted": 0.0,
     }
-    assert all(value.grad is None for value in network.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    for name, value in gradients(networks[0]).items():
+        assert torch.equal(gradients(networks[1])[name], value)
+    for name, value in networks[0].state_dict().items():
+        assert torch.equal(networks[1].state_dict()[name], value)
 
 
 @pytest.mark.parametrize("each_step", [True, False])
@@ -124,7 +135,7 @@ def test_parts_add_up_to_the_whole(each_step):
         network = exemplar_network(seed=3)
         loss = new_loss(each_step=each_step)
         loss.begin_epoch(network, 0)
-        shown = loss.backward(network, ROWS, 0, parts)
+        shown = gradient_of(loss, network, ROWS, 0, parts)
         found.append(gradients(network) | {"loss": shown["unlabeled_loss"]})
     for other in found[1:]:
         for name, value in found[0].items():
@@ -137,7 +148,7 @@ def test_labels_of_a_step_are_those_of_its_own_pass():
     network = digits_network(dropout=0.7)
     for seed in range(20):
         torch.manual_seed(seed)
-        shown = new_loss().backward(network, ROWS[:1], 0, 1)
+        shown = gradient_of(new_loss(), network, ROWS[:1], 0, 1)
         assert shown["unlabeled_loss"] <= np.log(2) + 1e-6
 
 
@@ -159,7 +170,7 @@ def test_labels_of_an_epoch_are_predicted_at_its_beginning():
     naive = deepcopy(other)
     probabilities = naive(to_pixels(IMAGES[ROWS]).flip(3)).log_softmax(dim=1)
     (-probabilities[torch.arange(6), expected[ROWS]].mean()).backward()
-    loss.backward(other, ROWS, 0, 1)
+    gradient_of(loss, other, ROWS, 0, 1)
     assert_same_gradients(gradients(other), gradients(naive), factor=2.5)
 
 
@@ -182,7 +193,7 @@ def test_state():
 def test_images_are_augmented():
     network, seen = exemplar_network(), []
     handle = network.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-    new_loss(augment=lambda images: images * 0.5).backward(network, ROWS, 0, 1)
+    gradient_of(new_loss(augment=lambda images: images * 0.5), network, ROWS, 0, 1)
     handle.remove()
     torch.testing.assert_close(seen[0], to_pixels(IMAGES[ROWS]) * 0.5)
     assert isinstance(network, nn.Module)

@@ -663,8 +663,18 @@ MALFORMED = [
     ),
     (
         f"{FIXMATCH}/builds_on",
-        "supervised",
-        r"fixmatch\.builds_on: an experiment of method fixmatch takes no base; remove it",
+        "exemplar",
+        r"fixmatch\.builds_on: 'exemplar' is of method exemplar, and the base of an experiment of method fixmatch must",
+    ),
+    (
+        FIXMATCH,
+        {"method": "fixmatch", "builds_on": "supervised", "network": "vgg"},
+        r"fixmatch\.network: the network comes from the base 'supervised'; remove network, or the base$",
+    ),
+    (
+        FIXMATCH,
+        {"method": "fixmatch", "builds_on": "finetuned", "folds": True},
+        r"fixmatch\.folds: the base 'finetuned' does not run on the folds; set its folds to true, or these to false$",
     ),
     # baselines of experiments
     (
@@ -972,8 +982,29 @@ MALFORMED = [
     ),
     (
         f"{FIXMATCH}/unlabeled_batch_size",
-        2001,
+        2601,
+        r"fixmatch\.unlabeled_batch_size: 2601 is more than the 2600 unlabeled images of photos; choose at most that",
+    ),
+    (
+        FIXMATCH,
+        {"method": "fixmatch", "unlabeled_batch_size": 2001, "labelled_in_pool": False},
         r"fixmatch\.unlabeled_batch_size: 2001 is more than the 2000 unlabeled images of photos; choose at most that",
+    ),
+    (
+        f"{FIXMATCH}/unlabeled_pool",
+        "both",
+        r"fixmatch\.unlabeled_pool: both needs labelled images that a fold neither trains nor validates on; set folds "
+        r"to true and data\.photos\.fold_validation_images to a lower number, or choose unlabeled$",
+    ),
+    (
+        f"{LOSS}/unlabeled_pool",
+        "hidden",
+        r"loss\.unlabeled_pool: hidden needs labelled images",
+    ),
+    (
+        "data/photos/fold_validation_images",
+        701,
+        r"photos\.fold_validation_images: 701 is more than the 700 labelled images outside a fold; choose at most that",
     ),
     (
         f"{FIXMATCH}/strong_cutout",
@@ -1261,6 +1292,9 @@ def test_rounds_run_with_fewer_labels_of_their_base(base, rounds, name):
         (f"{LOSS}", {"method": "pseudo_label_loss", "copies": 3, "batch_size": 1800}),
         (f"{FIXMATCH}/strong_cutout", 95),
         (f"{FIXMATCH}/folds", True),
+        (FIXMATCH, {"method": "fixmatch", "builds_on": "supervised", "folds": True}),
+        (FIXMATCH, {"method": "fixmatch", "unlabeled_batch_size": 2600}),
+        ("data/photos/fold_validation_images", 700),
         # The network of the base takes images that a new one of its kind would find too small.
         (
             DIGITS,

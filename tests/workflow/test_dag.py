@@ -336,6 +336,19 @@ def test_training_starts_from_the_network_of_the_base(dag):
         assert all(f"--pretrained {file}" in job["shell"] for file in networks)
 
 
+def test_fixmatch_starts_from_the_same_run_of_its_base(build_dag):
+    """Or from random weights."""
+    warm = {"method": "fixmatch", "title": "Warm", "builds_on": "supervised", "baseline": "supervised", "folds": True}
+    config = demo_with(mnist5k=None, photos={"experiments": {"supervised": {"folds": True}, "warm": warm}})
+    jobs = jobs_of(build_dag(config, targets=("evaluated",)), "train_fixmatch")
+    assert {job["wildcards"]["run"] for job in jobs if job["wildcards"]["experiment"] == "warm"} > {"seed0", "fold0"}
+    for job in jobs:
+        model = f"results/photos/supervised/{job['wildcards']['run']}/model.h5"
+        started = job["wildcards"]["experiment"] == "warm"
+        assert (model in job["inputs"]) == started
+        assert (f" --base-model {model} " in job["shell"]) == started
+
+
 def of_the_experiment(job, configuration):
     """What the configuration says of a job's experiment."""
     return configuration["studies"][job["wildcards"]["study"]]["experiments"][job["wildcards"]["experiment"]]

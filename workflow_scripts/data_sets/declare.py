@@ -9,12 +9,14 @@ Url = Annotated[str, ("$ref", "#/$defs/url")]
 Checksums = dict[str, Annotated[str, ("$ref", "#/$defs/md5")]]
 Seed = Annotated[int, ("minimum", 0), ("maximum", 2**32 - 1)]
 CountOrAll = Count | Literal["all"]
+LABELLED = ("train_images", "validation_images")
 
 
 class Data(NamedTuple):
     """What a method may ask of a data set.
 
-    size: side of its square images in pixels. folds: their number; fold_images: labelled images that one trains on.
+    size: side of its square images in pixels. folds: their number; fold_images: labelled images that one trains on;
+    fold_validation_images: those that it validates on, `all` others or fewer.
     more_unlabeled: how it gets more unlabeled images, if not by the option of that name.
     """
 
@@ -28,6 +30,7 @@ class Data(NamedTuple):
     validation_images: int
     unlabeled_images: int | Literal["all"]
     test_images: int | Literal["all"]
+    fold_validation_images: CountOrAll = "all"
     more_unlabeled: str | None = None
 
     def remedy(self) -> str:
@@ -51,9 +54,16 @@ class Data(NamedTuple):
         return source, images
 
     def validation_sets(self, folds: bool) -> dict[str, int]:
-        """Return how many images the runs validate on; those of a fold, on all labelled ones outside the fold."""
-        outside = max(0, self.train_images + self.validation_images - self.fold_images)
-        return {self.name: self.validation_images} | ({f"a fold of {self.name}": outside} if folds else {})
+        """Return how many images the runs validate on."""
+        of_fold = self._outside_fold() if self.fold_validation_images == "all" else self.fold_validation_images
+        return {self.name: self.validation_images} | ({f"a fold of {self.name}": of_fold} if folds else {})
+
+    def hidden_images(self) -> int:
+        """Return how many labelled images a fold neither trains nor validates on."""
+        return 0 if self.fold_validation_images == "all" else self._outside_fold() - self.fold_validation_images
+
+    def _outside_fold(self) -> int:
+        return max(0, self.train_images + self.validation_images - self.fold_images)
 
 
 class Download(Options):
@@ -70,6 +80,16 @@ def at_most(key: str, options: Values, images: int, *others: str) -> Iterator[Mi
     counts = {name: options[name] for name in (key, *others) if options[name] != "all"}
     if sum(counts.values()) > images:
         yield key, f"{' + '.join(counts)} are {sum(counts.values())}, and there are {images} images; lower one of them"
+
+
+def fold_validation_fits(options: Values, fold_images: int) -> Iterator[Mistake]:
+    """Check that there are as many labelled images outside a fold as it is to validate on."""
+    asked, outside = options["fold_validation_images"], sum(options[key] for key in LABELLED) - fold_images
+    if asked != "all" and asked > outside:
+        yield (
+            "fold_validation_images",
+            f"{asked} is more than the {outside} labelled images outside a fold; choose at most that, or all",
+        )
 
 
 class DataSet:
@@ -99,4 +119,5 @@ class DataSet:
         counts = {key: options[key] for key in ("train_images", "validation_images", "unlabeled_images", "test_images")}
         folds = options.get("folds", cls.number_of_folds)
         fold_images = options.get("fold_images", cls.images_of_fold)
+        counts["fold_validation_images"] = options.get("fold_validation_images", "all")
         return Data(name, cls.size, cls.channels, cls.classes, folds, fold_images, **counts)

@@ -1,7 +1,9 @@
 """Photographs that come with the packages, for a study without a download."""
 
-from data_sets.declare import DataSet, Seed
-from declarations.options import Count, Options
+from collections.abc import Iterator
+
+from data_sets.declare import CountOrAll, DataSet, Seed, fold_validation_fits
+from declarations.options import Count, Mistake, Options, Values
 
 
 class PhotosSplit(Options):
@@ -19,6 +21,9 @@ class PhotosSplit(Options):
     """Folds drawn from the labelled crops."""
     fold_images: Count = 100
     """Labelled crops of a fold."""
+    fold_validation_images: CountOrAll = "all"
+    """Labelled images that a fold validates on, of those outside it, classes in proportion; what is left may be used
+    without labels (see `unlabeled_pool`)."""
     split_seed: Seed = 0
     """Seed of the crops and the folds."""
 
@@ -31,3 +36,8 @@ class Photos(PhotosSplit, DataSet):
     size = 96
     channels = 3
     classes = 10
+
+    @classmethod
+    def check(cls, name: str, options: Values) -> Iterator[Mistake]:
+        """Yield what is more than the labelled crops."""
+        yield from fold_validation_fits(options, options["fold_images"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from data_sets.declare import Checksums, CountOrAll, DataSet, Download, Seed, at_most
+from data_sets.declare import Checksums, CountOrAll, DataSet, Download, Seed, at_most, fold_validation_fits
 from declarations.options import Count, Mistake, Options, Values
 
 LABELLED_IMAGES = 5000  # of the archive
@@ -37,6 +37,9 @@ class Stl10Split(Options):
     """Unlabeled images (the first so many)."""
     test_images: CountOrAll = 8000
     """Test images (the first so many)."""
+    fold_validation_images: CountOrAll = "all"
+    """Labelled images that a fold validates on, of those outside it, classes in proportion; what is left may be used
+    without labels (see `unlabeled_pool`)."""
     split_seed: Seed = 0
     """Seed of the train/validation split."""
 
@@ -56,3 +59,5 @@ class Stl10(Archive, Stl10Split, DataSet):
     def check(cls, name: str, options: Values) -> Iterator[Mistake]:
         """Yield what is more than the archive holds."""
         yield from at_most("train_images", options, LABELLED_IMAGES, "validation_images")
+        if options["train_images"] + options["validation_images"] == LABELLED_IMAGES:  # else there are no folds
+            yield from fold_validation_fits(options, cls.images_of_fold)

@@ -1,10 +1,14 @@
-"""FixMatch: the network must say the same of a weakly and of a strongly changed version of an unlabeled image."""
+"""FixMatch: the network must say the same of a weakly and of a strongly changed version of an unlabeled image.
+
+Training starts from random weights, or from the network of a base.
+"""
 
 from collections.abc import Iterator
 
 from data_sets.declare import Data
-from declarations.options import Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values
-from methods.shared import UnlabeledBatch, colours_there, smaller_than_images
+from declarations.options import Degrees, HalfCircle, Mistake, Natural, Part, Positive, Values, option_names
+from methods.declare import Base
+from methods.shared import LabelledNetwork, UnlabeledBatch, colours_there, same_runs_as_base, smaller_than_images
 from methods.supervised import SupervisedTraining
 from methods.unlabeled_loss import UnlabeledLoss
 
@@ -22,12 +26,19 @@ class FixMatchTraining(UnlabeledBatch, SupervisedTraining):
     color = 0.0
     cutout = 0
     unlabeled_batch_size = 448
+    labelled_in_pool = True
     unlabeled_weight: Positive = 1.0
     """Weight of the unlabeled images in the loss."""
     threshold: Part = 0.95
     """Confidence (probability of the predicted class) from which a prediction counts as a label."""
     adaptive_threshold: bool = False
     """Thresholds that follow the confidence of the network, one for each class (FreeMatch), instead of `threshold`."""
+    distribution_alignment: bool = False
+    """Predictions for weakly changed images are scaled so that their classes are as frequent, on average, as those of
+    the labelled images (ReMixMatch)."""
+    prediction_decay: Part = 0.999
+    """Decay, for each step, of the moving averages of predictions that `adaptive_threshold` and
+    `distribution_alignment` use. A training of n steps needs less than 1 - 1/n."""
     strong_color: Part = 0.5
     """Of the strong changes, that the network must see through: brightness, contrast and saturation are multiplied by
     1 +- up to this; 0 for images of one channel."""
@@ -43,10 +54,15 @@ class FixMatch(FixMatchTraining, UnlabeledLoss):
     """What the network predicts for a weakly changed unlabeled image is its label when it is strongly changed."""
 
     name = "fixmatch"
+    base = Base(
+        of="supervised", gives=(LabelledNetwork,), fixed=option_names(LabelledNetwork), what="the network comes"
+    )
     sections = ("networks", "pseudo-labels", "fixmatch", "changes")
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
         yield from super().check(options, data, base)
+        if base is not None:
+            yield from same_runs_as_base(options, data, base)
         yield from smaller_than_images(("strong_cutout",), options, data)
         yield from colours_there(("strong_color", "strong_hue"), options, data)

@@ -8,7 +8,7 @@ from data_sets.declare import Data
 from declarations.options import Count, InnerPart, Mistake, Natural, Options, Part, Values, option_names
 from methods.declare import Base, Method
 from methods.kmeans import LEARNING, Features
-from methods.shared import Augmentation, ImageSize, LabelledNetwork, Recipe, Runs, Svm
+from methods.shared import Augmentation, ImageSize, LabelledNetwork, Recipe, Runs, Svm, same_runs_as_base
 from methods.supervised import Supervised, training_fits
 
 
@@ -52,19 +52,7 @@ class InRounds(Rounds, Runs, Method):
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
-        if options["folds"] and not base["folds"]:
-            yield (
-                "folds",
-                f"the base {options['builds_on']!r} does not run on the folds; "
-                "set its folds to true, or these to false",
-            )
-        missing = set(data.fewer_labels(options["label_counts"])) - set(base["label_counts"])
-        if missing:
-            yield (
-                "label_counts",
-                f"the base {options['builds_on']!r} has no runs with {min(missing)} labels; name {min(missing)} in its "
-                "label_counts, or not in these",
-            )
+        yield from same_runs_as_base(options, data, base)
         rounds, candidates, accepted = options["rounds"], options["candidates"], options["accepted"]
         if data.unlabeled_images != "all" and rounds * candidates > data.unlabeled_images:
             yield (

@@ -133,6 +133,11 @@ class UnlabeledBatch(Options):
 
     unlabeled_batch_size: Count = 64
     """Unlabeled images of a training step, beside the labelled ones."""
+    unlabeled_pool: Literal["unlabeled", "hidden", "both"] = "unlabeled"
+    """Which images are used without labels: `unlabeled`, those of the data set; `hidden`, labelled images that a fold
+    neither trains nor validates on, their labels hidden (see `fold_validation_images`); `both`."""
+    labelled_in_pool: bool = False
+    """The training images are used without their labels too."""
 
 
 def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]:
@@ -142,6 +147,48 @@ def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]
             key,
             f"{options[key]} is more than the {data.unlabeled_images} unlabeled images of {data.name}; choose at most "
             f"that, or {data.remedy()}",
+        )
+
+
+def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that the pool of every run has as many images as a batch asks for, and that folds leave hidden labels."""
+    pool = options["unlabeled_pool"]
+    hides = options["folds"] and data.hidden_images() > 0
+    if pool != "unlabeled" and not hides:
+        yield (
+            "unlabeled_pool",
+            f"{pool} needs labelled images that a fold neither trains nor validates on; set folds to true and "
+            f"data.{data.name}.fold_validation_images to a lower number, or choose unlabeled",
+        )
+    if pool == "hidden" and not options["labelled_in_pool"]:
+        yield (
+            "unlabeled_pool",
+            "hidden leaves the runs of seeds, which train on all labelled images, without any; set labelled_in_pool to "
+            "true, or choose both",
+        )
+    labelled = data.smallest_training_set(options["folds"])[1] if options["labelled_in_pool"] else 0
+    unlabeled = 0 if pool == "hidden" else data.unlabeled_images
+    if unlabeled != "all" and options["unlabeled_batch_size"] > unlabeled + labelled:
+        yield (
+            "unlabeled_batch_size",
+            f"{options['unlabeled_batch_size']} is more than the {unlabeled + labelled} unlabeled images of "
+            f"{data.name}; choose at most that, or {data.remedy()}",
+        )
+
+
+def same_runs_as_base(options: Values, data: Data, base: Values) -> Iterator[Mistake]:
+    """Check that each run has one of the base to begin with."""
+    if options["folds"] and not base["folds"]:
+        yield (
+            "folds",
+            f"the base {options['builds_on']!r} does not run on the folds; set its folds to true, or these to false",
+        )
+    missing = set(data.fewer_labels(options["label_counts"])) - set(base["label_counts"])
+    if missing:
+        yield (
+            "label_counts",
+            f"the base {options['builds_on']!r} has no runs with {min(missing)} labels; name {min(missing)} in its "
+            "label_counts, or not in these",
         )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from data_sets.declare import Data
 from declarations.options import Mistake, Values
-from methods.shared import enough_unlabeled
+from methods.shared import enough_in_pool
 from methods.supervised import Supervised
 
 
 class UnlabeledLoss(Supervised):
-    """A network trained from random weights on labelled and unlabeled images together."""
+    """A network trained on labelled and unlabeled images together."""
 
     learns_from = "labels, pseudo-labels"
     unlabeled = "pseudo-labels"
@@ -24,8 +24,8 @@ class UnlabeledLoss(Supervised):
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
-        yield from super().check(options, data, base)
-        yield from enough_unlabeled("unlabeled_batch_size", options, data)
+        yield from super().check(options, data, None)
+        yield from enough_in_pool(options, data)
         if options["progressive_resizing"] < 1:
             yield (
                 "progressive_resizing",

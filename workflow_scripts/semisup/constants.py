@@ -4,7 +4,6 @@ COPY_ROTATION = 45.0  # degrees, +-, of a changed copy
 COPY_SHIFTS = (1, 2, 3, 4)  # pixels, up or down
 COPY_NOISE = 0.3  # standard deviation; pixels are 0..1, and those of MNIST have a standard deviation of 0.31
 EPOCH_FACTOR = 0.998  # the exponential schedule multiplies the learning rate by this after every epoch
-THRESHOLD_DECAY = 0.999  # of FreeMatch's moving averages, for each step
 PERCENTILE = 99.99  # a layer's features are divided by it, as in Dosovitskiy et al.'s released code
 GEOMETRIC = ("rotation", "translation", "scale")  # transformations of a seed patch, in the order of their application
 CHROMATIC = ("pca_contrast", "color_contrast", "hue")

@@ -7,7 +7,9 @@
     labels        int64 (N,), in train and validation only
 
 and, where the set defines folds, /folds is int64 (F, n): rows of the labelled set, which is the train rows followed by
-the validation rows. File attributes: dataset, class_names, source, checksums (JSON text: name -> md5).
+the validation rows. A set may choose which of the other labelled images a fold validates on: /fold_validation is then
+int64 (F, m), and the images in neither are left without labels.
+File attributes: dataset, class_names, source, checksums (JSON text: name -> md5).
 
 The test labels lie in a file of their own, `test_labels.h5` (labels and source_index, int64 (N,); class_names), so that
 a program can be given the images without them. It may hold `group`, int64 (N,): test images of one group belong
@@ -103,14 +105,21 @@ def write_attributes(files: DatasetFiles, attributes: Mapping[str, str | Sequenc
     files.test_labels.attrs["class_names"] = attributes["class_names"]
 
 
+def write_folds(files: DatasetFiles, folds: np.ndarray, validation: np.ndarray | None) -> None:
+    """Write the folds (F, n), rows of the labelled set, and what they validate on (F, m); None: all others."""
+    files.images["folds"] = folds.astype(np.int64)
+    if validation is not None:
+        files.images["fold_validation"] = validation.astype(np.int64)
+
+
 def write_dataset(
     images_path: str | Path,
     test_labels_path: str | Path,
     splits: Mapping[str, Split],
-    folds: np.ndarray | None,
+    folds: tuple[np.ndarray, np.ndarray | None] | None,
     attributes: Mapping[str, str | Sequence[str] | Mapping[str, str]],
 ) -> None:
-    """Write a whole data set: the splits by name, folds int64 (F, n) or None, and the file attributes.
+    """Write a whole data set: the splits by name, the folds and what they validate on or None, and the file attributes.
 
     The same input gives the same bytes. Nothing is left behind after an error.
     """
@@ -118,7 +127,7 @@ def write_dataset(
         for name, split in splits.items():
             write_split(files, name, split)
         if folds is not None:
-            files.images["folds"] = folds.astype(np.int64)
+            write_folds(files, *folds)
         write_attributes(files, attributes)
 
 
@@ -203,7 +212,8 @@ def run_rows(path: str | Path, run: str) -> tuple[np.ndarray, np.ndarray]:
 
     'seed0', 'seed1', ...: the split of the study, the same for each seed.
     'labels250_seed0': 250 of its train rows, drawn by seed 0 (`balanced_rows`), and all its validation rows.
-    'fold3': the rows of fold 3, and for validation all other labelled rows in increasing order.
+    'fold3': the rows of fold 3, and for validation those that the set has chosen, or all other labelled rows in
+    increasing order.
     Raises UserError for any other run, for a fold that the set does not have, and for more rows than it has.
     """
     name = parsed_run(run)
@@ -218,9 +228,11 @@ def run_rows(path: str | Path, run: str) -> tuple[np.ndarray, np.ndarray]:
 
     with open_hdf5(path) as file:
         folds = file["folds"][:] if "folds" in file else []
+        chosen = file["fold_validation"][:] if "fold_validation" in file else None
     if name.number >= len(folds):
         raise UserError(f"{path} has {len(folds)} folds, so there is no run {run}: use a lower fold, or seed0")
-    return folds[name.number], np.setdiff1d(labelled, folds[name.number])
+    rows = folds[name.number]
+    return rows, np.setdiff1d(labelled, rows) if chosen is None else chosen[name.number]
 
 
 def read_test_labels(path: str | Path) -> np.ndarray:

@@ -9,7 +9,6 @@ import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
-from semisup.device import fast_products
 from semisup.network import Network, network_scores
 from semisup.resizing import image_side
 from semisup.scaling import to_pixels
@@ -70,23 +69,18 @@ class LabelledLoss:
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Nothing holds for an epoch."""
 
-    def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
-        """Add the gradient of the loss; show it, and the fraction of the images that are right."""
-        batch = self.examples.take(rows)
-        # Augmentation is fastest with channels first, convolution with channels last.
-        images = self._changed(batch.images, rows, epoch).contiguous(memory_format=torch.channels_last)
-        losses, correct = [], []
-        for part, labels in zip(images.tensor_split(parts), batch.labels.tensor_split(parts), strict=True):
-            with fast_products(part.device, self.recipe.precision):
-                scores = network(part)
-            loss = functional.cross_entropy(
-                scores.float(), labels, label_smoothing=self.recipe.label_smoothing, reduction="sum"
-            )
-            (loss / len(rows)).backward()
-            losses.append(loss.detach() / len(rows))
-            correct.append((scores.argmax(dim=1) == labels).sum())
-        right = torch.stack(correct).sum().double()
-        return {"train_loss": torch.stack(losses).sum(), "train_accuracy": right / len(rows)}
+    def images(self, rows: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Return one changed version of each image."""
+        return self._changed(self.examples.take(rows).images, rows, epoch).unsqueeze(1)
+
+    def value(
+        self, scores: torch.Tensor, rows: torch.Tensor, epoch: int
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the mean cross-entropy; show it, and the fraction of the images that are right."""
+        scores, labels = scores.squeeze(1), self.examples.labels[rows]
+        loss = functional.cross_entropy(scores, labels, label_smoothing=self.recipe.label_smoothing)
+        right = (scores.argmax(dim=1) == labels).double().mean()
+        return loss, {"train_loss": loss.detach(), "train_accuracy": right}
 
     def _changed(self, images: torch.Tensor, rows: torch.Tensor, epoch: int) -> torch.Tensor:
         """Return what the network sees in an epoch of these images, uint8 (n, C, H, W): float (n, C, h, h) in 0..1."""

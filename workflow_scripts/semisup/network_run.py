@@ -10,12 +10,14 @@ import torch
 from declarations.options import Options
 from semisup.augmentation import Augment, augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
+from semisup.cli import UserError
 from semisup.copies import changed_copies
 from semisup.dataset import read_class_names, read_images, read_labelled, resolved_size, run_rows
 from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
-from semisup.models.network import NetworkModel, write_model
+from semisup.model_files import model_kind
+from semisup.models.network import NetworkModel, read_model, write_model
 from semisup.network import Network, Shape, first_convolution, network_scores, new_network, set_normalization
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scaling import scale_all
@@ -35,7 +37,8 @@ from semisup.training_options import augmentation_of, recipe_of
 class LabelledRun(NamedTuple):
     """The labelled images of a run.
 
-    images uint8 (N, C, size, size) and labels int64 (N,): the whole labelled set; train, validation: int64 rows of it.
+    images uint8 (N, C, size, size) and labels int64 (N,): the whole labelled set; train, validation, hidden: int64 rows
+    of it, the last those that are in neither, whose labels count as unknown.
     """
 
     class_names: list[str]
@@ -43,6 +46,7 @@ class LabelledRun(NamedTuple):
     labels: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+    hidden: np.ndarray
 
 
 def add_files_and_device(parser: argparse.ArgumentParser) -> None:
@@ -57,12 +61,52 @@ def read_run(images: str, run: str, image_size: int | None) -> LabelledRun:
     train, validation = run_rows(images, run)
     size = resolved_size(images, image_size)
     both = np.concatenate([read_scaled(images, split, size) for split in ("train", "validation")])
-    return LabelledRun(read_class_names(images), both, read_labelled(images), train, validation)
+    hidden = np.setdiff1d(np.arange(len(both)), np.concatenate([train, validation]))
+    return LabelledRun(read_class_names(images), both, read_labelled(images), train, validation, hidden)
+
+
+def read_pool(options: argparse.Namespace, run: LabelledRun) -> np.ndarray:
+    """Read the images that are used without labels, uint8 (M, C, size, size).
+
+    Raises UserError if there are none.
+    """
+    parts = {
+        "unlabeled": lambda: read_scaled(options.images, "unlabeled", run.images.shape[-1]),
+        "hidden": lambda: run.images[run.hidden],
+    }
+    pool = [read() for name, read in parts.items() if options.unlabeled_pool in (name, "both")]
+    images = np.concatenate([*pool, run.images[run.train if options.labelled_in_pool else []]])
+    if not len(images):
+        raise UserError(
+            f"--unlabeled-pool {options.unlabeled_pool}: the run {options.run} has no such images; choose another "
+            "pool, or a data set whose folds validate on fewer images"
+        )
+    return images
 
 
 def read_scaled(images: str, split: str, size: int) -> np.ndarray:
     """Read all images of a split, scaled to uint8 (N, C, size, size)."""
     return scale_all(read_images(images, split), size)
+
+
+def read_base(path: str, run: LabelledRun) -> NetworkModel:
+    """Read a network that a training begins with.
+
+    Raises UserError if it is no network, or not for the classes and the images of the run.
+    """
+    kind = model_kind(path)
+    if kind != "network":
+        raise UserError(
+            f"{path} is a model of the kind {kind}, not a network: give the model.h5 of a supervised experiment"
+        )
+    model = read_model(path)
+    shape = model.network.shape
+    if (shape.channels, shape.size, model.class_names) != (*run.images.shape[1:3], run.class_names):
+        raise UserError(
+            f"{path} is a network for {len(model.class_names)} classes and images of {shape.channels} x {shape.size} x "
+            f"{shape.size}, not for this data set: give the model of an experiment of the same study and image_size"
+        )
+    return model
 
 
 def run_shape(options: argparse.Namespace, run: LabelledRun) -> Shape:

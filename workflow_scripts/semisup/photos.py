@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 from semisup.cli import UserError
 from semisup.dataset import IMAGES_PER_BLOCK, Split, write_dataset
+from semisup.splits import fold_validation
 
 CROP = 96
 SOURCE = "crops of photographs shipped in the scikit-image and scikit-learn packages; class = photograph"
@@ -69,7 +70,10 @@ class Tile(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many crops each split is to have, how many folds there are, and how many labelled crops are in each."""
+    """How many crops each split is to have, how many folds there are, and how many labelled crops are in each.
+
+    fold_validation: how many of the other labelled crops a fold validates on, None for all.
+    """
 
     train: int
     validation: int
@@ -77,6 +81,7 @@ class Counts(NamedTuple):
     test: int
     folds: int
     fold_images: int
+    fold_validation: int | None = None
 
 
 def load_pictures() -> dict[str, np.ndarray]:
@@ -223,7 +228,9 @@ def write_photos(counts: Counts, seed: int, images_path: str | Path, test_labels
         places = {"crop": crops[:, [0, 2, 3]], "group": crops[:, 1]}
         splits[name] = Split(crop_blocks(pictures, crops), np.arange(len(crops)), labels[name], places)
 
-    folds = draw_folds(np.concatenate([labels["train"], labels["validation"]]), counts.folds, counts.fold_images, seed)
+    labelled = np.concatenate([labels["train"], labels["validation"]])
+    folds = draw_folds(labelled, counts.folds, counts.fold_images, seed)
+    validation = fold_validation(labelled, folds, counts.fold_validation, seed)
     attributes = {
         "dataset": "photos",
         "class_names": list(COLOUR_PICTURES),
@@ -234,4 +241,4 @@ def write_photos(counts: Counts, seed: int, images_path: str | Path, test_labels
         },
         "pictures": list(pictures),
     }
-    write_dataset(images_path, test_labels_path, splits, folds, attributes)
+    write_dataset(images_path, test_labels_path, splits, (folds, validation), attributes)

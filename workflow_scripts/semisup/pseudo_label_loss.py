@@ -10,7 +10,6 @@ import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
-from semisup.device import fast_products
 from semisup.network import Network, network_scores
 from semisup.scaling import to_pixels
 from semisup.unlabeled_loss import UnlabeledLoss
@@ -35,7 +34,7 @@ def ramp_weight(ramp: Ramp, epoch: int) -> float:
 
 @dataclass
 class PseudoLabelLoss(UnlabeledLoss):
-    """The unlabeled part of the loss; see semisup.training.Loss. images: uint8 (N, C, H, W).
+    """The unlabeled part of the loss; see semisup.training.Loss. pool: uint8 (N, C, H, W).
 
     each_step: the pseudo-labels are the predictions of the very pass that is differentiated, as in the paper; else
     those of all images at the beginning of the epoch, as in the homework.
@@ -48,34 +47,37 @@ class PseudoLabelLoss(UnlabeledLoss):
 
     def __post_init__(self) -> None:
         """Have no labels before the first epoch."""
-        self.labels = torch.zeros(0, dtype=torch.int64, device=self.images.device)
+        self.labels = torch.zeros(0, dtype=torch.int64, device=self.pool.device)
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Predict the labels of all images, where they hold for an epoch and have a weight."""
         if self.each_step or not ramp_weight(self.ramp, epoch):
             return
-        device = self.images.device
-        scores = network_scores(network, self.images, self.precision, False, device)
+        device = self.pool.device
+        scores = network_scores(network, self.pool, self.precision, False, device)
         network.train()
         self.labels = torch.from_numpy(scores.argmax(axis=1)).to(device)
 
-    def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
-        """Add the gradient of alpha(t) times the mean cross-entropy with the pseudo-labels."""
-        device, weight = self.images.device, ramp_weight(self.ramp, epoch)
-        total = torch.zeros((), device=device)
+    def images(self, rows: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Return one changed version of each image, where they have a weight."""
+        if not ramp_weight(self.ramp, epoch):
+            return to_pixels(self.pool[:0]).unsqueeze(1)
+        return self.augment(to_pixels(self.pool[rows])).unsqueeze(1)
+
+    def value(
+        self, scores: torch.Tensor, rows: torch.Tensor, epoch: int
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return alpha(t) times the mean cross-entropy with the pseudo-labels."""
+        weight = ramp_weight(self.ramp, epoch)
+        loss = scores.sum()  # of none
         if weight:
-            images = self.augment(to_pixels(self.images[rows])).contiguous(memory_format=torch.channels_last)
-            for part, part_rows in zip(images.tensor_split(parts), rows.tensor_split(parts), strict=True):
-                with fast_products(device, self.precision):
-                    scores = network(part).float()
-                labels = scores.argmax(dim=1) if self.each_step else self.labels[part_rows]
-                loss = functional.cross_entropy(scores, labels, reduction="sum") / len(rows)
-                (weight * loss).backward()
-                total += loss.detach()
-        return {
-            "unlabeled_loss": total,
-            "unlabeled_weight": torch.tensor(weight, dtype=torch.float64, device=device),
-            "accepted": torch.tensor(float(weight > 0), device=device),
+            scores = scores.squeeze(1)
+            labels = scores.argmax(dim=1) if self.each_step else self.labels[rows]
+            loss = functional.cross_entropy(scores, labels)
+        return weight * loss, {
+            "unlabeled_loss": loss.detach(),
+            "unlabeled_weight": torch.tensor(weight, dtype=torch.float64, device=scores.device),
+            "accepted": torch.tensor(float(weight > 0), device=scores.device),
         }
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -84,4 +86,4 @@ class PseudoLabelLoss(UnlabeledLoss):
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         """Take the labels of the epoch."""
-        self.labels = state["labels"].to(self.images.device)
+        self.labels = state["labels"].to(self.pool.device)

@@ -98,6 +98,18 @@ def balanced_rows(labels: np.ndarray, images: int, seed: int) -> np.ndarray:
     return np.sort(np.lexsort((lots, turns))[:images])
 
 
+def fold_validation(labels: np.ndarray, folds: np.ndarray, images: int | None, seed: int) -> np.ndarray | None:
+    """Draw the rows that each fold validates on, int64 (F, images), increasing; None if it is to be all others.
+
+    labels: int64 (N,), of the labelled set; folds: int64 (F, n), rows of it. Classes are in proportion.
+    Raises UserError if there are fewer, or not one of each class.
+    """
+    if images is None:
+        return None
+    others = [np.setdiff1d(np.arange(len(labels)), fold) for fold in folds]
+    return np.stack([np.sort(rows[draw_of_each_class(labels[rows], images, 0, seed)[0]]) for rows in others])
+
+
 def unlabeled_rows(total: int, used: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Draw `count` of the rows 0..total-1 that are not in `used`, int64 in random order, blind to their labels.
 

@@ -18,9 +18,10 @@ from semisup.dataset import (
     new_dataset,
     row_blocks,
     write_attributes,
+    write_folds,
     write_split,
 )
-from semisup.splits import checked_count, stratified_split
+from semisup.splits import checked_count, fold_validation, stratified_split
 
 IMAGE_SHAPE = (3, 96, 96)
 IMAGE_BYTES = math.prod(IMAGE_SHAPE)
@@ -45,12 +46,13 @@ STREAMED = {"unlabeled_X.bin": "unlabeled", "test_X.bin": "test"}
 
 
 class Counts(NamedTuple):
-    """How many images each split is to have; None means all."""
+    """How many images each split is to have, and how many a fold validates on; None means all."""
 
     train: int
     validation: int
     unlabeled: int | None
     test: int | None
+    fold_validation: int | None = None
 
 
 # Decoding
@@ -204,4 +206,5 @@ def write_labelled(
     if len(labelled) < len(images):
         logging.info("no folds: they need all %d training images, and %d are used", len(images), len(labelled))
     else:
-        files.images["folds"] = np.argsort(labelled)[folds]  # argsort of a permutation is its inverse
+        rows = np.argsort(labelled)[folds]  # argsort of a permutation is its inverse
+        write_folds(files, rows, fold_validation(labels[labelled], rows, counts.fold_validation, seed))

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
 from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
 from semisup.constants import EPOCH_FACTOR
+from semisup.device import fast_products
 from semisup.network import Network
 from semisup.tables import without_empty
 
@@ -52,7 +53,7 @@ class Recipe(NamedTuple):
 
 
 class Loss(Protocol):
-    """A part of the loss; the gradients of all parts add up.
+    """A part of the loss; all parts add up, and the images of all go through the network together.
 
     count: the number of its images; batch_size: those of a step; batch_option, of: the option that says so and what
     images they are, for messages.
@@ -66,10 +67,18 @@ class Loss(Protocol):
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Prepare for an epoch, counted from 0."""
 
-    def backward(self, network: Network, rows: torch.Tensor, epoch: int, parts: int) -> dict[str, torch.Tensor]:
-        """Add the gradient of the loss of these images, int64 (batch_size,), to the network's, in so many parts.
+    def images(self, rows: torch.Tensor, epoch: int) -> torch.Tensor:
+        """Return what the network is to see of these images, int64 (n,): float (n, versions, C, H, W) in 0..1.
 
-        Returns what the history shows, as numbers on the device: columns of `EpochRow`, or others by name.
+        A loss that has no weight in this epoch returns no image.
+        """
+
+    def value(
+        self, scores: torch.Tensor, rows: torch.Tensor, epoch: int
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the mean loss of these images, or of a part of them; scores: float32 (n, versions, classes).
+
+        Then what the history shows, means too, as numbers on the device: columns of `EpochRow`, or others by name.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -179,7 +188,7 @@ def train_network(
             clock = time.perf_counter()
             while progress.step < steps:
                 rows = [part[progress.step] for part in batches]
-                unread.append(_take_step(learner, rows, seed, progress))
+                unread.append(_take_step(learner, rows, recipe.precision, seed, progress))
                 progress.step += 1
                 bar.update()
                 signal_number = stop()
@@ -295,7 +304,9 @@ def _restore(learner: _Learner, state: dict[str, Any]) -> _Progress:
     return _Progress(**state["progress"])
 
 
-def _take_step(learner: _Learner, rows: list[torch.Tensor], seed: int, progress: _Progress) -> dict[str, torch.Tensor]:
+def _take_step(
+    learner: _Learner, rows: list[torch.Tensor], precision: str, seed: int, progress: _Progress
+) -> dict[str, torch.Tensor]:
     """Take one optimiser step and return what the losses show, still on the device; rows: of the batch of each loss.
 
     Where memory runs out a batch is computed in twice as many parts, whose gradients add up to that of the whole.
@@ -304,14 +315,12 @@ def _take_step(learner: _Learner, rows: list[torch.Tensor], seed: int, progress:
     largest = max(loss.batch_size for loss in learner.losses)
     most_parts = max(1, largest // 2)
     device = next(learner.network.parameters()).device
+    states = [loss.state_dict() for loss in learner.losses]
     while True:
         torch.manual_seed(_step_seed(seed, progress))
         learner.network.zero_grad(set_to_none=True)
-        shown: dict[str, torch.Tensor] = {}
         try:
-            for loss, batch in zip(learner.losses, rows, strict=True):
-                parts = _parts(progress, loss.batch_size)
-                shown |= loss.backward(learner.network, batch, progress.epoch, parts)
+            shown = add_gradients(learner.network, learner.losses, rows, progress.epoch, precision, progress.parts)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -327,15 +336,44 @@ def _take_step(learner: _Learner, rows: list[torch.Tensor], seed: int, progress:
             if learner.average:
                 learner.average.update_parameters(learner.network)
             return shown
+        for loss, state in zip(learner.losses, states, strict=True):
+            loss.load_state_dict(state)  # the step is taken again, and must find what it found
         progress.parts = min(2 * progress.parts, most_parts)
         if device.type == "cuda":
             torch.cuda.empty_cache()
         logging.warning("out of memory: batches of %d are computed in %d parts from now on", largest, progress.parts)
 
 
-def _parts(progress: _Progress, images: int) -> int:
-    """Return in how many parts a batch of so many images is computed; batch normalisation needs two in each."""
-    return min(progress.parts, max(1, images // 2))
+def add_gradients(
+    network: Network, losses: Sequence[Loss], rows: Sequence[torch.Tensor], epoch: int, precision: str, parts: int = 1
+) -> dict[str, torch.Tensor]:
+    """Add the gradient of the sum of the losses to the network's, and return what they show.
+
+    rows: of the batch of each loss, int64 (n,); parts: a batch is computed in so many. The images of all losses pass
+    batch normalisation together, as in FixMatch (Sohn et al. 2020), so that its statistics are of all of them.
+    """
+    device = next(network.parameters()).device
+    batches = [(loss, part, loss.images(part, epoch)) for loss, part in zip(losses, rows, strict=True)]
+    shown: dict[str, torch.Tensor] = {}
+    for part in range(parts):
+        pieces = [
+            (loss, batch.tensor_split(parts)[part], images.tensor_split(parts)[part], len(batch))
+            for loss, batch, images in batches
+        ]
+        together = torch.cat([images.flatten(0, 1) for _, _, images, _ in pieces])
+        with fast_products(device, precision):
+            # Augmentation is fastest with channels first, convolution with channels last.
+            scores = network(together.contiguous(memory_format=torch.channels_last)).float()
+        total = torch.zeros((), device=device)
+        each = scores.split([images.shape[0] * images.shape[1] for _, _, images, _ in pieces])
+        for (loss, piece, images, whole), own in zip(pieces, each, strict=True):
+            if len(piece):  # a small batch may have fewer images than there are parts
+                share = len(piece) / whole
+                value, tells = loss.value(own.view(*images.shape[:2], own.shape[1]), piece, epoch)
+                total = total + share * value
+                shown |= {name: shown.get(name, 0) + share * number for name, number in tells.items()}
+        total.backward()
+    return shown
 
 
 def _step_seed(seed: int, progress: _Progress) -> int:

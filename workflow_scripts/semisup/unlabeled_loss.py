@@ -8,9 +8,9 @@ import torch
 
 @dataclass
 class UnlabeledLoss:
-    """images: uint8 (N, C, H, W); batch_size: those of a step."""
+    """pool: all unlabeled images, uint8 (N, C, H, W); batch_size: those of a step."""
 
-    images: torch.Tensor
+    pool: torch.Tensor
     batch_size: int
     batch_option: ClassVar[str] = "unlabeled_batch_size"
     of: ClassVar[str] = "unlabeled images"
@@ -18,4 +18,4 @@ class UnlabeledLoss:
     @property
     def count(self) -> int:
         """Number of unlabeled images."""
-        return len(self.images)
+        return len(self.pool)

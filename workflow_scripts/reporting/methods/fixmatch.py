@@ -6,9 +6,19 @@ from reporting.augmentation import augmentation
 from reporting.methods import supervised
 from reporting.settings import RECIPE
 from reporting.text import Values
-from semisup.constants import THRESHOLD_DECAY
 
-FURTHER = ("image_size", "network", "first_layer", "unlabeled_weight", *RECIPE, "average_flips")
+FURTHER = (
+    "image_size",
+    "network",
+    "first_layer",
+    "unlabeled_pool",
+    "labelled_in_pool",
+    "unlabeled_weight",
+    "distribution_alignment",
+    "prediction_decay",
+    *RECIPE,
+    "average_flips",
+)
 
 
 def values(plan: Values, folder: Path, size: int, classes: int) -> Values:
@@ -20,7 +30,10 @@ def section_values(experiments: list[Values], published: Values) -> Values:
     """Return what the section says of all experiments together."""
     return {
         "adaptive": any(row["options"]["adaptive_threshold"] for row in experiments),
-        "threshold_decay": THRESHOLD_DECAY,
+        "aligned": [row["name"] for row in experiments if row["options"]["distribution_alignment"]],
+        "decays": sorted({row["options"]["prediction_decay"] for row in experiments}),
+        "started": [row["name"] for row in experiments if row["base"]],
+        "with_labelled": all(row["options"]["labelled_in_pool"] for row in experiments),
     }
 
 
