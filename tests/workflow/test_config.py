@@ -993,8 +993,8 @@ MALFORMED = [
     (
         f"{FIXMATCH}/unlabeled_pool",
         "both",
-        r"fixmatch\.unlabeled_pool: both needs labelled images that a fold neither trains nor validates on; set folds "
-        r"to true and data\.photos\.fold_validation_images to a lower number, or choose unlabeled$",
+        r"fixmatch\.unlabeled_pool: both needs labelled images that a run neither trains nor validates on; set folds to "
+        r"true and data\.photos\.fold_validation_images to a lower number, give label_counts, or choose unlabeled$",
     ),
     (
         f"{LOSS}/unlabeled_pool",
@@ -1294,6 +1294,7 @@ def test_rounds_run_with_fewer_labels_of_their_base(base, rounds, name):
         (f"{FIXMATCH}/folds", True),
         (FIXMATCH, {"method": "fixmatch", "builds_on": "supervised", "folds": True}),
         (FIXMATCH, {"method": "fixmatch", "unlabeled_batch_size": 2600}),
+        (FIXMATCH, {"method": "fixmatch", "unlabeled_pool": "both", "label_counts": [100]}),
         ("data/photos/fold_validation_images", 700),
         # The network of the base takes images that a new one of its kind would find too small.
         (

@@ -128,14 +128,20 @@ class Augmentation(Options):
     """Side in pixels of a square that is blanked in each training image; 0, none."""
 
 
-class UnlabeledBatch(Options):
+class UnlabeledPool(Options):
+    """Images that are used without labels."""
+
+    unlabeled_pool: Literal["unlabeled", "hidden", "both"] = "unlabeled"
+    """Which images are used without labels: `unlabeled`, those of the data set; `hidden`, labelled images that a run
+    neither trains nor validates on, their labels hidden: the training images that runs with fewer labels leave, and
+    what folds leave (see `fold_validation_images`); `both`."""
+
+
+class UnlabeledBatch(UnlabeledPool):
     """Unlabeled images in a training step."""
 
     unlabeled_batch_size: Count = 64
     """Unlabeled images of a training step, beside the labelled ones."""
-    unlabeled_pool: Literal["unlabeled", "hidden", "both"] = "unlabeled"
-    """Which images are used without labels: `unlabeled`, those of the data set; `hidden`, labelled images that a fold
-    neither trains nor validates on, their labels hidden (see `fold_validation_images`); `both`."""
     labelled_in_pool: bool = False
     """The training images are used without their labels too."""
 
@@ -150,24 +156,29 @@ def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]
         )
 
 
-def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
-    """Check that the pool of every run has as many images as a batch asks for, and that folds leave hidden labels."""
+def pool_there(options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that folds leave the images that the pool asks for, and that no run is without any."""
     pool = options["unlabeled_pool"]
-    hides = options["folds"] and data.hidden_images() > 0
+    hides = (options["folds"] and data.hidden_images()) or data.fewer_labels(options["label_counts"])
     if pool != "unlabeled" and not hides:
         yield (
             "unlabeled_pool",
-            f"{pool} needs labelled images that a fold neither trains nor validates on; set folds to true and "
-            f"data.{data.name}.fold_validation_images to a lower number, or choose unlabeled",
+            f"{pool} needs labelled images that a run neither trains nor validates on; set folds to true and "
+            f"data.{data.name}.fold_validation_images to a lower number, give label_counts, or choose unlabeled",
         )
-    if pool == "hidden" and not options["labelled_in_pool"]:
+    if pool == "hidden" and not options.get("labelled_in_pool"):
         yield (
             "unlabeled_pool",
-            "hidden leaves the runs of seeds, which train on all labelled images, without any; set labelled_in_pool to "
-            "true, or choose both",
+            "hidden leaves the runs of seeds, which train on all labelled images, without any; "
+            + ("set labelled_in_pool to true, or choose both" if "labelled_in_pool" in options else "choose both"),
         )
-    labelled = data.smallest_training_set(options["folds"])[1] if options["labelled_in_pool"] else 0
-    unlabeled = 0 if pool == "hidden" else data.unlabeled_images
+
+
+def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that the pool of every run has as many images as a batch asks for."""
+    yield from pool_there(options, data)
+    labelled = data.smallest_training_set(options["folds"], options["label_counts"])[1] if options["labelled_in_pool"] else 0
+    unlabeled = 0 if options["unlabeled_pool"] == "hidden" else data.unlabeled_images
     if unlabeled != "all" and options["unlabeled_batch_size"] > unlabeled + labelled:
         yield (
             "unlabeled_batch_size",

@@ -18,7 +18,15 @@ from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.model_files import model_kind
 from semisup.models.network import NetworkModel, read_model, write_model
-from semisup.network import Network, Shape, first_convolution, network_scores, new_network, set_normalization
+from semisup.network import (
+    Network,
+    Shape,
+    cut_head,
+    first_convolution,
+    network_scores,
+    new_network,
+    set_normalization,
+)
 from semisup.run_options import add_checkpoint_options, add_output_options, add_run_options, result_options
 from semisup.scaling import scale_all
 from semisup.scores import write_scores
@@ -75,7 +83,8 @@ def read_pool(options: argparse.Namespace, run: LabelledRun) -> np.ndarray:
         "hidden": lambda: run.images[run.hidden],
     }
     pool = [read() for name, read in parts.items() if options.unlabeled_pool in (name, "both")]
-    images = np.concatenate([*pool, run.images[run.train if options.labelled_in_pool else []]])
+    labelled = run.train if getattr(options, "labelled_in_pool", False) else run.train[:0]
+    images = np.concatenate([*pool, run.images[labelled]])
     if not len(images):
         raise UserError(
             f"--unlabeled-pool {options.unlabeled_pool}: the run {options.run} has no such images; choose another "
@@ -178,11 +187,21 @@ def train_run(
         if options.copies:
             train = Examples(*changed_copies(images[train.rows], train.labels, options.copies, options.seed))
         flip_seed = options.seed if alternate else None
-        losses: list[Loss] = [LabelledLoss(train, labelled_augment, recipe, options.progressive_resizing, flip_seed)]
+        losses: list[Loss] = [
+            LabelledLoss(
+                train,
+                labelled_augment,
+                recipe,
+                options.progressive_resizing,
+                flip_seed,
+                classes=len(run.class_names),
+            )
+        ]
         if new_unlabeled_loss:
             losses.append(new_unlabeled_loss(device, augment))
         measure = accuracy_on(validation, recipe.precision)
         history = train_network(network, losses, measure, recipe, options.seed, checkpoint)
+        cut_head(network)
         chosen = chosen_epoch(history, recipe.patience)
         accuracy = write_network_run(options, run.validation, run, network, options.average_flips, device)
         log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)
