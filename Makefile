@@ -23,7 +23,7 @@ test: $(VENV)/ready latex browser
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest
 
 test-all: $(VENV)/ready latex browser slurm
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest --numprocesses 3 \
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest --numprocesses 4 \
 	  tests/faults tests/cluster tests/e2e tests/conda tests/unit tests/workflow
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(OLD_PROCESSOR) python -m pytest $(OF_NUMBERS)
 

@@ -1001,6 +1001,15 @@ MALFORMED = [
         "hidden",
         r"loss\.unlabeled_pool: hidden needs labelled images",
     ),
+    *(
+        (FIXMATCH, {"method": "curriculum", key: value}, rf"fixmatch\.{key}: {value} has no meaning here; leave it out$")
+        for key, value in (("copies", 3), ("alternate_flips", True), ("patience", 2))
+    ),
+    (
+        FIXMATCH,
+        {"method": "curriculum", "unlabeled_pool": "hidden"},
+        r"fixmatch\.unlabeled_pool: hidden needs labelled images",
+    ),
     (
         "data/photos/fold_validation_images",
         701,
