@@ -993,8 +993,8 @@ MALFORMED = [
     (
         f"{FIXMATCH}/unlabeled_pool",
         "both",
-        r"fixmatch\.unlabeled_pool: both needs labelled images that a run neither trains nor validates on; set folds to "
-        r"true and data\.photos\.fold_validation_images to a lower number, give label_counts, or choose unlabeled$",
+        r"fixmatch\.unlabeled_pool: both needs labelled images that a run neither trains nor validates on; set folds "
+        r"to true and data\.photos\.fold_validation_images to a lower number, give label_counts, or choose unlabeled$",
     ),
     (
         f"{LOSS}/unlabeled_pool",
@@ -1002,7 +1002,11 @@ MALFORMED = [
         r"loss\.unlabeled_pool: hidden needs labelled images",
     ),
     *(
-        (FIXMATCH, {"method": "curriculum", key: value}, rf"fixmatch\.{key}: {value} has no meaning here; leave it out$")
+        (
+            FIXMATCH,
+            {"method": "curriculum", key: value},
+            rf"fixmatch\.{key}: {value} has no meaning here; leave it out$",
+        )
         for key, value in (("copies", 3), ("alternate_flips", True), ("patience", 2))
     ),
     (

@@ -177,7 +177,9 @@ def pool_there(options: Values, data: Data) -> Iterator[Mistake]:
 def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
     """Check that the pool of every run has as many images as a batch asks for."""
     yield from pool_there(options, data)
-    labelled = data.smallest_training_set(options["folds"], options["label_counts"])[1] if options["labelled_in_pool"] else 0
+    labelled = (
+        data.smallest_training_set(options["folds"], options["label_counts"])[1] if options["labelled_in_pool"] else 0
+    )
     unlabeled = 0 if options["unlabeled_pool"] == "hidden" else data.unlabeled_images
     if unlabeled != "all" and options["unlabeled_batch_size"] > unlabeled + labelled:
         yield (
