@@ -331,9 +331,9 @@ MALFORMED = [
     (
         "pseudo_label_loss/network",
         "vgg",
-        r"^pseudo_label_loss: unknown key 'network'; known keys: unlabeled_batch_size,",
+        r"^pseudo_label_loss: unknown key 'network'; known keys: unlabeled_pool, unlabeled_batch_size,",
     ),
-    ("fixmatch/shift", 4, r"^fixmatch: unknown key 'shift'; known keys: unlabeled_batch_size,"),
+    ("fixmatch/shift", 4, r"^fixmatch: unknown key 'shift'; known keys: unlabeled_pool, unlabeled_batch_size,"),
     # missing keys
     ("studies/photos", {"dataset": "photos"}, r"^studies\.photos: the key 'seeds' is missing; add it"),
     ("studies/photos/experiments/extra", {"stride": 8}, r"\.extra: the key 'method' is missing; add it"),
@@ -488,7 +488,7 @@ MALFORMED = [
     (
         f"{OWN}/method",
         "svm",
-        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of exemplar,",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of curriculum, exemplar,",
     ),
     (
         "supervised/network",

@@ -339,6 +339,7 @@ def test_training_starts_from_the_network_of_the_base(dag):
 def test_fixmatch_starts_from_the_same_run_of_its_base(build_dag):
     """Or from random weights."""
     warm = {"method": "fixmatch", "title": "Warm", "builds_on": "supervised", "baseline": "supervised", "folds": True}
+    warm |= {"strong_cutout": 24}
     config = demo_with(mnist5k=None, photos={"experiments": {"supervised": {"folds": True}, "warm": warm}})
     jobs = jobs_of(build_dag(config, targets=("evaluated",)), "train_fixmatch")
     assert {job["wildcards"]["run"] for job in jobs if job["wildcards"]["experiment"] == "warm"} > {"seed0", "fold0"}
