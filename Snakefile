@@ -21,6 +21,7 @@ for file in sorted((SCRIPTS.parent / "rules").glob("*/*.smk")):  # data sets and
     include: file
 
 
+include: "rules/copies.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
 include: "rules/derivations.smk"

@@ -164,13 +164,22 @@ def listing_of(*names):
 
 
 def data_options_of(*groups):
-    """A params function: the options of these declared groups, of the study's data set, as command-line arguments."""
+    """A params function: the options of these declared groups, of the study's data set, as command-line arguments.
+
+    Options that its kind does not have are left to the program, whose defaults are the declared ones.
+    """
 
     def arguments(wildcards):
         options = planning.data_options(CONFIG, dataset_of(wildcards.study))
-        return planning.command_line(options, option_names(*groups))
+        return planning.command_line(options, tuple(name for name in option_names(*groups) if name in options))
 
     return arguments
+
+
+def copies_left_out(wildcards):
+    """A params function: where near copies are left out, what counts as one; else another value prepares nothing again."""
+    options = planning.data_options(CONFIG, dataset_of(wildcards.study))
+    return f"--leave-out-copies {options['copy_correlation']}" if options.get("leave_out_copies") else ""
 
 
 # What a run uses of other runs and of the base

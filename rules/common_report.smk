@@ -57,9 +57,18 @@ def study_results(wildcards=None):
     for study in CONFIG["studies"]:
         files += [
             f"results/{study}/{table}.csv"
-            for table in ("metrics", "comparison", "label_curve", "per_class", "solver_iterations", "clustering")
+            for table in (
+                "metrics",
+                "comparison",
+                "label_curve",
+                "per_class",
+                "solver_iterations",
+                "clustering",
+                "near_copy_counts",
+            )
         ]
         files += [f"results/{study}/figures/{kind}" for kind in figures_of(study)]
+        files += [f"results/{study}/figures/near_copies.pdf"]
         files += [f"results/{study}/figures/training.pdf"] if trained_together(study) else []
         files += [f"results/{study}/figures/label_curve.pdf"] if with_label_counts(study) else []
         files += [

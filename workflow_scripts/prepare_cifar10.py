@@ -8,7 +8,7 @@ from data_sets.cifar10 import Cifar10Split
 from declarations.command_line import add_options
 from semisup.cifar10 import Counts, write_cifar10
 from semisup.cli import run_program
-from semisup.data_options import add_outputs
+from semisup.data_options import add_outputs, prepared_files
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     counts = Counts(options.train_images, options.validation_images, options.unlabeled_images, options.test_images)
-    write_cifar10(options.archive, counts, options.split_seed, options.images, options.test_labels)
+    with prepared_files(options) as files:
+        write_cifar10(options.archive, counts, options.split_seed, *files)
     logging.info("wrote %s and %s", options.images, options.test_labels)
 
 

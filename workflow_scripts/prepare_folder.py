@@ -10,7 +10,7 @@ import numpy as np
 from data_sets.folder import FolderSplit
 from declarations.command_line import add_options
 from semisup.cli import UserError, progress, run_program
-from semisup.data_options import add_outputs
+from semisup.data_options import add_outputs, prepared_files
 from semisup.dataset import Split, write_dataset
 from semisup.listing import listing_digest, pictures_in, pictures_of_classes, split_counts
 from semisup.pictures import read_picture
@@ -80,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "source": f"{len(paths)} labelled pictures in {len(class_names)} folders",
         "checksums": {"listing": found},
     }
-    write_dataset(options.images, options.test_labels, splits, None, attributes)
+    with prepared_files(options) as files:
+        write_dataset(*files, splits, None, attributes)
     logging.info("wrote %s and %s", options.images, options.test_labels)
 
 

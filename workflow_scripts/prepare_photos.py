@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data_sets.photos import PhotosSplit
 from declarations.command_line import add_options
 from semisup.cli import run_program
-from semisup.data_options import add_outputs
+from semisup.data_options import add_outputs, prepared_files
 from semisup.photos import Counts, write_photos
 
 
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fold_images=options.fold_images,
         fold_validation=options.fold_validation_images,
     )
-    write_photos(counts, options.split_seed, options.images, options.test_labels)
+    with prepared_files(options) as files:
+        write_photos(counts, options.split_seed, *files)
     logging.info("wrote %s and %s", options.images, options.test_labels)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data_sets.stl10 import Stl10Split
 from declarations.command_line import add_options
 from semisup.cli import run_program
-from semisup.data_options import add_outputs, named_checksums
+from semisup.data_options import add_outputs, named_checksums, prepared_files
 from semisup.stl10 import MEMBER_LIMITS, Counts, write_stl10
 
 
@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.fold_validation_images,
     )
     checksums = named_checksums(options.member_md5, MEMBER_LIMITS)
-    write_stl10(options.archive, checksums, counts, options.split_seed, options.images, options.test_labels)
+    with prepared_files(options) as files:
+        write_stl10(options.archive, checksums, counts, options.split_seed, *files)
     logging.info("wrote %s and %s", options.images, options.test_labels)
 
 

@@ -23,6 +23,7 @@ rule prepare_cifar10:
         code=code_digest("prepare_cifar10"),
         program=program("prepare_cifar10"),
         sizes=data_options_of(Cifar10Split),
+        copies=copies_left_out,
     shell:
         "python {params.program:q} --archive {input} {params.sizes}"
-        " --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"

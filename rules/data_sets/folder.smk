@@ -21,7 +21,8 @@ rule prepare_folder:
         code=code_digest("prepare_folder"),
         program=program("prepare_folder"),
         sizes=data_options_of(FolderSplit),
+        copies=copies_left_out,
         listing=listing_of("pictures", "unlabeled", "test"),
     shell:
         "python {params.program:q} {params.sizes} --listing {params.listing}"
-        " --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"

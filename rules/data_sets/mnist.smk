@@ -27,8 +27,9 @@ rule prepare_mnist:
         program=program("prepare_mnist"),
         members=member_checksums,
         sizes=data_options_of(MnistSplit),
+        copies=copies_left_out,
     shell:
         "python {params.program:q} --train-images-file {input.train_images}"
         " --train-labels-file {input.train_labels} --test-images-file {input.test_images}"
         " --test-labels-file {input.test_labels} --member-md5 {params.members} {params.sizes}"
-        " --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"

@@ -21,6 +21,7 @@ rule prepare_mnist5k:
         code=code_digest("prepare_mnist5k"),
         program=program("prepare_mnist5k"),
         sizes=data_options_of(Mnist5kSplit),
+        copies=copies_left_out,
     shell:
         "python {params.program:q} {params.sizes}"
-        " --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"

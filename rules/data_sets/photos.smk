@@ -21,6 +21,7 @@ rule prepare_photos:
         code=code_digest("prepare_photos"),
         program=program("prepare_photos"),
         sizes=data_options_of(PhotosSplit),
+        copies=copies_left_out,
     shell:
         "python {params.program:q} {params.sizes}"
-        " --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"

@@ -24,6 +24,7 @@ rule prepare_stl10:
         program=program("prepare_stl10"),
         members=member_checksums,
         sizes=data_options_of(Stl10Split),
+        copies=copies_left_out,
     shell:
         "python {params.program:q} --archive {input} --member-md5 {params.members} {params.sizes}"
-        " --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"

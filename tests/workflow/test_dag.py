@@ -139,6 +139,36 @@ def test_maps_know_test_labels_from_the_evaluation_alone(dag):
         assert not [file for file in files_behind(dag, set(job["inputs"]) - {sample}) if SEALED in file]
 
 
+def test_near_copies_are_looked_for_in_the_images_alone_and_reach_the_report(dag):
+    """Which labelled image a test image is like tells its label: of all rules only the report may know."""
+    (report,) = jobs_of(dag, "render_report")
+    studies = {job["wildcards"]["study"] for job in jobs_of(dag, "evaluate")}
+    found = jobs_of(dag, "find_copies")
+    assert {job["wildcards"]["study"] for job in found} == studies
+    for job in found:
+        folder = f"results/{job['wildcards']['study']}"
+        assert job["inputs"] == [f"{folder}/data/images.h5"]
+        assert {f"{folder}/near_copy_counts.csv", f"{folder}/figures/near_copies.pdf"} <= set(report["inputs"])
+    tables = {output for job in found for output in job["outputs"]}
+    takers = {job["rule"] for job in dag["jobs"] if tables & set(job["inputs"])}
+    assert takers == {"plot_copies", "render_report", "collect_provenance"}
+    in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
+    assert not tables & files_behind(dag, in_runs)
+
+
+def test_only_where_copies_are_left_out_does_their_correlation_prepare_the_images(build_dag):
+    shells = {}
+    for correlation, left_out in ((0.9, False), (0.8, False), (0.9, True), (0.8, True)):
+        photos = {"copy_correlation": correlation, "leave_out_copies": left_out}
+        dag = build_dag(DEMO | {"data": {"photos": DEMO["data"]["photos"] | photos}}, targets=("all",))
+        (prepare,), (found,) = (jobs_of(dag, rule, study="photos") for rule in ("prepare_photos", "find_copies"))
+        assert f"--copy-correlation {correlation} " in found["shell"]
+        assert (f"--leave-out-copies {correlation} " in prepare["shell"]) == left_out
+        shells[correlation, left_out] = prepare["shell"]
+    assert shells[0.9, False] == shells[0.8, False]
+    assert len(set(shells.values())) == 3
+
+
 def test_only_preparation_reads_downloads(dag):
     """The archives hold the test labels too."""
     for job in dag["jobs"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from data_sets.declare import Checksums, CountOrAll, Data, DataSet, Download, Seed, at_most
+from data_sets.declare import Checksums, Copies, CountOrAll, Data, DataSet, Download, Seed, at_most
 from declarations.options import Count, Mistake, Options, Values
 
 TRAINING_IMAGES = 50_000  # of the archive
@@ -31,7 +31,7 @@ class Cifar10Split(Options):
     """Seed of the split."""
 
 
-class Cifar10(BinaryArchive, Cifar10Split, DataSet):
+class Cifar10(BinaryArchive, Cifar10Split, Copies, DataSet):
     """CIFAR-10: small photographs of ten classes of animals and vehicles."""
 
     kind = "cifar10"

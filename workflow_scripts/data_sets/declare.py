@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
-from declarations.options import Count, Mistake, Options, Values
+from declarations.options import Count, InnerPart, Mistake, Options, Values
 
 Url = Annotated[str, ("$ref", "#/$defs/url")]
 Checksums = dict[str, Annotated[str, ("$ref", "#/$defs/md5")]]
@@ -73,6 +73,21 @@ class Download(Options):
     """Folder of the files; http://, https:// or file://."""
     mirrors: list[Url] = []
     """Folders tried in turn when the first fails."""
+
+
+class CopyCorrelation(Options):
+    """Option of `find_copies`."""
+
+    copy_correlation: InnerPart = 0.85
+    """Two images are near copies if their thumbnails, or that of one and the mirror image of the other, correlate at
+    least so much."""
+
+
+class Copies(CopyCorrelation):
+    """Near copies of test images."""
+
+    leave_out_copies: bool = False
+    """Unlabeled images that are near copies of test images are left out, which makes them fewer; labelled ones stay."""
 
 
 def at_most(key: str, options: Values, images: int, *others: str) -> Iterator[Mistake]:

@@ -5,7 +5,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from data_sets.declare import Data, DataSet, Seed
+from data_sets.declare import Copies, Data, DataSet, Seed
 from declarations.options import Count, InnerPart, Mistake, Options, Values
 from semisup.listing import pictures_in, pictures_of_classes, split_counts
 
@@ -40,7 +40,7 @@ class FolderSplit(Options):
     """Seed of the split."""
 
 
-class Folder(FolderSplit, DataSet):
+class Folder(FolderSplit, Copies, DataSet):
     """Pictures of one's own in class folders, of any format that Pillow reads; they are counted while planning."""
 
     kind = "folder"

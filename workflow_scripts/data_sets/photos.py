@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from data_sets.declare import CountOrAll, DataSet, Seed, fold_validation_fits
+from data_sets.declare import Copies, CountOrAll, DataSet, Seed, fold_validation_fits
 from declarations.options import Count, Mistake, Options, Values
 
 
@@ -28,7 +28,7 @@ class PhotosSplit(Options):
     """Seed of the crops and the folds."""
 
 
-class Photos(PhotosSplit, DataSet):
+class Photos(PhotosSplit, Copies, DataSet):
     """Embedded crops of photographs that scikit-image and scikit-learn ship."""
 
     kind = "photos"

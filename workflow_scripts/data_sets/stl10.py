@@ -2,7 +2,16 @@
 
 from collections.abc import Iterator
 
-from data_sets.declare import Checksums, CountOrAll, DataSet, Download, Seed, at_most, fold_validation_fits
+from data_sets.declare import (
+    Checksums,
+    Copies,
+    CountOrAll,
+    DataSet,
+    Download,
+    Seed,
+    at_most,
+    fold_validation_fits,
+)
 from declarations.options import Count, Mistake, Options, Values
 
 LABELLED_IMAGES = 5000  # of the archive
@@ -44,7 +53,7 @@ class Stl10Split(Options):
     """Seed of the train/validation split."""
 
 
-class Stl10(Archive, Stl10Split, DataSet):
+class Stl10(Archive, Stl10Split, Copies, DataSet):
     """Official archive of STL-10."""
 
     kind = "stl10"

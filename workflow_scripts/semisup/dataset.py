@@ -5,6 +5,7 @@
     images        uint8 (N, C, H, W), in chunks of at most 64 images, not compressed
     source_index  int64 (N,), the row in the source file (for crops: a running number); not in test
     labels        int64 (N,), in train and validation only
+    left_out      int64 (n,), in unlabeled where near copies of test images were left out: their source_index
 
 and, where the set defines folds, /folds is int64 (F, n): rows of the labelled set, which is the train rows followed by
 the validation rows. A set may choose which of the other labelled images a fold validates on: /fold_validation is then
