@@ -16,7 +16,7 @@ from planning import config as planning
 from planning.report import data_set_text, facts_of, network_texts, report_plan, sections_of
 from reporting.facts import PSEUDO_LABELS
 from reporting.rounds import accepts_nothing
-from semisup.dataset import Split, write_dataset
+from semisup.dataset import SPLITS, Split, write_dataset
 from semisup.run_names import labels_run, parsed_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,6 +151,13 @@ def made_up_metrics(experiments, test_groups=IMAGES):
     return [{"experiment": name, "run": run, "test_groups": test_groups} for name, run in runs]
 
 
+def made_up_copies(pairs=3):
+    """Return the rows of near_copy_counts.csv: so many near copies in each two splits."""
+    found = {"with_copies": min(pairs, IMAGES), "pairs": pairs, "mirrored": 0, "least_correlation": 0.85}
+    splits = [pair for pair in product(SPLITS, repeat=2) if pair != ("unlabeled", "unlabeled")]
+    return [{"split": split, "images": IMAGES, "beside": beside, **found} for split, beside in splits]
+
+
 def made_up_history(epochs, rng, method="supervised"):
     unlabeled = {"unlabeled_loss": 0.5, "unlabeled_weight": 1.0, "accepted": 0.5}
     return (unlabeled if METHODS[method].training_curves and METHODS[method].unlabeled else {}) | {
@@ -234,6 +241,7 @@ def write_study(folder, plan, shape, top_k, rng):
     write_csv(folder / "metrics.csv", made_up_metrics(experiments))
     curves = pd.DataFrame(made_up_label_curve(experiments, rng))
     write_csv(folder / "label_curve.csv", curves.reindex(columns=CURVE_COLUMNS))
+    write_csv(folder / "near_copy_counts.csv", made_up_copies())
     solver, per_class = [], []
     for name, values in experiments.items():
         per_class += [

@@ -9,12 +9,14 @@ import jinja2
 import yaml
 
 from reporting import theory
+from reporting.copies import copies_rows
 from reporting.sections import method_values
 from reporting.source import source_values
 from reporting.studies import study_values
 from reporting.text import FILTERS, Values
 from semisup.cli import run_program
 from semisup.files import atomic_path, copy_file
+from semisup.near_copies import THUMBNAIL
 from semisup.tables import read_table
 
 
@@ -24,6 +26,8 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
     made_by = json.loads(provenance.read_text())
     return {
         "studies": studies,
+        "copies": copies_rows(studies),
+        "thumbnail": THUMBNAIL,
         "sections": plan["sections"],
         "networks": plan["networks"],
         "methods": method_values(plan["methods"], studies, published),

@@ -225,7 +225,7 @@ def test_every_recipe_has_its_words(tmp_path):
 def test_networks_without_augmentation(tmp_path):
     text = render(tmp_path, made_up_plan(["supervised_plain"], baseline="supervised_plain"))
     assert "The images are not changed." in text
-    assert "mirror" not in text
+    assert "mirrored" not in text
     assert "fig:augmentations" not in text
 
 
@@ -246,6 +246,25 @@ def test_groups_of_test_images_are_said(monkeypatch, tmp_path, groups, said):
     assert ("The test images form 2 groups, each the crops of one tile;" in text) == said
     assert ("those of one group together" in text) == said
     assert ("interval over groups of test images" in text) == said
+
+
+@pytest.mark.parametrize("pairs", [0, 3])
+@pytest.mark.parametrize("left_out", [None, 0, 1500])
+def test_near_copies_are_told(monkeypatch, tmp_path, pairs, left_out):
+    original = made_up.made_up_copies
+    monkeypatch.setattr(made_up, "made_up_copies", lambda: original(pairs))
+    monkeypatch.setattr("reporting.copies.left_out_images", lambda path: left_out)
+    text = render(tmp_path, made_up_plan(["kmeans_coates"], baseline="kmeans_coates", dataset="photos"))
+    assert ("no test image has a near copy" in text) == (pairs == 0)
+    assert ("the test images with a near copy number 3 where it is a training image" in text) == (pairs > 0)
+    assert (r"\includegraphics[width=\linewidth]{stl10/figures/near_copies.pdf}" in text) == (pairs > 0)
+    assert ("Near copies were left among its unlabeled images." in text) == (pairs > 0 and left_out is None)
+    expected = {None: None, 0: "0 of 4.", 1500: r"1\,500 of 1\,504."}[left_out]
+    assert re.findall(r"left out before anything was learned: (.*)\n", text) == ([expected] if expected else [])
+    table = text.split(r"\label{tab:copies}")[1].split("\n}")[0]
+    number = min(pairs, IMAGES)
+    assert f" &  & unlabeled & 4 & {number} & {number} & -- & {number}" in table
+    assert "& 0.85 & train & 4 &" in table
 
 
 def test_confidence_and_precision_are_of_the_same_images(monkeypatch, tmp_path):

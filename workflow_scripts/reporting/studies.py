@@ -6,6 +6,7 @@ import pandas as pd
 
 from reporting.answers import pretraining_answers, unlabeled_answers
 from reporting.comparisons import compared_groups, mark_baselines
+from reporting.copies import copies_values
 from reporting.experiments import experiment_values
 from reporting.figures import best_on_validation, shown_figures
 from reporting.label_curves import label_curve_values
@@ -117,6 +118,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "counts": counts,
         "test_groups": test_groups,
         "grouped": test_groups < counts["test"],
+        "copies": copies_values(folder, images),
         "experiments": experiments,
         "top_k": sum(name.startswith("top") for name in experiments[0]["seeds"]),
         "methods": {row["method"] for row in experiments},
