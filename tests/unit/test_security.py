@@ -218,7 +218,19 @@ def test_harmless_code_is_left_alone(text):
 # Parameters that hold nothing that a shell reads: options are quoted where they are put together; the others are
 # numbers, digests, and names and paths of results, in which the schema allows letters, digits and _ alone.
 HARMLESS = {"baselines", "centroids", "checkpoint", "code", "data_set", "experiments", "files", "md5", "members"}
-HARMLESS |= {"names", "options", "patches", "points", "pretrained", "representations", "sample_images", "seed", "seeds"}
+HARMLESS |= {
+    "base_model",
+    "copies",
+    "names",
+    "options",
+    "patches",
+    "points",
+    "pretrained",
+    "representations",
+    "sample_images",
+    "seed",
+    "seeds",
+}
 HARMLESS |= {"listing", "sizes", "studies", "tables"}
 
 

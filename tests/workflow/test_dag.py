@@ -19,7 +19,14 @@ DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 SEALED = "test_labels.h5"
 ROUNDS = ("train_pseudo_label_rounds", "train_kmeans_rounds")
 RUNS = {"folds": True, "label_counts": [60]}
-NETWORKS = ("train_supervised", "train_pseudo_label_rounds", "train_pseudo_label_loss", "train_fixmatch")
+NETWORKS = (
+    "train_curriculum",
+    "train_fixmatch",
+    "train_pseudo_label_loss",
+    "train_pseudo_label_rounds",
+    "train_rotation",
+    "train_supervised",
+)
 # Every rule that ends a run with its scores.
 TRAINERS = ("train_svm", "train_pixels", "train_probe", "train_kmeans_rounds", *NETWORKS)
 
@@ -367,15 +374,16 @@ def test_training_starts_from_the_network_of_the_base(dag):
 
 
 def test_fixmatch_starts_from_the_same_run_of_its_base(build_dag):
-    """Or from random weights."""
-    warm = {"method": "fixmatch", "title": "Warm", "builds_on": "supervised", "baseline": "supervised", "folds": True}
-    warm |= {"strong_cutout": 24}
-    config = demo_with(mnist5k=None, photos={"experiments": {"supervised": {"folds": True}, "warm": warm}})
+    """Or, without one, from random weights."""
+    cold = {"method": "fixmatch", "title": "Cold", "baseline": "supervised"}
+    experiments = {"supervised": {"folds": True}, "fixmatch": {"folds": True}, "cold": cold}
+    config = demo_with(mnist5k=None, photos={"experiments": experiments})
     jobs = jobs_of(build_dag(config, targets=("evaluated",)), "train_fixmatch")
-    assert {job["wildcards"]["run"] for job in jobs if job["wildcards"]["experiment"] == "warm"} > {"seed0", "fold0"}
+    assert {job["wildcards"]["run"] for job in jobs if job["wildcards"]["experiment"] == "fixmatch"} > {"fold0"}
+    assert {job["wildcards"]["experiment"] for job in jobs} == {"fixmatch", "cold"}
     for job in jobs:
         model = f"results/photos/supervised/{job['wildcards']['run']}/model.h5"
-        started = job["wildcards"]["experiment"] == "warm"
+        started = job["wildcards"]["experiment"] == "fixmatch"
         assert (model in job["inputs"]) == started
         assert (f" --base-model {model} " in job["shell"]) == started
 
@@ -419,8 +427,8 @@ def test_rounds_begin_with_the_same_run_of_their_base(build_dag):
 
 
 def test_training_on_unlabeled_images_needs_no_other_model(dag):
-    jobs = jobs_of(dag, "train_pseudo_label_loss", "train_fixmatch")
-    assert {job["rule"] for job in jobs} == {"train_pseudo_label_loss", "train_fixmatch"}
+    jobs = jobs_of(dag, "train_pseudo_label_loss", "train_rotation", "train_curriculum")
+    assert "train_pseudo_label_loss" in {job["rule"] for job in jobs}
     for job in jobs:
         assert job["inputs"] == [f"results/{job['wildcards']['study']}/data/images.h5"]
 
@@ -439,9 +447,9 @@ def test_layers_of_every_network_are_mapped(dag):
 
 
 @pytest.mark.parametrize("program", sorted({"train_exemplar", *ROUNDS, *NETWORKS}))
-def test_program_takes_the_command_of_its_rule(program, published, tmp_path, monkeypatch):
+def test_program_takes_the_command_of_its_rule(program, demo, tmp_path, monkeypatch):
     """Every word after a dash is an option of the program, and no needed one is missing: it fails at its first file."""
-    job = jobs_of(published, program)[0]
+    job = jobs_of(demo, program)[0]
     command = shlex.split(job["shell"].split(" 2> ")[0])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=f"^error: .*{re.escape(job['inputs'][0])}"):
