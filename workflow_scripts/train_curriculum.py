@@ -93,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for number in range(options.cycles + 1):
             cycle = train_cycle(options, run, images, number, chosen, checkpoint)
             table += [{"cycle": number} | row for row in history_table(cycle.history)]
-            unlabeled = images[len(run.images) :]
-            scores = network_scores(cycle.network, unlabeled, options.precision, options.average_flips, device)
-            chosen = surest_of_each_class(scores, (number + 1) / options.cycles)
+            if number < options.cycles:
+                unlabeled = images[len(run.images) :]
+                scores = network_scores(cycle.network, unlabeled, options.precision, options.average_flips, device)
+                chosen = surest_of_each_class(scores, (number + 1) / options.cycles)
         accuracy = write_network_run(options, run.validation, run, cycle.network, options.average_flips, device)
         log_summary(f"validation accuracy {accuracy:.4f}", cycle.history, device)
     for epoch, row in enumerate(table, start=1):
