@@ -20,6 +20,7 @@ from semisup.network import Network, network_scores
 from semisup.network_run import (
     LabelledRun,
     add_files_and_device,
+    decisive_weights,
     random_network,
     read_pool,
     read_run,
@@ -62,9 +63,12 @@ def train_cycle(
         for pair in ((labels, rows), (run.labels[run.validation], run.validation))
     )
     # Rows and labels of a cycle follow from what the cycles before it learned.
-    fingerprint = outer.fingerprint | {"cycle": number} | new_fingerprint({}, [rows, labels], options.code)
+    decisive = {"cycle": number, "images": outer.fingerprint["data"]}
+    arrays = [rows, labels, *decisive_weights(network)]
+    fingerprint = outer.fingerprint | new_fingerprint(decisive, arrays, options.code)
     with locked_checkpoint(outer.folder / f"cycle-{number}", fingerprint, outer.seconds) as checkpoint:
-        loss = LabelledLoss(train, augment_function(augmentation_of(options), network.shape.size), recipe)
+        augment = augment_function(augmentation_of(options), network.shape.size)
+        loss = LabelledLoss(train, augment, recipe, options.progressive_resizing)
         history = train_network(network, [loss], accuracy_on(validation, recipe.precision), recipe, seed, checkpoint)
     logging.info("cycle %d: %d images, validation accuracy %.4f", number, len(rows), history[-1].validation_accuracy)
     return Cycle(number, network, history)

@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from fixtures_kmeans import command_line, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models
 from fixtures_training import network_options
 from semisup.curriculum import surest_of_each_class
+from semisup.labelled_loss import LabelledLoss
 
 
 @pytest.mark.parametrize("part", [0.1, 0.25, 0.5, 1.0])
@@ -76,3 +78,36 @@ def test_stopped_between_two_cycles(stopped_after, images, tmp_path, monkeypatch
     train_curriculum.main(arguments(images, tmp_path / "stopped"))
     whole, stopped = (np.load(tmp_path / name / "scores.npz") for name in ("whole", "stopped"))
     assert np.array_equal(whole["test"], stopped["test"])
+
+
+@pytest.mark.parametrize("stopped_after", [0, 1])
+def test_other_images_set_a_cycle_aside(stopped_after, images, tmp_path, monkeypatch):
+    """Even where rows and labels are the same: a training that has ended on other images is not taken up."""
+    other = write_striped_dataset(tmp_path, size=8)[0]
+    with h5py.File(other, "r+") as file:
+        file["train/images"][...] = 255 - file["train/images"][...]
+    train, trained = train_curriculum.train_network, []
+
+    def watch(network, losses, measure, recipe, seed, checkpoint):
+        if len(trained) > stopped_after:
+            raise KeyboardInterrupt
+        trained.append(seed)
+        return train(network, losses, measure, recipe, seed, checkpoint)
+
+    monkeypatch.setattr(train_curriculum, "train_network", watch)
+    with pytest.raises(KeyboardInterrupt):
+        train_curriculum.main(arguments(images, tmp_path / "run"))
+    monkeypatch.setattr(train_curriculum, "train_network", train)
+    for folder in ("run", "fresh"):
+        train_curriculum.main(arguments(other, tmp_path / folder))
+    taken, fresh = (np.load(tmp_path / name / "scores.npz") for name in ("run", "fresh"))
+    assert np.array_equal(taken["test"], fresh["test"])
+
+
+def test_images_grow_with_the_epochs(images, tmp_path, monkeypatch):
+    losses = []
+    monkeypatch.setattr(
+        train_curriculum, "LabelledLoss", lambda *given: losses.append(given[3]) or LabelledLoss(*given)
+    )
+    train_curriculum.main(arguments(images, tmp_path, cycles=1, progressive_resizing=0.9))
+    assert losses == [0.9, 0.9]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 
+from data_sets import declared_data_sets
 from data_sets.declare import Data
 from declarations.command_line import add_options, argument_type
 from declarations.options import (
@@ -25,7 +26,7 @@ from methods.declare import Method
 from planning.config import command_line
 from planning.report import facts_of
 
-METHODS = declared_methods()
+METHODS, DATA_SETS = declared_methods(), declared_data_sets()
 FACTS = {name for name in vars(Method) if not name.startswith("_")} | {"name"}
 
 
@@ -209,3 +210,23 @@ def test_a_method_that_builds_on_another_does_not_have_its_text():
     assert not facts_of(Another)["sections"]
     without = {name for name, method in METHODS.items() if not facts_of(method)["sections"]}
     assert without == {"curriculum", "external", "pixels", "rotation"}
+
+
+@pytest.mark.parametrize(
+    ("train_images", "fold_validation_images", "expected"),
+    [
+        (4000, "all", None),
+        (4000, 1000, None),
+        (4000, 4000, None),
+        (4000, 4001, "4001 is more than the 4000 labelled images outside a fold; choose at most that, or all"),
+        (4000, 9, "9 cannot have one of each of 10 classes; choose at least 10"),
+        (3000, "all", None),
+        (3000, 1000, "1000 has no meaning where not all 5000 labelled images are used, as there are no folds; set it"),
+    ],
+)
+def test_what_a_fold_of_stl10_validates_on(train_images, fold_validation_images, expected):
+    options = {"train_images": train_images, "validation_images": 1000}
+    options["fold_validation_images"] = fold_validation_images
+    mistakes = list(DATA_SETS["stl10"].check("stl10", options))
+    assert [key for key, _ in mistakes] == (["fold_validation_images"] if expected else [])
+    assert all(text.startswith(expected) for _, text in mistakes)

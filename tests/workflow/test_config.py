@@ -1001,6 +1001,17 @@ MALFORMED = [
         "hidden",
         r"loss\.unlabeled_pool: hidden needs labelled images",
     ),
+    (
+        FIXMATCH,
+        {"method": "fixmatch", "unlabeled_pool": "hidden", "label_counts": [250], "unlabeled_batch_size": 601},
+        r"fixmatch\.unlabeled_batch_size: 601 is more than the 600 unlabeled images of photos; choose at most that, or "
+        r"choose another pool$",
+    ),
+    (
+        "data/photos/fold_validation_images",
+        9,
+        r"photos\.fold_validation_images: 9 cannot have one of each of 10 classes; choose at least 10$",
+    ),
     *(
         (
             FIXMATCH,
@@ -1308,6 +1319,7 @@ def test_rounds_run_with_fewer_labels_of_their_base(base, rounds, name):
         (FIXMATCH, {"method": "fixmatch", "builds_on": "supervised", "folds": True}),
         (FIXMATCH, {"method": "fixmatch", "unlabeled_batch_size": 2600}),
         (FIXMATCH, {"method": "fixmatch", "unlabeled_pool": "both", "label_counts": [100]}),
+        (FIXMATCH, {"method": "fixmatch", "unlabeled_pool": "hidden", "label_counts": [100]}),
         ("data/photos/fold_validation_images", 700),
         # The network of the base takes images that a new one of its kind would find too small.
         (

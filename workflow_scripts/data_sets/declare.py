@@ -60,7 +60,8 @@ class Data(NamedTuple):
 
     def hidden_images(self) -> int:
         """Return how many labelled images a fold neither trains nor validates on."""
-        return 0 if self.fold_validation_images == "all" else self._outside_fold() - self.fold_validation_images
+        validation = self.fold_validation_images
+        return 0 if validation == "all" else max(0, self._outside_fold() - validation)
 
     def _outside_fold(self) -> int:
         return max(0, self.train_images + self.validation_images - self.fold_images)
@@ -97,13 +98,18 @@ def at_most(key: str, options: Values, images: int, *others: str) -> Iterator[Mi
         yield key, f"{' + '.join(counts)} are {sum(counts.values())}, and there are {images} images; lower one of them"
 
 
-def fold_validation_fits(options: Values, fold_images: int) -> Iterator[Mistake]:
-    """Check that there are as many labelled images outside a fold as it is to validate on."""
+def fold_validation_fits(options: Values, fold_images: int, classes: int) -> Iterator[Mistake]:
+    """Check that there are as many labelled images outside a fold as it is to validate on, and one of each class."""
     asked, outside = options["fold_validation_images"], sum(options[key] for key in LABELLED) - fold_images
     if asked != "all" and asked > outside:
         yield (
             "fold_validation_images",
             f"{asked} is more than the {outside} labelled images outside a fold; choose at most that, or all",
+        )
+    if asked != "all" and asked < classes:
+        yield (
+            "fold_validation_images",
+            f"{asked} cannot have one of each of {classes} classes; choose at least {classes}",
         )
 
 

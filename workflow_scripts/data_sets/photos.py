@@ -40,4 +40,4 @@ class Photos(PhotosSplit, Copies, DataSet):
     @classmethod
     def check(cls, name: str, options: Values) -> Iterator[Mistake]:
         """Yield what is more than the labelled crops."""
-        yield from fold_validation_fits(options, options["fold_images"])
+        yield from fold_validation_fits(options, options["fold_images"], cls.classes)

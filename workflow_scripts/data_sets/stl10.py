@@ -68,5 +68,11 @@ class Stl10(Archive, Stl10Split, Copies, DataSet):
     def check(cls, name: str, options: Values) -> Iterator[Mistake]:
         """Yield what is more than the archive holds."""
         yield from at_most("train_images", options, LABELLED_IMAGES, "validation_images")
-        if options["train_images"] + options["validation_images"] == LABELLED_IMAGES:  # else there are no folds
-            yield from fold_validation_fits(options, cls.images_of_fold)
+        if options["train_images"] + options["validation_images"] == LABELLED_IMAGES:
+            yield from fold_validation_fits(options, cls.images_of_fold, cls.classes)
+        elif options["fold_validation_images"] != "all":
+            yield (
+                "fold_validation_images",
+                f"{options['fold_validation_images']} has no meaning where not all {LABELLED_IMAGES} labelled images "
+                "are used, as there are no folds; set it to all",
+            )

@@ -25,6 +25,7 @@ class Curriculum(CurriculumTraining, Supervised):
     base = None
 
     folds = False
+    label_counts = []
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:

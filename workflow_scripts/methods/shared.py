@@ -177,15 +177,20 @@ def pool_there(options: Values, data: Data) -> Iterator[Mistake]:
 def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
     """Check that the pool of every run has as many images as a batch asks for."""
     yield from pool_there(options, data)
-    labelled = (
-        data.smallest_training_set(options["folds"], options["label_counts"])[1] if options["labelled_in_pool"] else 0
+    runs = [(data.train_images, 0)]  # of each kind of run: training images, and those that it leaves without labels
+    runs += [(count, data.train_images - count) for count in data.fewer_labels(options["label_counts"])]
+    runs += [(data.fold_images, data.hidden_images())] if options["folds"] else []
+    pool = options["unlabeled_pool"]
+    images = min(
+        (train if options["labelled_in_pool"] else 0) + (0 if pool == "unlabeled" else hidden) for train, hidden in runs
     )
-    unlabeled = 0 if options["unlabeled_pool"] == "hidden" else data.unlabeled_images
-    if unlabeled != "all" and options["unlabeled_batch_size"] > unlabeled + labelled:
+    unlabeled = 0 if pool == "hidden" else data.unlabeled_images
+    if unlabeled != "all" and options["unlabeled_batch_size"] > unlabeled + images:
+        remedy = "choose another pool" if pool == "hidden" else data.remedy()
         yield (
             "unlabeled_batch_size",
-            f"{options['unlabeled_batch_size']} is more than the {unlabeled + labelled} unlabeled images of "
-            f"{data.name}; choose at most that, or {data.remedy()}",
+            f"{options['unlabeled_batch_size']} is more than the {unlabeled + images} unlabeled images of "
+            f"{data.name}; choose at most that, or {remedy}",
         )
 
 

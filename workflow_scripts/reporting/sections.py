@@ -51,6 +51,7 @@ def network_section_values(studies: list[Values]) -> Values:
         "networks": different_networks(studies),
         "patch_network_on_whole_images": any(row["patch_network"] for row in on_labels),
         "recipe": recipe_values(networks),
+        "hidden_labels": any(row["options"].get("unlabeled_pool", "unlabeled") != "unlabeled" for row in networks),
         "fixed_first_layer": any(row["options"].get("first_layer") == "centroids" for row in networks),
         "epoch_factor": EPOCH_FACTOR,
         "patient": any(row["options"].get("patience") for row in networks),

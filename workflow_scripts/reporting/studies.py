@@ -13,7 +13,7 @@ from reporting.label_curves import label_curve_values
 from reporting.settings import grouped_settings
 from reporting.source import solver_rows
 from reporting.text import Values
-from semisup.dataset import SPLITS, image_count, image_shape, read_class_names
+from semisup.dataset import SPLITS, fold_validation_images, image_count, image_shape, read_class_names
 from semisup.run_names import COMPARED
 from semisup.tables import read_table
 
@@ -119,6 +119,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "test_groups": test_groups,
         "grouped": test_groups < counts["test"],
         "copies": copies_values(folder, images),
+        "fold_validation": fold_validation_images(images),
         "experiments": experiments,
         "top_k": sum(name.startswith("top") for name in experiments[0]["seeds"]),
         "methods": {row["method"] for row in experiments},

@@ -236,6 +236,12 @@ def run_rows(path: str | Path, run: str) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.setdiff1d(labelled, rows) if chosen is None else chosen[name.number]
 
 
+def fold_validation_images(path: str | Path) -> int | None:
+    """Return how many images a fold validates on, if the set has chosen them; None: all others, or no folds."""
+    with open_hdf5(path) as file:
+        return file["fold_validation"].shape[1] if "fold_validation" in file else None
+
+
 def read_test_labels(path: str | Path) -> np.ndarray:
     """Return the labels of the test split, int64 (N,), from the file of their own."""
     with open_hdf5(path) as file:

@@ -24,8 +24,8 @@ class FixMatchLoss(UnlabeledLoss):
     tau * q_c / max(q), where tau is the moving average of mean p and q that of the mean probabilities; `decay` is that
     of both for each step.
     class_shares: float32 (classes,), those of the labelled images. The probabilities are multiplied by class_shares / q
-    and made to sum to 1 before anything is read from them, so that the predictions have the classes of the labelled
-    images on average (distribution alignment); None, they are not.
+    and made to sum to 1 before labels and confidences are read from them, so that the predictions have the classes of
+    the labelled images on average (distribution alignment); None, they are not. The averages are of those before.
     """
 
     classes: int

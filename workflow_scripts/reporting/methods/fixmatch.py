@@ -28,10 +28,13 @@ def values(plan: Values, folder: Path, size: int, classes: int) -> Values:
 
 def section_values(experiments: list[Values], published: Values) -> Values:
     """Return what the section says of all experiments together."""
+    averaging = [
+        row for row in experiments if row["options"]["adaptive_threshold"] or row["options"]["distribution_alignment"]
+    ]
     return {
         "adaptive": any(row["options"]["adaptive_threshold"] for row in experiments),
         "aligned": [row["name"] for row in experiments if row["options"]["distribution_alignment"]],
-        "decays": sorted({row["options"]["prediction_decay"] for row in experiments}),
+        "decays": sorted({row["options"]["prediction_decay"] for row in averaging}),
         "started": [row["name"] for row in experiments if row["base"]],
         "with_labelled": all(row["options"]["labelled_in_pool"] for row in experiments),
     }
