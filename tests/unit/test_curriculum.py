@@ -59,22 +59,27 @@ def test_program(images, tmp_path):
     assert selection["chosen"].tolist() == [False] * 5 + [True]
 
 
-@pytest.mark.parametrize("stopped_after", [0, 1])
-def test_stopped_between_two_cycles(stopped_after, images, tmp_path, monkeypatch):
-    """The cycles that ended are taken from their checkpoints, and the result is the same."""
-    train_curriculum.main(arguments(images, tmp_path / "whole"))
+def stop_after(cycle, command, monkeypatch):
+    """Run the program until it begins the training after that of a cycle, counted from 0."""
     train, trained = train_curriculum.train_network, []
 
     def watch(network, losses, measure, recipe, seed, checkpoint):
-        if len(trained) > stopped_after:
+        if len(trained) > cycle:
             raise KeyboardInterrupt
         trained.append(seed)
         return train(network, losses, measure, recipe, seed, checkpoint)
 
-    monkeypatch.setattr(train_curriculum, "train_network", watch)
-    with pytest.raises(KeyboardInterrupt):
-        train_curriculum.main(arguments(images, tmp_path / "stopped"))
-    monkeypatch.setattr(train_curriculum, "train_network", train)
+    with monkeypatch.context() as patched:
+        patched.setattr(train_curriculum, "train_network", watch)
+        with pytest.raises(KeyboardInterrupt):
+            train_curriculum.main(command)
+
+
+@pytest.mark.parametrize("stopped_after", [0, 1])
+def test_stopped_between_two_cycles(stopped_after, images, tmp_path, monkeypatch):
+    """The cycles that ended are taken from their checkpoints, and the result is the same."""
+    train_curriculum.main(arguments(images, tmp_path / "whole"))
+    stop_after(stopped_after, arguments(images, tmp_path / "stopped"), monkeypatch)
     train_curriculum.main(arguments(images, tmp_path / "stopped"))
     whole, stopped = (np.load(tmp_path / name / "scores.npz") for name in ("whole", "stopped"))
     assert np.array_equal(whole["test"], stopped["test"])
@@ -86,18 +91,7 @@ def test_other_images_set_a_cycle_aside(stopped_after, images, tmp_path, monkeyp
     other = write_striped_dataset(tmp_path, size=8)[0]
     with h5py.File(other, "r+") as file:
         file["train/images"][...] = 255 - file["train/images"][...]
-    train, trained = train_curriculum.train_network, []
-
-    def watch(network, losses, measure, recipe, seed, checkpoint):
-        if len(trained) > stopped_after:
-            raise KeyboardInterrupt
-        trained.append(seed)
-        return train(network, losses, measure, recipe, seed, checkpoint)
-
-    monkeypatch.setattr(train_curriculum, "train_network", watch)
-    with pytest.raises(KeyboardInterrupt):
-        train_curriculum.main(arguments(images, tmp_path / "run"))
-    monkeypatch.setattr(train_curriculum, "train_network", train)
+    stop_after(stopped_after, arguments(images, tmp_path / "run"), monkeypatch)
     for folder in ("run", "fresh"):
         train_curriculum.main(arguments(other, tmp_path / folder))
     taken, fresh = (np.load(tmp_path / name / "scores.npz") for name in ("run", "fresh"))

@@ -288,29 +288,10 @@ def test_what_learns_without_labels_never_sees_a_copy(tmp_path):
     images = write_planted(tmp_path)
     copies = read_images(images, "unlabeled")[[2, 5]]
     leave_out_copies(images, CORRELATION)
-    sample_patches.main(
-        command_line(
-            images=images,
-            patches=tmp_path / "patches.h5",
-            image_size="native",
-            patch_size=32,
-            patch_images=10,
-            patches_per_image=1,
-            seed=0,
-        )
-    )
+    options = {"images": images, "image_size": "native", "patch_size": 32, "patches_per_image": 1, "seed": 0}
+    sample_patches.main(command_line(**options, patches=tmp_path / "patches.h5", patch_images=10))
     with h5py.File(tmp_path / "patches.h5") as file:
         patches = file["patches"][:].reshape(10, -1)
     assert not any((patch == copy.ravel()).all() for patch, copy in product(patches, copies))
     with pytest.raises(UserError, match=r"asked for patches from 11 unlabeled images, and .* holds 10"):
-        sample_patches.main(
-            command_line(
-                images=images,
-                patches=tmp_path / "more.h5",
-                image_size="native",
-                patch_size=32,
-                patch_images=11,
-                patches_per_image=1,
-                seed=0,
-            )
-        )
+        sample_patches.main(command_line(**options, patches=tmp_path / "more.h5", patch_images=11))
