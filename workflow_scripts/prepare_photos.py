@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 
+from data_sets.declare import FoldValidation
 from data_sets.photos import PhotosSplit
 from declarations.command_line import add_options
 from semisup.cli import run_program
@@ -14,7 +15,7 @@ from semisup.photos import Counts, write_photos
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_options(parser, PhotosSplit)
+    add_options(parser, PhotosSplit, FoldValidation)
     add_outputs(parser)
     options = parser.parse_args(arguments)
 

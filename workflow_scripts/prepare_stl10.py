@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 
+from data_sets.declare import FoldValidation
 from data_sets.stl10 import Stl10Split
 from declarations.command_line import add_options
 from semisup.cli import run_program
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--member-md5", required=True, nargs="+", action="extend", metavar="NAME=MD5", help="one for each member"
     )
-    add_options(parser, Stl10Split)
+    add_options(parser, Stl10Split, FoldValidation)
     add_outputs(parser)
     options = parser.parse_args(arguments)
 

@@ -1,4 +1,5 @@
 # Data set photos: crops of photographs that come with the packages.
+from data_sets.declare import FoldValidation
 from data_sets.photos import PhotosSplit
 
 
@@ -20,7 +21,7 @@ rule prepare_photos:
     params:
         code=code_digest("prepare_photos"),
         program=program("prepare_photos"),
-        sizes=data_options_of(PhotosSplit),
+        sizes=data_options_of(PhotosSplit, FoldValidation),
         copies=copies_left_out,
     shell:
         "python {params.program:q} {params.sizes}"

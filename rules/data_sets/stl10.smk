@@ -1,4 +1,5 @@
 # Data set stl10: the official archive.
+from data_sets.declare import FoldValidation
 from data_sets.stl10 import Stl10Split
 
 
@@ -23,7 +24,7 @@ rule prepare_stl10:
         code=code_digest("prepare_stl10"),
         program=program("prepare_stl10"),
         members=member_checksums,
-        sizes=data_options_of(Stl10Split),
+        sizes=data_options_of(Stl10Split, FoldValidation),
         copies=copies_left_out,
     shell:
         "python {params.program:q} --archive {input} --member-md5 {params.members} {params.sizes}"

@@ -91,6 +91,14 @@ class Copies(CopyCorrelation):
     """Unlabeled images that are near copies of test images are left out, which makes them fewer; labelled ones stay."""
 
 
+class FoldValidation(Options):
+    """What the folds of a data set validate on."""
+
+    fold_validation_images: CountOrAll = "all"
+    """Labelled images that a fold validates on, of those outside it, classes in proportion; what is left may be used
+    without labels (see `unlabeled_pool`)."""
+
+
 def at_most(key: str, options: Values, images: int, *others: str) -> Iterator[Mistake]:
     """Check that counts are together at most so many images; an option that is `all` counts nothing."""
     counts = {name: options[name] for name in (key, *others) if options[name] != "all"}

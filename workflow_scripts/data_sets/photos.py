@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from data_sets.declare import Copies, CountOrAll, DataSet, Seed, fold_validation_fits
+from data_sets.declare import Copies, DataSet, FoldValidation, Seed, fold_validation_fits
 from declarations.options import Count, Mistake, Options, Values
 
 
@@ -21,14 +21,11 @@ class PhotosSplit(Options):
     """Folds drawn from the labelled crops."""
     fold_images: Count = 100
     """Labelled crops of a fold."""
-    fold_validation_images: CountOrAll = "all"
-    """Labelled images that a fold validates on, of those outside it, classes in proportion; what is left may be used
-    without labels (see `unlabeled_pool`)."""
     split_seed: Seed = 0
     """Seed of the crops and the folds."""
 
 
-class Photos(PhotosSplit, Copies, DataSet):
+class Photos(PhotosSplit, FoldValidation, Copies, DataSet):
     """Embedded crops of photographs that scikit-image and scikit-learn ship."""
 
     kind = "photos"

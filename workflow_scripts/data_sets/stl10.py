@@ -8,6 +8,7 @@ from data_sets.declare import (
     CountOrAll,
     DataSet,
     Download,
+    FoldValidation,
     Seed,
     at_most,
     fold_validation_fits,
@@ -46,14 +47,11 @@ class Stl10Split(Options):
     """Unlabeled images (the first so many)."""
     test_images: CountOrAll = 8000
     """Test images (the first so many)."""
-    fold_validation_images: CountOrAll = "all"
-    """Labelled images that a fold validates on, of those outside it, classes in proportion; what is left may be used
-    without labels (see `unlabeled_pool`)."""
     split_seed: Seed = 0
     """Seed of the train/validation split."""
 
 
-class Stl10(Archive, Stl10Split, Copies, DataSet):
+class Stl10(Archive, Stl10Split, FoldValidation, Copies, DataSet):
     """Official archive of STL-10."""
 
     kind = "stl10"
