@@ -1217,6 +1217,10 @@ def test_folds_hold_out_some_of_what_they_validate_on(experiment):
     found = error_of(config)
     assert "held_out: 0.25 parts the 36 validation images of a fold of photos into 9 held out and 27 kept" in found
     planning.checked_config(with_value("data/photos/fold_images", 763, config), SCHEMA)
+    config = with_value("data/photos/fold_validation_images", 20, config)
+    found = error_of(config)
+    assert "into 5 held out and 15 kept" in found
+    assert "or raise data.photos.fold_validation_images" in found
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.3, 0.5, 0.7])

@@ -71,11 +71,13 @@ class InRounds(Rounds, Runs, Method):
         for source, images in data.validation_sets(options.get("folds", False)).items():
             held_out = math.ceil(options["held_out"] * images)  # rounded as the programs round it
             if min(held_out, images - held_out) < data.classes:
+                chosen = source != data.name and data.fold_validation_images != "all"
                 yield (
                     "held_out",
                     f"{options['held_out']:g} parts the {images} validation images of {source} into {held_out} held "
                     f"out and {images - held_out} kept, and each part needs at least {data.classes}, one of each "
-                    f"class; bring it nearer to 0.5, or raise data.{data.name}.validation_images",
+                    f"class; bring it nearer to 0.5, or raise "
+                    f"data.{data.name}.{'fold_validation_images' if chosen else 'validation_images'}",
                 )
 
 
