@@ -119,17 +119,23 @@ def made_up_comparison(experiments, top_k, rng):
 
 def made_up_label_curve(experiments, rng):
     """Return rows of label_curve.csv; the experiments' differences are better, undecided and worse in turn."""
-    runs = {name: {run: parsed_run(run) for run in plan["runs"]} for name, plan in experiments.items()}
     rows = []
     for number, (name, plan) in enumerate(experiments.items()):
-        counts = sorted({run.labels for run in runs[name].values() if run.labels})
-        for labels in [*counts, 4000] if counts else []:
-            ours = [run for run, parsed in runs[name].items() if (parsed.labels or 4000) == labels and "seed" in run]
+        groups = {}  # labels -> protocol, runs
+        for protocol, labels in (("labels", None), ("seeds", 4000), ("folds", 1000)):
+            for run in plan["runs"]:
+                if parsed_run(run).protocol == protocol:
+                    group = groups.setdefault(labels or parsed_run(run).labels, (protocol, []))
+                    group[1].extend([run] if group[0] == protocol else [])
+        if "labels" not in {protocol for protocol, _ in groups.values()}:
+            continue
+        for labels, (protocol, ours) in sorted(groups.items()):
             accuracy = rng.uniform(0.5, 0.8)
             row = {
                 "experiment": name,
                 "baseline": plan["baseline"],
                 "labels": labels,
+                "protocol": protocol,
                 "runs": len(ours),
                 "validation_accuracy_mean": accuracy,
                 "test_accuracy_mean": accuracy,
@@ -137,7 +143,7 @@ def made_up_label_curve(experiments, rng):
                 "test_accuracy_low": accuracy - 0.01,
                 "test_accuracy_high": accuracy + 0.01,
             }
-            pairs = set(ours) & set(runs[plan["baseline"]])
+            pairs = set(ours) & set(experiments[plan["baseline"]]["runs"])
             value = (0.05, 0.0, -0.05)[number % 3]
             interval = {"difference": value, "difference_low": value - 0.01, "difference_high": value + 0.01}
             compared = pairs and plan["baseline"] != name

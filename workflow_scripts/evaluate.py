@@ -25,7 +25,7 @@ from semisup.tables import write_table
 
 SAMPLE_SEED = 0
 CURVE_COLUMNS = (
-    *("experiment", "baseline", "labels", "runs", "validation_accuracy_mean", "test_accuracy_mean"),
+    *("experiment", "baseline", "labels", "protocol", "runs", "validation_accuracy_mean", "test_accuracy_mean"),
     *("test_accuracy_std", "test_accuracy_low", "test_accuracy_high"),
     *("difference_runs", "difference", "difference_low", "difference_high"),
 )
@@ -200,14 +200,18 @@ def comparison_rows(
 
 
 def runs_by_labels(runs: list[Run], images: str) -> dict[int, list[Run]]:
-    """Return an experiment's runs with fewer labels by their number, which rises, and its seeds with all labels."""
+    """Return an experiment's runs by their number of labels, which rises.
+
+    Seeds, and then folds, are there if no other runs have as many labels: other protocols are not averaged together.
+    """
     groups: dict[int, list[Run]] = {}
     for run in runs:
         if run.protocol == "labels":
             groups.setdefault(len(run_rows(images, run.name)[0]), []).append(run)
-    seeds = [run for run in runs if run.protocol == "seeds"]
-    if seeds:
-        groups.setdefault(len(run_rows(images, seeds[0].name)[0]), seeds)
+    for protocol in COMPARED:
+        group = [run for run in runs if run.protocol == protocol]
+        if group:
+            groups.setdefault(len(run_rows(images, group[0].name)[0]), group)
     return dict(sorted(groups.items()))
 
 
@@ -220,7 +224,8 @@ def label_curve_rows(
         ours, theirs = ([run for run in runs if run.experiment == name] for name in (experiment, baselines[experiment]))
         for labels, group in runs_by_labels(ours, images).items():
             summary = protocol_summary(group, theirs, labels, top_k, interval)
-            rows.append({"experiment": experiment, "baseline": baselines[experiment], **summary})
+            names = {"experiment": experiment, "baseline": baselines[experiment], "protocol": group[0].protocol}
+            rows.append(names | summary)
     return rows
 
 

@@ -56,7 +56,7 @@ def draw_group(part: FigureBase, histories: dict[str, pd.DataFrame]) -> tuple[Ax
 
 def set_scale(axes: Axes, *, logarithmic: bool) -> None:
     """Label the axis of images, whose numbers are written out."""
-    axes.set(xlabel="images with labels or pseudo-labels seen (thousands)")
+    axes.set(xlabel="images seen with labels or pseudo-labels (thousands)")
     if logarithmic:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=6))

@@ -315,20 +315,24 @@ def test_runs_with_fewer_labels_are_averaged_with_no_others(with_fewer, tables):
 
 
 def test_label_curve(with_fewer):
-    """A row for each number of labels, the seeds last; each number is that of its own runs alone."""
+    """A row for each number of labels, the seeds last; each number is that of its own runs alone.
+
+    Folds are in it where no other runs have as many labels.
+    """
     study, tables = with_fewer
     table = tables["label_curve"]
-    assert list(zip(table["experiment"], table["labels"], table["runs"], strict=True)) == [
-        ("plain", 8, 2),
-        ("plain", 40, 2),
-        ("better", 8, 2),
-        ("better", 20, 1),
-        ("better", 40, 2),
+    assert table[["experiment", "labels", "protocol", "runs"]].to_numpy().tolist() == [
+        ["plain", 8, "labels", 2],
+        ["plain", 20, "folds", 2],
+        ["plain", 40, "seeds", 2],
+        ["better", 8, "labels", 2],
+        ["better", 20, "labels", 1],
+        ["better", 40, "seeds", 2],
     ]
     assert set(table["baseline"]) == {"plain"}
+    names = {"labels": "labels{}_seed{}", "folds": "fold{1}", "seeds": "seed{1}"}
     for row in table.to_dict("records"):
-        seeds = [f"seed{seed}" for seed in range(int(row["runs"]))]
-        runs = seeds if row["labels"] == 40 else [f"labels{row['labels']}_{seed}" for seed in seeds]
+        runs = [names[row["protocol"]].format(row["labels"], number) for number in range(int(row["runs"]))]
         correct = np.array([study.correct(row["experiment"], run) for run in runs], float)
         accuracies = correct.mean(axis=1)
         validation = [

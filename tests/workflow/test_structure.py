@@ -110,3 +110,10 @@ def imported_modules(path, modules):
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return found & set(modules)
+
+
+def test_every_method_is_in_the_tiny_demonstration():
+    """The end-to-end tests and the faults look for its program there; `external` has tests of its own."""
+    tiny = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
+    rows = tiny["studies"]["photos"]["experiments"].values()
+    assert {row["method"] for row in rows} == set(declared_methods()) - {"external"}

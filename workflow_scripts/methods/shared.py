@@ -46,8 +46,8 @@ class Runs(Options):
     """Run on the official folds of the data set too (stl10 and photos have ten)."""
     label_counts: Annotated[list[Count], ("uniqueItems", True)] = []
     """Numbers of labels: for each one and each seed there is a run with so many of the training images, class by class
-    as equal in number as can be, drawn by the seed. Those of a smaller number are among those of a larger one. All
-    training images take no runs of their own, as the seeds have them. None, no curve of accuracy against labels."""
+    as equal in number as can be, drawn by the seed. Those of a smaller number are among those of a larger one. The
+    seeds, which have all training images, and the folds are points of the curve too. None, no curve."""
 
 
 class Svm(Options):
