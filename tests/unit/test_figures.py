@@ -352,10 +352,13 @@ def write_label_curve(folder, labels):
 
 
 PUBLISHED = """
-exemplar_log: {data_set: stl10, title: a network, cite: someone, labels: 1000, folds: 10, test_accuracy: 72.75}
-fold_rows:
-  - {data_set: stl10, title: raw pixels, cite: another, labels: 1000, folds: 10, accuracy: 31.8}
-  - {data_set: mnist, title: a tree, cite: another, labels: 3000, folds: 10, accuracy: 90}
+literature:
+  stl10:
+    - {title: a network, cite: someone, labels: 1000, accuracy: 72.75, cross: true}
+    - {title: another network, cite: someone, labels: 1000, accuracy: 71}
+    - {title: raw pixels, cite: another, labels: 1000, accuracy: 31.8, cross: true}
+  mnist:
+    - {title: a tree, cite: another, labels: 3000, accuracy: 90, cross: true}
 """
 
 
@@ -389,7 +392,7 @@ def test_label_curves(draw, tmp_path, labels):
 
 
 def test_published_accuracies_are_crosses(draw, tmp_path):
-    """Those of the study's data set alone, and a tick at their labels."""
+    """Those of the study's data set alone that are marked, and a tick at their labels."""
     options, _ = label_curve_options(tmp_path, {"one": [100, 4000]}, "stl10")
     figure = draw(plot_label_curve, **options)
     (axes,) = figure.axes

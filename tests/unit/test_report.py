@@ -158,7 +158,9 @@ def test_fewer_labels_have_a_table_and_a_figure(tmp_path):
         assert "FixMatch},\n\\emph{FixMatch} ($-5.0$) is worse, with\nan interval that excludes zero." in claimed
     assert section.count(r"\paragraph") == len(counts), "seeds and folds have tables of their own"
     assert "The 1\\,000 labels are those of the folds" in section
-    assert r"raw pixels \citep{coates2011}, surrogate classes \citep{dosovitskiy2014}." in section
+    crosses = section.split("Crosses:")[1]
+    for title, cite in (("raw pixels", "coates2011"), ("Exemplar-CNN", "dosovitskiy2014"), ("FixMatch", "zhang2021")):
+        assert rf"{title} \citep{{{cite}}}" in crosses
     assert "interval over test images and runs." in section
     assert "runs with different numbers of labels" in text
     assert "with all of its training images or with a part of them" in text
@@ -194,6 +196,25 @@ def test_published_folds_stand_only_beside_our_own(tmp_path):
     assert "72.753" not in render(tmp_path / "seeds", plan)
     embedded = made_up_plan(["exemplar"], baseline="exemplar", dataset="photos")
     assert "72.753" not in render(tmp_path / "photos", embedded)
+
+
+def test_published_rows_stand_beside_our_own_of_the_same_method(tmp_path):
+    """Of ours: the folds and the other numbers of labels; and no row of a method that the study has not."""
+    names = ["kmeans_coates", "exemplar", "supervised"]
+    text = render(tmp_path, made_up_plan(names, baseline="supervised"))
+    section = text.split(r"\subsection*{Beside the literature}")[1].split(r"\subsection*")[0]
+    groups = section.split("& computing}")[1].split(r"\midrule")
+    titles = [["k-means, 6 px patches of 32 px images, stride 1"], ["ResNet"], ["Exemplar-CNN (geometric)"]]
+    assert [re.findall("ours: (.*?) &", group) for group in groups] == titles
+    assert [len(re.findall(r"\\citep\[", group)) for group in groups] == [1, 2, 3]
+    assert re.findall(r"& ([\d\\,]+) & [\d.]+", groups[0]) == ["100", "250", "500", "1\\,000", "4\\,000", "1\\,000"]
+    assert r"51.5 $\pm$ 1.73, not said" in groups[0]
+    assert "4 of the data set" in groups[0], "k-means"
+    assert "none" in groups[1], "supervised"
+    assert "FixMatch" not in section
+    assert "Beside the literature" not in render(
+        tmp_path / "photos", made_up_plan(["supervised"], baseline="supervised", dataset="photos")
+    )
 
 
 def test_study_of_digits_with_one_experiment(tmp_path):
@@ -444,7 +465,8 @@ def bibliography() -> dict[str, dict[str, str]]:
 def test_bibliography_has_every_citation_and_no_other():
     text = "".join(TEMPLATES.values())
     cited = {key for keys in re.findall(r"\\cite[pt]\{([^}]*)\}", text) for key in keys.split(",")}
-    cited = {key for key in cited if not key.startswith(r"\VAR")} | {row["cite"] for row in PUBLISHED["fold_rows"]}
+    of_literature = {row["cite"] for rows in PUBLISHED["literature"].values() for row in rows}
+    cited = {key for key in cited if not key.startswith(r"\VAR")} | of_literature
     assert cited == set(bibliography())
 
 

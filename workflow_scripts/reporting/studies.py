@@ -10,10 +10,12 @@ from reporting.copies import copies_values
 from reporting.experiments import experiment_values
 from reporting.figures import best_on_validation, shown_figures
 from reporting.label_curves import label_curve_values
+from reporting.literature import literature_groups
 from reporting.settings import grouped_settings
 from reporting.source import solver_rows
 from reporting.text import Values
 from semisup.dataset import SPLITS, fold_validation_images, image_count, image_shape, read_class_names
+from semisup.published import literature
 from semisup.run_names import COMPARED
 from semisup.tables import read_table
 
@@ -79,8 +81,8 @@ def best_values(experiments: list[Values], per_class: pd.DataFrame) -> Values:
 def beside_source(plan: Values, experiments: list[Values], solver: pd.DataFrame, published: Values) -> Values:
     """Return what stands beside published numbers. plan: of the study; solver: solver_iterations.csv.
 
-    followed: the experiments whose solver is followed step by step; beside_log, fold_rows: published accuracies of ten
-    folds, which stand beside our own of the same method on the same data, if there are any.
+    followed: the experiments whose solver is followed step by step; beside_log: whether the published log of ten folds
+    stands beside our own of the same method on the same data.
     """
     table, log, kind = published["solver_table"], published["exemplar_log"], plan["kind"]
     folded = {(kind, row["method"]) for row in experiments if row["folds"]}
@@ -92,7 +94,6 @@ def beside_source(plan: Values, experiments: list[Values], solver: pd.DataFrame,
         ],
         "beside_source": plan["of_source"],
         "beside_log": (log["data_set"], log["method"]) in folded,
-        "fold_rows": [row for row in published["fold_rows"] if (row["data_set"], row["method"]) in folded],
     }
 
 
@@ -109,6 +110,7 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
     mark_baselines(experiments, plan["baseline"])
     folded = [row for row in experiments if row["folds"]]
     counts = {split: image_count(images, split) for split in SPLITS}
+    curve = label_curve_values(folder, experiments, published, plan["kind"])
     test_groups = int(read_table(folder / "metrics.csv")["test_groups"].iloc[0])
     return {
         "name": name,
@@ -126,7 +128,10 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "folded": folded,
         "folds": folded[0]["folds"] if folded else None,
         "groups": {protocol: compared_groups(experiments, protocol) for protocol in COMPARED},
-        "label_curve": label_curve_values(folder, experiments, published, plan["kind"]),
+        "label_curve": curve,
+        "literature": literature_groups(
+            experiments, curve["rows"] if curve else [], literature(published, plan["kind"]), counts["unlabeled"]
+        ),
         "answers": pretraining_answers(experiments),
         "help": unlabeled_answers(experiments),
         "rounds": [row for row in experiments if row["facts"]["in_rounds"]],

@@ -4,18 +4,22 @@ from typing import Any, NamedTuple
 
 
 class PublishedPoint(NamedTuple):
-    """A published accuracy in per cent, mean of `folds` folds of so many labels; cite: key of its source."""
+    """A published accuracy in per cent, with so many labels; cite: key of its source."""
 
     title: str
     cite: str
     labels: int
-    folds: int
     accuracy: float
 
 
+def literature(published: dict[str, Any], data_set: str) -> list[dict[str, Any]]:
+    """Return the rows on a kind of data set. published: the content of report/published.yaml."""
+    return published["literature"].get(data_set, [])
+
+
 def published_points(published: dict[str, Any], data_set: str) -> list[PublishedPoint]:
-    """Return what was measured on a kind of data set. published: the content of report/published.yaml."""
-    log = published["exemplar_log"]
-    rows = [*published["fold_rows"], log | {"accuracy": log["test_accuracy"]}]
+    """Return those of them that are drawn beside curves of accuracy against labels."""
     names = PublishedPoint._fields
-    return [PublishedPoint(*(row[name] for name in names)) for row in rows if row["data_set"] == data_set]
+    return [
+        PublishedPoint(*(row[name] for name in names)) for row in literature(published, data_set) if row.get("cross")
+    ]
