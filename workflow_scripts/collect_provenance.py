@@ -65,20 +65,24 @@ def learned_on(paths: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def read_benchmarks(folder: Path, studies: Sequence[str]) -> pd.DataFrame:
-    """Return one row for each job of the studies that left a benchmark: study, rule, s (seconds), max_rss (MB)."""
+    """Return one row for each job of the studies that left a benchmark.
+
+    study, experiment (empty where the job is for the whole study), rule, s (seconds), max_rss (MB).
+    """
     rows = []
     for path in sorted(folder.rglob("*.jsonl")):
-        study = path.relative_to(folder).parts[0]
+        study, *inner = path.relative_to(folder).parent.parts
         if study in studies:
             record = json.loads(path.read_text().splitlines()[-1])
-            rows.append({"study": study, "rule": path.stem, "s": record["s"], "max_rss": record.get("max_rss")})
-    return pd.DataFrame(rows, columns=["study", "rule", "s", "max_rss"])
+            place = {"study": study, "experiment": inner[0] if inner else "", "rule": path.stem}
+            rows.append(place | {"s": record["s"], "max_rss": record.get("max_rss")})
+    return pd.DataFrame(rows, columns=["study", "experiment", "rule", "s", "max_rss"])
 
 
 def summarize(benchmarks: pd.DataFrame) -> list[dict]:
-    """Return one row for each study and rule: jobs, seconds in all, longest job, largest memory in MB."""
+    """Return one row for each rule of an experiment: jobs, seconds in all, longest job, largest memory in MB."""
     benchmarks["max_rss"] = pd.to_numeric(benchmarks["max_rss"], errors="coerce")
-    grouped = benchmarks.groupby(["study", "rule"], sort=True).agg(
+    grouped = benchmarks.groupby(["study", "experiment", "rule"], sort=True).agg(
         jobs=("s", "size"), seconds=("s", "sum"), longest_seconds=("s", "max"), peak_mb=("max_rss", "max")
     )
     return grouped.round(1).reset_index().to_dict("records")
@@ -97,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     timings = summarize(read_benchmarks(options.benchmarks, options.studies))
     collected = collect(options.repository) | {"learned_on": learned_on(options.learned)}
-    write_table(options.timings, timings, ["study", "rule", "jobs", "seconds", "longest_seconds", "peak_mb"])
+    columns = ["study", "experiment", "rule", "jobs", "seconds", "longest_seconds", "peak_mb"]
+    write_table(options.timings, timings, columns)
     with atomic_path(options.provenance) as path:
         path.write_text(json.dumps(collected, indent=2) + "\n")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 import yaml
 
 from reporting import theory
@@ -18,6 +19,12 @@ from semisup.cli import run_program
 from semisup.files import atomic_path, copy_file
 from semisup.near_copies import THUMBNAIL
 from semisup.tables import read_table
+
+
+def rule_timings(timings: pd.DataFrame) -> list[Values]:
+    """Return one row for each study and rule, of the rows for each experiment that collect_provenance wrote."""
+    columns = {"jobs": "sum", "seconds": "sum", "longest_seconds": "max", "peak_mb": "max"}
+    return timings.groupby(["study", "rule"]).agg(columns).reset_index().to_dict("records")
 
 
 def report_values(plan: Values, results: Path, provenance: Path, timings: Path, published: Values) -> Values:
@@ -40,7 +47,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
         **source_values(published, studies),
         "provenance": made_by,
         "packages": [f"{name} {version}" for name, version in made_by["packages"].items()],
-        "timings": read_table(timings).to_dict("records"),
+        "timings": rule_timings(read_table(timings)),
         "theory": theory.theory_values(plan, results / "theory"),
     }
 

@@ -212,6 +212,7 @@ def test_published_rows_stand_beside_our_own_of_the_same_method(tmp_path):
     assert "4 of the data set" in groups[0], "k-means"
     assert "none" in groups[1], "supervised"
     assert "FixMatch" not in section
+    assert r"all & train\_svm & 2 & 2.0 & 1.0 & 1 \\" in text, "the rows of two experiments"
     assert "Beside the literature" not in render(
         tmp_path / "photos", made_up_plan(["supervised"], baseline="supervised", dataset="photos")
     )
