@@ -66,9 +66,14 @@ def run_time(hours=0, minutes=0):
     return lambda wildcards, attempt: (60 * hours + minutes) * attempt
 
 
-def experiment_pattern(method):
-    """Constraint for {experiment} in the rules of a method."""
-    return planning.method_pattern(CONFIG, method)
+def experiment_pattern(*methods):
+    """Constraint for {experiment} in the rules of these methods."""
+    return planning.method_pattern(CONFIG, *methods)
+
+
+def methods_like(kind):
+    """The names of the methods that are of this kind."""
+    return [name for name, method in planning.METHODS.items() if issubclass(method, kind)]
 
 
 def options_of(*groups):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from declarations.command_line import add_options
-from methods.exemplar import Layers
+from methods.pretraining import Layers
 from semisup.cli import natural_int, peak_memory_gib, progress, run_program
 from semisup.dataset import image_blocks, image_count, image_shape, resolved_size
 from semisup.device import keep_freed_memory, leased_device

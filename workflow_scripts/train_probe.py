@@ -1,4 +1,4 @@
-"""Train the support vector machine of a run on the features of an exemplar network; choose C on validation images."""
+"""Train a run's support vector machine on features of a network that learned without labels; C by validation."""
 
 import argparse
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from declarations.command_line import add_options
-from methods.exemplar import Probe
+from methods.pretraining import Probe
 from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.hdf5 import open_hdf5

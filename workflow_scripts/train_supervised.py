@@ -1,4 +1,4 @@
-"""Train a network on the labelled images of a run, from random weights or from a network of surrogate classes."""
+"""Train a network on the labelled images of a run, from random weights or from one that learned without labels."""
 
 import argparse
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def pretrained_network(path: str, shape: Shape, seed: int) -> Network:
             f"{path} holds a network {source.shape.network} for {source.shape.channels} channels, not a "
             f"{shape.network} for {shape.channels}: give --network {source.shape.network}, or another file"
         )
-    network = new_network(shape._replace(field=source.shape.field), seed)
+    network = new_network(shape._replace(field=source.shape.field, first_layer=source.shape.first_layer), seed)
     take_layers(network, source)
     return network
 

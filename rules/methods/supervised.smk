@@ -1,4 +1,4 @@
-# Method supervised: a network trained on labels, from random weights or from the network of an exemplar experiment.
+# Method supervised: a network trained on labels, from random weights or from a network that learned without labels.
 from methods.supervised import SupervisedTraining
 
 

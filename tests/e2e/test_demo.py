@@ -75,7 +75,7 @@ def test_networks_leave_their_history(demo):
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
     assert {"train_loss", "validation_accuracy", "learning_rate", "images_per_second"} <= set(history.columns)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
-    exemplar = pd.read_csv(demo / "results/photos/exemplar/seed3/exemplar_history.csv")
+    exemplar = pd.read_csv(demo / "results/photos/exemplar/seed3/pretraining_history.csv")
     assert exemplar["epoch"].tolist() == [1, 2]
 
 

@@ -68,6 +68,7 @@ MAY_LOAD = {
     "train_pseudo_label_rounds": SKLEARN | TRAINS,
     "train_exemplar": TRAINS,
     "train_rotation": TRAINS,
+    "train_simclr": TRAINS,
     "train_svm": {"scipy"},
     "typeset_report": set(),
     "write_predictions": set(),

@@ -123,7 +123,7 @@ def test_training_values_sum_over_runs(tmp_path):
     for number, run in enumerate(("seed0", "seed1", "fold0")):
         table = made_up_history(2 + number, np.random.default_rng(0)) | {"peak_memory_gib": float(number)}
         write_csv(tmp_path / run / "history.csv", table)
-        write_csv(tmp_path / run / "exemplar_history.csv", table)
+        write_csv(tmp_path / run / "pretraining_history.csv", table)
     runs = ["seed0", "seed1", "fold0"]
     values = training_values(of_method("supervised") | {"runs": runs}, tmp_path)
     assert values["runs"] == 3

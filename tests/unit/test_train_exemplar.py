@@ -49,8 +49,8 @@ def exemplar_arguments(folder, **changes):
         "batch_size": 9,
         "checkpoint": folder / "checkpoint",
         "seed": 0,
-        "network_file": folder / "exemplar_network.h5",
-        "history": folder / "exemplar_history.csv",
+        "network_file": folder / "pretrained_network.h5",
+        "history": folder / "pretraining_history.csv",
     }
     return command_line(**(options | changes))
 
@@ -98,11 +98,11 @@ def trained(tmp_path_factory):
 
 
 def test_network_of_surrogate_classes(trained):
-    network = read(trained / "exemplar_network.h5")
+    network = read(trained / "pretrained_network.h5")
     assert network.shape == Shape("exemplar_small", 3, 8, 6, 0.2, 8)
     (images, _), _ = read_surrogates(trained / "surrogates.h5")
     np.testing.assert_allclose(network.mean.flatten(), (images / 255).mean(axis=(0, 2, 3)), rtol=1e-5)
-    history = pd.read_csv(trained / "exemplar_history.csv")
+    history = pd.read_csv(trained / "pretraining_history.csv")
     assert list(history) == list(EpochRow._fields)[: EpochRow._fields.index("peak_memory_gib") + 1]
     assert list(history["epoch"]) == [1, 2, 3, 4, 5]
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0] / 2
@@ -126,12 +126,12 @@ def test_stopped_program_goes_on_to_the_same_network(trained, tmp_path, monkeypa
         with pytest.raises(SystemExit) as caught:
             train_exemplar.main(exemplar_arguments(tmp_path))
     assert caught.value.code == 143
-    assert not (tmp_path / "exemplar_network.h5").exists()
+    assert not (tmp_path / "pretrained_network.h5").exists()
     train_exemplar.main(exemplar_arguments(tmp_path))
     assert "resumed after 1 epochs and 3 steps" in caplog.text
-    found, expected = (read(folder / "exemplar_network.h5").state_dict() for folder in (tmp_path, trained))
+    found, expected = (read(folder / "pretrained_network.h5").state_dict() for folder in (tmp_path, trained))
     assert_same_weights(found, expected)
-    histories = [pd.read_csv(folder / "exemplar_history.csv") for folder in (tmp_path, trained)]
+    histories = [pd.read_csv(folder / "pretraining_history.csv") for folder in (tmp_path, trained)]
     found, expected = (untimed([EpochRow(*row) for row in table.itertuples(index=False)]) for table in histories)
     assert found == expected
 
@@ -161,7 +161,7 @@ def test_an_epoch_has_as_many_steps_as_asked_for(steps, expected, tmp_path):
     """Of nine patches each; without a number, those of one pass over the 54 patches."""
     write_surrogates(tmp_path / "surrogates.h5")
     train_exemplar.main(exemplar_arguments(tmp_path, steps_per_epoch=steps, epochs=1))
-    assert pd.read_csv(tmp_path / "exemplar_history.csv")["images"].tolist() == [expected]
+    assert pd.read_csv(tmp_path / "pretraining_history.csv")["images"].tolist() == [expected]
 
 
 def test_surrogates_that_are_not_there(tmp_path):
@@ -234,7 +234,7 @@ def test_layers_without_a_network(images, tmp_path):
 @pytest.fixture(scope="module")
 def layers(images, trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("layers")
-    extract_layers.main(layer_arguments(images, trained / "exemplar_network.h5", folder))
+    extract_layers.main(layer_arguments(images, trained / "pretrained_network.h5", folder))
     return folder / "layers.h5"
 
 
@@ -256,10 +256,10 @@ def probe_arguments(images, layers, network_file, folder, **changes):
 
 @pytest.mark.parametrize("run", ["seed0", "fold1", "labels20_seed0"])
 def test_probe(run, images, layers, trained, tmp_path):
-    train_probe.main(probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, run=run))
+    train_probe.main(probe_arguments(images, layers, trained / "pretrained_network.h5", tmp_path, run=run))
     model = read_model(tmp_path / "model.h5")
     assert (model.precision, model.class_names) == ("float32", CLASS_NAMES)
-    assert_same_weights(model.network.state_dict(), read(trained / "exemplar_network.h5").state_dict())
+    assert_same_weights(model.network.state_dict(), read(trained / "pretrained_network.h5").state_dict())
     with h5py.File(tmp_path / "model.h5") as file:
         assert file.attrs["kind"] == "probe"
 
@@ -293,9 +293,9 @@ def test_probe(run, images, layers, trained, tmp_path):
 
 
 def test_candidate_at_the_edge_is_told(images, layers, trained, tmp_path, caplog):
-    options = probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, svm_c=[1e-9, 1e-8])
+    options = probe_arguments(images, layers, trained / "pretrained_network.h5", tmp_path, svm_c=[1e-9, 1e-8])
     train_probe.main(options)
     assert "was chosen at the edge of its candidates; widen them in the configuration" in caplog.text
     caplog.clear()
-    train_probe.main(probe_arguments(images, layers, trained / "exemplar_network.h5", tmp_path, svm_c=[0.01]))
+    train_probe.main(probe_arguments(images, layers, trained / "pretrained_network.h5", tmp_path, svm_c=[0.01]))
     assert caplog.text == ""

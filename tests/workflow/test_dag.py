@@ -125,7 +125,7 @@ def test_nothing_that_evaluate_depends_on_has_seen_test_labels(dag):
 def test_no_result_of_a_run_has_seen_test_labels(dag):
     """Models, scores, selections, predictions, features, networks: every file in the folder of a run."""
     in_runs = {file for file in paths(dag) if re.search(r"/(labels\d+_)?(seed|fold)\d+/", file)}
-    for name in ("model", "features", "centroids", "layers", "surrogates", "exemplar_network"):
+    for name in ("model", "features", "centroids", "layers", "surrogates", "pretrained_network"):
         assert any(file.endswith(f"/{name}.h5") for file in in_runs), name
     for name in ("scores.npz", "selection.csv", "history.csv"):
         assert any(file.endswith(name) for file in in_runs), name
@@ -323,7 +323,7 @@ def test_folds_share_the_network_of_the_first_seed(build_dag):
     experiments = {"exemplar": {"folds": True}, "exemplar_finetuned": {"folds": True}}
     photos = {"seeds": [3, 1], "experiments": experiments}
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
-    network = "results/photos/exemplar/seed3/exemplar_network.h5"
+    network = "results/photos/exemplar/seed3/pretrained_network.h5"
     for rule, experiment in (("train_probe", "exemplar"), ("train_supervised", "exemplar_finetuned")):
         jobs = [job for job in jobs_of(dag, rule, experiment=experiment) if job["wildcards"]["run"].startswith("fold")]
         assert len(jobs) == DEMO["data"]["photos"]["folds"]
@@ -340,7 +340,7 @@ def test_fewer_labels_share_what_their_seed_learned(build_dag):
     photos = {"seeds": [3, 1], "experiments": dict.fromkeys(names, counts)}
     dag = build_dag(demo_with(mnist5k=None, photos=photos))
     learned_by = {"kmeans_stride4": "kmeans", "exemplar_finetuned": "exemplar"}
-    shared = ("centroids.h5", "exemplar_network.h5")  # the base's, where there is one
+    shared = ("centroids.h5", "pretrained_network.h5")  # the base's, where there is one
     for name in names:
         jobs = [job for job in jobs_of(dag, experiment=name) if job["wildcards"]["run"].startswith("labels")]
         runs = [job["wildcards"]["run"] for job in jobs]
@@ -368,7 +368,7 @@ def test_label_curve_is_drawn_where_there_are_fewer_labels(build_dag, demo):
 
 def test_training_starts_from_the_network_of_the_base(dag):
     for job in jobs_of(dag, "train_supervised"):
-        networks = [file for file in job["inputs"] if file.endswith("exemplar_network.h5")]
+        networks = [file for file in job["inputs"] if file.endswith("pretrained_network.h5")]
         assert bool(networks) == (job["wildcards"]["experiment"] == "exemplar_finetuned")
         assert all(f"--pretrained {file}" in job["shell"] for file in networks)
 

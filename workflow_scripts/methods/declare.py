@@ -10,12 +10,12 @@ from declarations.options import Mistake, Options, Values
 class Base(NamedTuple):
     """The other experiment that one builds on.
 
-    of: its method. gives: the options that are taken from it, None for all; weaker than those of the method's section.
-    fixed: those that cannot be set beside it. what: what comes from it, for the message that says so. needed: an
-    experiment of the method cannot be without.
+    of: the methods that it may be of. gives: the options that are taken from it, None for all; weaker than those of
+    the method's section. fixed: those that cannot be set beside it. what: what comes from it, for the message that
+    says so. needed: an experiment of the method cannot be without.
     """
 
-    of: str
+    of: tuple[str, ...]
     gives: tuple[type[Options], ...] | None = ()
     fixed: tuple[str, ...] = ()
     what: str = "they come"

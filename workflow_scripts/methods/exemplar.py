@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from data_sets.declare import Data
 from declarations.options import AtLeastTwo, Degrees, HalfCircle, Mistake, Range, Values, candidates
-from methods.declare import Method
-from methods.shared import NETWORKS, ImageSize, Network, Precision, Recipe, Runs, Svm, enough_unlabeled
+from methods.pretraining import Pretraining
+from methods.shared import NETWORKS, ImageSize, Network, Recipe, enough_unlabeled
 
 Transformation = Literal["rotation", "translation", "scale", "pca_contrast", "color_contrast", "hue"]
 RANGES = ("scale", "pca_contrast", "color_power", "color_factor")
@@ -57,26 +57,14 @@ class ExemplarTraining(Recipe, Network):
     dropout = 0.5
 
 
-class Layers(ImageSize, Precision):
-    """Options of `extract_layers`."""
-
-
-class Probe(Svm, Precision):
-    """Options of `train_probe`."""
-
-
-class Exemplar(Surrogates, ExemplarTraining, Probe, Runs, Method):
+class Exemplar(Surrogates, ExemplarTraining, Pretraining):
     """A network that learned surrogate classes; its layers are the features of a support vector machine."""
 
     name = "exemplar"
     formerly = "surrogate"
-    network_file = "exemplar_network.h5"
-    mapped = "layers.h5"
-    network_history = "exemplar_history.csv"
     learns_from = "surrogate classes"
     unlabeled = "exemplar"
     sections = ("networks", "exemplar", "svm")
-    tables = ("exemplar_history",)
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:

@@ -55,7 +55,7 @@ class FixMatch(FixMatchTraining, UnlabeledLoss):
 
     name = "fixmatch"
     base = Base(
-        of="supervised", gives=(LabelledNetwork,), fixed=option_names(LabelledNetwork), what="the network comes"
+        of=("supervised",), gives=(LabelledNetwork,), fixed=option_names(LabelledNetwork), what="the network comes"
     )
     sections = ("networks", "pseudo-labels", "fixmatch", "changes")
 

@@ -82,7 +82,7 @@ class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Runs, Method):
     mapped = "features.h5"
     unlabeled = "kmeans"
     sections = ("kmeans", "svm")
-    base = Base(of="kmeans", gives=LEARNING, fixed=names(*LEARNING), what="the centroids come")
+    base = Base(of=("kmeans",), gives=LEARNING, fixed=names(*LEARNING), what="the centroids come")
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:

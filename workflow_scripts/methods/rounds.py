@@ -99,7 +99,9 @@ class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Supervised):
     name = "pseudo_label_rounds"
     training_curves = False
     sections = ("networks", *InRounds.sections, "changes")
-    base = Base(of="supervised", gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True)
+    base = Base(
+        of=("supervised",), gives=None, fixed=option_names(LabelledNetwork), what="the network comes", needed=True
+    )
 
     folds = False
     label_counts = []
@@ -131,4 +133,4 @@ class KMeansRounds(InRounds):
 
     name = "kmeans_rounds"
     sections = InRounds.sections
-    base = Base(of="kmeans", gives=(*LEARNING, Features, Svm), needed=True)
+    base = Base(of=("kmeans",), gives=(*LEARNING, Features, Svm), needed=True)

@@ -97,12 +97,17 @@ class Network(Options):
     """Part of the activations that is set to zero before the last layer, in training."""
 
 
-class LabelledNetwork(ImageSize, Network):
-    """A network that learns the classes of images."""
+class FirstLayer(Options):
+    """The first convolution of a network."""
 
     first_layer: Literal["trained", "centroids"] = "trained"
     """How the filters of the first convolution come about: trained with all others from random weights, or k-means
-    centroids of whitened patches of the training images, which stay as they are."""
+    centroids of whitened patches of the images that are learned from, which stay as they are."""
+
+
+class LabelledNetwork(ImageSize, Network, FirstLayer):
+    """A network that learns the classes of images."""
+
     average_flips: bool = True
     """Average the scores of an image and of its mirror image, when the network is evaluated."""
     copies: Annotated[int, ("minimum", 0), ("multipleOf", 3)] = 0

@@ -35,7 +35,7 @@ class Supervised(SupervisedTraining, Runs, Method):
     mapped = "model.h5"
     training_curves = True
     sections = ("networks", "supervised")
-    base = Base(of="exemplar", what="the network comes")
+    base = Base(of=("exemplar", "simclr"), what="the network comes")
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:
@@ -48,7 +48,7 @@ class Supervised(SupervisedTraining, Runs, Method):
             yield from large_enough_for_network(options, data)
         else:
             yield from _network_fits(options, data, base)
-        smallest = NETWORKS[options["network"]].resizable if base is None else base["surrogate_size"]
+        smallest = NETWORKS[options["network"]].resizable if base is None else _smallest_images(base)
         if base is not None and options["first_layer"] != "trained":
             yield (
                 "first_layer",
@@ -59,20 +59,25 @@ class Supervised(SupervisedTraining, Runs, Method):
         yield from training_fits(options, data)
 
 
+def _smallest_images(base: Values) -> int:
+    """Return the side in pixels of the smallest images that a base's network takes: of patches, if it learned those."""
+    return base.get("surrogate_size", NETWORKS[base["network"]].smallest)
+
+
 def _network_fits(options: Values, data: Data, base: Values) -> Iterator[Mistake]:
-    """Check that the network of a base can be trained on; it takes any image that is larger than its patches."""
+    """Check that the network of a base can be trained on."""
     if options["network"] != base["network"]:
         yield (
             "network",
             f"{options['network']} cannot start from the base {options['builds_on']!r}, whose network is "
             f"{base['network']}; set network to {base['network']}, or remove the base",
         )
-    size, patch = data.image_size(options), base["surrogate_size"]
-    if size < patch:
+    size, smallest = data.image_size(options), _smallest_images(base)
+    if size < smallest:
         yield (
             "image_size",
-            f"{size} is less than the {patch} pixels of the patches that the network of the base "
-            f"{options['builds_on']!r} takes; choose at least that",
+            f"{size} is less than the {smallest} pixels that the network of the base {options['builds_on']!r} needs; "
+            "choose at least that",
         )
 
 

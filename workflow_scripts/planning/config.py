@@ -223,21 +223,21 @@ def base_experiment(config: Config, study: str, experiment: str) -> str:
     return config["studies"][study]["experiments"][experiment].get("builds_on", experiment)
 
 
-def experiments_of_method(config: Config, method: str) -> Iterator[tuple[str, str]]:
-    """Yield (study, experiment) for every experiment of that method."""
+def experiments_of_methods(config: Config, *methods: str) -> Iterator[tuple[str, str]]:
+    """Yield (study, experiment) for every experiment of these methods."""
     for study, content in config["studies"].items():
         for experiment, options in content["experiments"].items():
-            if options["method"] == method:
+            if options["method"] in methods:
                 yield study, experiment
 
 
-def method_pattern(config: Config, method: str) -> str:
+def method_pattern(config: Config, *methods: str) -> str:
     """Return a regular expression for {experiment} in paths like results/{study}/{experiment}/...
 
-    It matches the method's experiments only, and each only behind the folder of its own study: the same name may have
-    another method in another study.
+    It matches the experiments of these methods only, and each only behind the folder of its own study: the same name
+    may have another method in another study.
     """
-    names = [f"(?<=/{study}/){experiment}" for study, experiment in experiments_of_method(config, method)]
+    names = [f"(?<=/{study}/){experiment}" for study, experiment in experiments_of_methods(config, *methods)]
     return "|".join(names) or "no_experiment_of_this_method"  # an empty pattern would match any name
 
 
@@ -302,11 +302,11 @@ def _check_base(config: Config, study: str, experiment: str, place: str) -> None
         raise ConfigError(f"{place}.builds_on: an experiment of method {own['method']} takes no base; remove it")
     if base is None or (name is None and not base.needed):
         return
-    fitting = [other for other, options in experiments.items() if other != experiment and options["method"] == base.of]
-    known = ", ".join(fitting) or "none"
+    fitting = [other for other, options in experiments.items() if other != experiment and options["method"] in base.of]
+    known, methods = ", ".join(fitting) or "none", " or ".join(base.of)
     if name is None:
         raise ConfigError(
-            f"{place}: the key 'builds_on' is missing; name the experiment of method {base.of} that it begins with; "
+            f"{place}: the key 'builds_on' is missing; name the experiment of method {methods} that it begins with; "
             f"known: {known}"
         )
     if name == experiment or name not in experiments:
@@ -314,9 +314,9 @@ def _check_base(config: Config, study: str, experiment: str, place: str) -> None
     if name not in fitting:
         raise ConfigError(
             f"{place}.builds_on: {name!r} is of method {experiments[name]['method']}, and the base of an experiment of "
-            f"method {own['method']} must be of method {base.of}; known: {known}"
+            f"method {own['method']} must be of method {methods}; known: {known}"
         )
-    if base.of == own["method"] and "builds_on" in experiments[name]:
+    if own["method"] in base.of and "builds_on" in experiments[name]:
         raise ConfigError(
             f"{place}.builds_on: {name!r} has a base itself; name {experiments[name]['builds_on']!r} instead"
         )

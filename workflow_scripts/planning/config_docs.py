@@ -182,7 +182,8 @@ def base_text(method: type[Method]) -> str:
     given = [] if base.gives is None else option_names(*base.gives)
     merely_given = [f"`{name}`" for name in given if name not in base.fixed]
     fixed = [f"`{name}`" for name in base.fixed]
-    text = f"The base of an experiment (`builds_on`) is one of [{base.of}](#{base.of}); "
+    methods = " or ".join(f"[{name}](#{name})" for name in base.of)
+    text = f"The base of an experiment (`builds_on`) is one of {methods}; "
     text += "there must be one." if base.needed else "there may be none."
     if base.gives is None:
         text += " What the experiment and this section do not set comes from it."

@@ -27,7 +27,7 @@ def values(plan: Values, folder: Path, size: int, classes: int) -> Values:
     """
     options = plan["options"]
     column = "validation_accuracy"
-    tables = [read_table(folder / run / "exemplar_history.csv") for run in seed_runs(plan["runs"])]
+    tables = [read_table(folder / run / "pretraining_history.csv") for run in seed_runs(plan["runs"])]
     top1 = [table[column].max() if options["patience"] else table[column].iloc[-1] for table in tables]
     return {
         **chosen_settings(folder, plan["runs"], {"c": "$C$"}),

@@ -1,0 +1,61 @@
+"""SimCLR: a network learns without labels to tell which crops are of the same image."""
+
+from collections.abc import Iterator
+
+from data_sets.declare import Data
+from declarations.options import AtLeastTwo, HalfCircle, InnerPart, Mistake, Part, Positive, Values
+from methods.pretraining import Pretraining
+from methods.shared import (
+    FirstLayer,
+    ImageSize,
+    Network,
+    Recipe,
+    colours_there,
+    enough_unlabeled,
+    large_enough_for_network,
+)
+
+
+class SimclrTraining(ImageSize, Recipe, Network, FirstLayer):
+    """Options of `train_simclr`."""
+
+    epochs = 10
+    optimizer = "adamw"
+    learning_rate = 0.002
+    weight_decay = 1.0e-4
+    label_smoothing = 0.0
+    dropout = 0.0
+    views: AtLeastTwo = 4
+    """Views of each image in a training step: crops that are changed at random. The network sees `batch_size` times as
+    many."""
+    temperature: Positive = 0.2
+    """Similarities are divided by it before the softmax."""
+    crop: InnerPart = 0.2
+    """A view has at least this part of the image's area; it is scaled to `image_size`."""
+    color: Part = 0.4
+    """Brightness, contrast and saturation of a view are multiplied by 1 +- up to this; 0 for images of one channel."""
+    hue: HalfCircle = 0.1
+    """The hue of a view is shifted by +- up to this fraction of the circle; 0 for images of one channel."""
+    grey: Part = 0.2
+    """Part of the views that lose their colours; 0 for images of one channel."""
+    labelled_in_pool: bool = True
+    """The training images are learned from too, without their labels."""
+
+
+class Simclr(SimclrTraining, Pretraining):
+    """A network that learned to tell images apart by their crops (SimCLR, with several views of each image)."""
+
+    name = "simclr"
+    learns_from = "views"
+    unlabeled = "views"
+    sections = ("networks", "svm")
+
+    @classmethod
+    def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
+        yield from large_enough_for_network(options, data)
+        yield from colours_there(("color", "hue", "grey"), options, data)
+        if not options["labelled_in_pool"]:
+            yield from enough_unlabeled("batch_size", options, data)
+        for key in ("label_smoothing", "dropout"):
+            if options[key]:
+                yield key, f"{options[key]:g} has no meaning without labels; set it to 0"
