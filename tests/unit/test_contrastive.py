@@ -14,7 +14,8 @@ from fixtures_kmeans import COUNTS, command_line, write_striped_dataset
 from fixtures_training import RECIPE_OPTIONS, assert_same_weights, exemplar_network
 from semisup.augmentation import Augmentation, augment_function
 from semisup.cli import UserError
-from semisup.contrastive import DIMENSIONS, ContrastiveLoss, add_projection, contrastive_loss, told_apart
+from semisup.constants import PROJECTION
+from semisup.contrastive import ContrastiveLoss, add_projection, contrastive_loss, told_apart
 from semisup.network import read_network
 from semisup.training import add_gradients
 
@@ -156,7 +157,7 @@ def test_network_and_history(trained):
     assert history["validation_accuracy"].between(0, 1).all()
     network = read(trained)
     assert (network.shape.size, network.shape.classes) == (32, 4)
-    assert network.head[-1].out_features == 4 != DIMENSIONS
+    assert network.head[-1].out_features == 4 != PROJECTION
 
 
 def test_same_seed_gives_the_same_network(images, trained, tmp_path):

@@ -353,12 +353,10 @@ def write_label_curve(folder, labels):
 
 PUBLISHED = """
 literature:
-  stl10:
-    - {title: a network, cite: someone, labels: 1000, accuracy: 72.75, cross: true}
-    - {title: another network, cite: someone, labels: 1000, accuracy: 71}
-    - {title: raw pixels, cite: another, labels: 1000, accuracy: 31.8, cross: true}
-  mnist:
-    - {title: a tree, cite: another, labels: 3000, accuracy: 90, cross: true}
+  - {data_set: stl10, title: a network, cite: someone, labels: 1000, accuracy: 72.75, cross: true}
+  - {data_set: stl10, title: another network, cite: someone, labels: 1000, accuracy: 71}
+  - {data_set: stl10, title: raw pixels, cite: another, labels: 1000, accuracy: 31.8, cross: true}
+  - {data_set: mnist, title: a tree, cite: another, labels: 3000, accuracy: 90, cross: true}
 """
 
 

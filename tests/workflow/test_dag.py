@@ -37,6 +37,12 @@ def demo(build_dag):
 
 
 @pytest.fixture(scope="module")
+def tiny(build_dag):
+    """A study with every method."""
+    return build_dag(yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text()))
+
+
+@pytest.fixture(scope="module")
 def published(build_dag):
     return build_dag({})
 
@@ -446,10 +452,10 @@ def test_layers_of_every_network_are_mapped(dag):
             assert set(pairs.values()) <= set(job["inputs"])
 
 
-@pytest.mark.parametrize("program", sorted({"train_exemplar", *ROUNDS, *NETWORKS}))
-def test_program_takes_the_command_of_its_rule(program, demo, tmp_path, monkeypatch):
+@pytest.mark.parametrize("program", sorted({"train_exemplar", "train_simclr", *ROUNDS, *NETWORKS}))
+def test_program_takes_the_command_of_its_rule(program, tiny, tmp_path, monkeypatch):
     """Every word after a dash is an option of the program, and no needed one is missing: it fails at its first file."""
-    job = jobs_of(demo, program)[0]
+    job = jobs_of(tiny, program)[0]
     command = shlex.split(job["shell"].split(" 2> ")[0])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=f"^error: .*{re.escape(job['inputs'][0])}"):

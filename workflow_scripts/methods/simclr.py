@@ -48,7 +48,7 @@ class Simclr(SimclrTraining, Pretraining):
     name = "simclr"
     learns_from = "views"
     unlabeled = "views"
-    sections = ("networks", "svm")
+    sections = ("networks", "simclr", "svm")
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:

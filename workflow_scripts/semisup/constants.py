@@ -8,3 +8,5 @@ PERCENTILE = 99.99  # a layer's features are divided by it, as in Dosovitskiy et
 GEOMETRIC = ("rotation", "translation", "scale")  # transformations of a seed patch, in the order of their application
 CHROMATIC = ("pca_contrast", "color_contrast", "hue")
 TRANSFORMATIONS = GEOMETRIC + CHROMATIC
+PROJECTION = 128  # dimensions of SimCLR's projections
+TOLD_APART_AMONG = 64  # images whose views are compared where a network of SimCLR is measured

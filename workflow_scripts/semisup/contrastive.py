@@ -8,12 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from semisup.augmentation import Augment
+from semisup.constants import PROJECTION, TOLD_APART_AMONG
 from semisup.network import Network
 from semisup.scaling import to_pixels
 
-DIMENSIONS = 128  # of a projection
 MEASURED = 512  # images whose views are told apart when a network is measured
-MEASURING_BATCH = 64  # images
 
 
 def contrastive_loss(projections: torch.Tensor, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,10 +77,10 @@ class ContrastiveLoss:
 
 
 def add_projection(network: Network) -> None:
-    """Put a projection in place of the last layer: one hidden layer, normalised and rectified, and `DIMENSIONS`."""
+    """Put a projection in place of the last layer: one hidden layer, normalised and rectified, and `PROJECTION`."""
     width = network.head[-1].in_features
     hidden = nn.Linear(width, width, bias=False)
-    network.head[-1] = nn.Sequential(hidden, nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, DIMENSIONS))
+    network.head[-1] = nn.Sequential(hidden, nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, PROJECTION))
 
 
 def told_apart(network: Network, images: torch.Tensor, augment: Augment, seed: int) -> float:
@@ -91,7 +90,7 @@ def told_apart(network: Network, images: torch.Tensor, augment: Augment, seed: i
     evaluation mode, and torch's generator as it was.
     """
     network.eval()
-    batches = [part for part in images[:MEASURED].split(MEASURING_BATCH) if len(part) > 1]
+    batches = [part for part in images[:MEASURED].split(TOLD_APART_AMONG) if len(part) > 1]
     devices = [images.device] if images.is_cuda else []
     right = []
     with torch.random.fork_rng(devices), torch.inference_mode():

@@ -14,7 +14,7 @@ class PublishedPoint(NamedTuple):
 
 def literature(published: dict[str, Any], data_set: str) -> list[dict[str, Any]]:
     """Return the rows on a kind of data set. published: the content of report/published.yaml."""
-    return published["literature"].get(data_set, [])
+    return [row for row in published["literature"] if row["data_set"] == data_set]
 
 
 def published_points(published: dict[str, Any], data_set: str) -> list[PublishedPoint]:
