@@ -53,7 +53,7 @@ def _folder_blocks(folder: Path, channels: int) -> Iterator[np.ndarray]:
     if not paths:
         raise UserError(f"{folder} holds no pictures: give a folder of image files")
     for path in paths:
-        yield read_picture(path, channels, square=True)[None]
+        yield read_picture(path, channels, fit="crop")[None]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
