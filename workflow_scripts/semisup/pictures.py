@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from semisup.cli import UserError
+from semisup.cli import UserError, in_one_line
+from semisup.edges import edge_pixels
 
 FITS = ("crop", "pad", "stretch")
 WHITE = (255, 255, 255)  # what transparent places show
@@ -50,17 +51,11 @@ def read_picture(path: str | Path, channels: int, size: int | None = None, fit: 
     except MemoryError:
         raise
     except Exception as error:  # decoders raise anything for damaged files
-        raise PictureError(f"{path} {_reason(path, error)}") from error
+        raise PictureError(f"{in_one_line(path)} {_reason(path, error)}") from error
     shown = _fitted(shown.convert("RGB" if channels > 1 else "L"), fit)
     if size is not None:
         shown = shown.resize((size, size), Image.Resampling.BILINEAR)  # as models scale images to their size
     return np.atleast_3d(np.array(shown)).transpose(2, 0, 1)
-
-
-def edge_pixels(images: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels of images (..., H, W), shape (..., P)."""
-    rows, columns = images[..., [0, -1], :], images[..., :, [0, -1]]
-    return np.concatenate([part.reshape(*images.shape[:-2], -1) for part in (rows, columns)], axis=-1)
 
 
 def _fitted(picture: Image.Image, fit: str) -> Image.Image:
@@ -93,7 +88,7 @@ def _say_if_several(path: str | Path, picture: Image.Image) -> None:
     except Exception:  # a damaged picture after the first one
         count = 2
     if count > 1 and picture.format != "MPO":
-        logging.info("%s holds several pictures: the first one counts", path)
+        logging.info("%s holds several pictures: the first one counts", in_one_line(path))
 
 
 def _orientation(picture: Image.Image) -> int:
