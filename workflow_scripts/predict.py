@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lines = summary(tally, what, model)
         if html:
             end_sheet(html, lines, model.class_names, tally.confusion)
-    for line in lines:
+    for line in [*lines, *confusions(tally, model.class_names)]:
         logging.info("%s", line)
     logging.info("%d predictions written to %s", tally.counts.sum(), options.predictions)
 
@@ -171,10 +171,11 @@ def summary(tally: Tally, what: Listed, model: Model) -> list[str]:
     """Say in lines what has come out."""
     names, total = model.class_names, int(tally.counts.sum())
     order = [label for label in np.argsort(-tally.counts, kind="stable") if tally.counts[label]]
+    skipped = f"skipped, as they cannot be read: {tally.skipped}"
     lines = [
-        f"{total} images classified: {', '.join(f'{names[label]} {tally.counts[label]}' for label in order)}",
-        f"{tally.unsure} of them with a confidence below {UNSURE:.0%}",
-        f"{tally.skipped} skipped, which cannot be read; {what.passed_over} passed over (hidden, texts, of systems)",
+        f"classified: {total} ({', '.join(f'{names[label]} {tally.counts[label]}' for label in order)})",
+        f"with a confidence below {UNSURE:.0%}: {tally.unsure}",
+        f"{skipped}; passed over (hidden, texts, of systems): {what.passed_over}",
     ]
     if tally.other_ground:
         learned, other = ("dark", "light") if model.about.edge < 128 else ("light", "dark")  # noqa: PLR2004
@@ -186,14 +187,17 @@ def summary(tally: Tally, what: Listed, model: Model) -> list[str]:
     if known:
         right = int(np.trace(tally.confusion))
         lines.append(f"accuracy {right / known:.1%}: {right} of {known} in folders that are named after classes")
-        lines += [mistakes(label, counts, names) for label, counts in enumerate(tally.confusion) if counts.any()]
     return lines
 
 
-def mistakes(label: int, counts: np.ndarray, names: Sequence[str]) -> str:
-    """Say in a line what images of a class are taken for; counts: int (classes,)."""
-    taken = [f"{names[other]} {counts[other]}" for other in np.argsort(-counts, kind="stable") if counts[other]]
-    return f"truly {names[label]} {counts.sum()}: taken for {', '.join(taken)}"
+def confusions(tally: Tally, names: Sequence[str]) -> list[str]:
+    """Say in a line for each true class what its images are taken for."""
+    lines = []
+    for name, counts in zip(names, tally.confusion, strict=True):
+        taken = [f"{names[other]} {counts[other]}" for other in np.argsort(-counts, kind="stable") if counts[other]]
+        if taken:
+            lines.append(f"truly {name} {counts.sum()}: taken for {', '.join(taken)}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def _reason(path: str | Path, error: Exception) -> str:
         return "is empty: remove it, or copy it anew"
     if isinstance(error, UnidentifiedImageError):
         if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head[:64]:
-            return "is a HEIC picture, which cannot be read: save it as JPEG (heif-convert does, or export it as JPEG)"
+            return "is a HEIC picture, which cannot be read: save it as JPEG (heif-convert does it)"
         if _is_text(head):
             return "is text, not a picture: remove it"
         if not _is_recognised(head):

@@ -24,6 +24,7 @@ figure {{ margin: 0; width: 130px; overflow-wrap: anywhere; font-size: 12px }}
 figure img {{ width: 130px; height: 130px; object-fit: contain; background: #eee; image-rendering: pixelated }}
 .bar {{ background: #ddd; height: 6px }} .bar div {{ background: #27c; height: 6px }}
 .wrong .bar div {{ background: #c33 }} .name {{ color: #666 }}
+p {{ margin: 4px 0 }} .end {{ margin: 10px 0 }}
 table {{ border-collapse: collapse; margin: 1em 0 }} td, th {{ padding: 2px 8px; text-align: right }}
 </style></head><body><div class="head"><h1>{title}</h1>{facts}</div><div class="sheet">
 """
