@@ -37,7 +37,7 @@ MODEL, IMAGES = "results/photos/coates/seed3/model.h5", "results/photos/data/ima
 PREDICTIONS = "results/photos/predictions/coates.csv"
 PREDICT = Job(
     "predict",
-    ["--model", MODEL, "--images", IMAGES, "--predictions", PREDICTIONS],
+    ["--model", MODEL, "--images", IMAGES, "--predictions", PREDICTIONS, "--kaggle"],
     [MODEL, IMAGES],
     [PREDICTIONS],
 )

@@ -7,8 +7,10 @@ import time
 import numpy as np
 import torch
 
-from semisup.dataset import read_images
+from semisup.calibration import fit_temperature
+from semisup.dataset import read_class_names, read_images, read_labelled
 from semisup.model_files import read_model
+from semisup.model_format import about_model
 
 
 def start(program, options):
@@ -24,12 +26,21 @@ def wait_for(path, process):
 
 
 def assert_scores_are_the_models(folder, images, validation_rows):
-    """Check that the model, read back, gives the scores that were written; validation_rows: of the labelled set."""
+    """Check that the model, read back, gives the scores that were written, and says how good and sure they are.
+
+    validation_rows: of the labelled set.
+    """
+    model = read_model(folder / "model.h5")
     labelled = np.concatenate([read_images(images, split) for split in ("train", "validation")])
     parts = {"validation": labelled[validation_rows], "test": read_images(images, "test")}
     with np.load(folder / "scores.npz") as scores:
         np.testing.assert_array_equal(scores["validation_rows"], validation_rows)
         for name, part in parts.items():
-            (expected,) = read_model(folder / "model.h5").scores(iter([part]), torch.device("cpu"))
+            (expected,) = model.scores(iter([part]), torch.device("cpu"))
             assert scores[name].dtype == np.float32
             np.testing.assert_allclose(scores[name], expected, rtol=1e-4, atol=1e-5)
+        assert model.about == about_model(images, model.about.run, validation_rows, scores["validation"])
+        labels = read_labelled(images)[validation_rows]
+        assert model.about.validation_accuracy == np.mean(scores["validation"].argmax(axis=1) == labels)
+        assert model.about.temperature == fit_temperature(scores["validation"], labels, 1 / (len(labels) + 2))
+        assert (model.channels, model.class_names) == (parts["test"].shape[1], read_class_names(images))

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from semisup.labelled_loss import Examples
+from semisup.model_format import About
 from semisup.network import Shape, new_network, set_normalization, write_network
 from semisup.training import Recipe
 
@@ -23,6 +24,7 @@ RECIPE = Recipe(
     patience=0,
     precision="float32",
 )
+ABOUT = About("stripes", "seed0", 40, 24, 0.5, 1.0, 128.0)  # of a model that was never trained
 RECIPE_OPTIONS = RECIPE._asdict()  # as options of a program
 AUGMENTATION = {"shift": 2, "flip": "true", "color": 0.2, "hue": 0.05, "cutout": 3}
 OUTPUTS = {"model": "model.h5", "scores": "scores.npz", "history": "history.csv", "selection": "selection.csv"}

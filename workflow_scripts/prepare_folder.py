@@ -23,7 +23,7 @@ def read_blocks(paths: Sequence[Path], size: int, channels: int, name: str) -> I
     """Yield the pictures as images uint8 (n, channels, size, size), block by block."""
     starts = range(0, len(paths), BLOCK)
     for start in progress(starts, len(starts), "blocks", f"{name} pictures"):
-        yield np.stack([read_picture(path, channels, size) for path in paths[start : start + BLOCK]])
+        yield np.stack([read_picture(path, channels, size, fit="crop") for path in paths[start : start + BLOCK]])
 
 
 def labelled_pictures(folder: str) -> tuple[list[str], np.ndarray, np.ndarray]:

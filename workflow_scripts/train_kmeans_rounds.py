@@ -20,7 +20,8 @@ from semisup.features import feature_blocks, on_device
 from semisup.hdf5 import open_hdf5, read_rows
 from semisup.kmeans_files import KMeansModel, read_model, write_model
 from semisup.model_files import model_kind
-from semisup.models.kmeans import image_channels
+from semisup.model_format import about_model
+from semisup.models.kmeans import image_shape as model_shape
 from semisup.pseudo_labels import draw_candidates, rule_of, split_held_out
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.rounds_tables import write_round_tables
@@ -155,7 +156,7 @@ def read_base(path: str, images: str, features: np.ndarray) -> KMeansModel:
         )
     model = read_model(path)
     of_data = read_class_names(images), image_shape(images)[0], (len(read_labelled(images)), len(model.scaling.mean))
-    if of_data != (model.class_names, image_channels(model), features.shape):
+    if of_data != (model.class_names, model_shape(model)[0], features.shape):
         raise UserError(
             f"{path} or the features are not of the data set {images}: give those of an experiment of the same study"
         )
@@ -218,8 +219,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         classifier = SvmRounds(model, c, features, labels, train, images["unlabeled/images"], device)
         rounds = run_rounds(classifier, setting, checkpoint)
         test = svm_scores(standardize(base["test"][:], model.scaling), classifier.svm)
-    write_scores(options.scores, classifier.labelled_scores(validation), validation, test)
-    write_model(options.model, model._replace(svm=classifier.svm))
+    scores = classifier.labelled_scores(validation)
+    write_scores(options.scores, scores, validation, test)
+    about = about_model(options.images, options.run, validation, scores)
+    write_model(options.model, model._replace(svm=classifier.svm), about)
     write_round_tables(options, rounds)
 
 

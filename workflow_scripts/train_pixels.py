@@ -10,6 +10,7 @@ from declarations.command_line import add_options
 from methods.pixels import PixelsSvm
 from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import image_shape, read_class_names, read_images, read_labelled, resolved_size, run_rows
+from semisup.model_format import about_model
 from semisup.models.pixels import PixelsModel, pixel_features, write_model
 from semisup.run_options import add_output_options, add_run_options
 from semisup.scores import write_scores
@@ -45,8 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     best = max(fits, key=lambda fit: (fit.validation_accuracy, -fit.c))
     warn_at_edge(best.c, options.svm_c, "C")
     test = standardize(pixel_features(read_images(options.images, "test"), size), scaling)
-    write_scores(options.scores, svm_scores(held_out, best.svm), validation, svm_scores(test, best.svm))
-    write_model(options.model, PixelsModel(image_shape(options.images)[0], size, scaling, best.svm, class_names))
+    scores = svm_scores(held_out, best.svm)
+    write_scores(options.scores, scores, validation, svm_scores(test, best.svm))
+    write_model(
+        options.model,
+        PixelsModel(image_shape(options.images)[0], size, scaling, best.svm, class_names),
+        about_model(options.images, options.run, validation, scores),
+    )
     columns = ("c", "train_accuracy", "validation_accuracy")
     write_table(
         options.selection, [{name: getattr(fit, name) for name in columns} | {"chosen": fit is best} for fit in fits]

@@ -12,6 +12,7 @@ from semisup.cli import peak_memory_gib, run_program
 from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.hdf5 import open_hdf5
 from semisup.layers import LayerFeatures, layer_scales, read_layers, side_by_side
+from semisup.model_format import about_model
 from semisup.models.probe import ProbeModel, write_model
 from semisup.network import read_network
 from semisup.run_names import FORMS
@@ -59,8 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with open_hdf5(options.layers) as file:
         size = int(file.attrs["image_size"])
     test = svm_scores(side_by_side(read_layers(options.layers, "test"), scale), best.svm)
-    write_scores(options.scores, svm_scores(validation[0], best.svm), validation_rows, test)
-    write_model(options.model, ProbeModel(network, size, options.precision, scale, best.svm, class_names))
+    scores = svm_scores(validation[0], best.svm)
+    write_scores(options.scores, scores, validation_rows, test)
+    write_model(
+        options.model,
+        ProbeModel(network, size, options.precision, scale, best.svm, class_names),
+        about_model(options.images, options.run, validation_rows, scores),
+    )
     write_table(
         options.selection,
         [

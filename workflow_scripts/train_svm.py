@@ -17,6 +17,7 @@ from semisup.dataset import read_class_names, read_labelled, run_rows
 from semisup.dictionary import Dictionary, read_labelled_features
 from semisup.hdf5 import new_hdf5, open_hdf5, read_record
 from semisup.kmeans_files import KMeansModel, write_model
+from semisup.model_format import about_model
 from semisup.run_names import FORMS
 from semisup.scores import write_scores
 from semisup.svm import LinearModel, Scaling, SolverStep, fit_scaling, standardize, svm_scores
@@ -118,7 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         test = svm_scores(standardize(file["test"][:], best.scaling), best.svm)
     write_scores(options.scores, validation, rows[1], test)
     write_model(
-        options.model, KMeansModel(dictionaries[best.source], options.stride, best.scaling, best.svm, class_names)
+        options.model,
+        KMeansModel(dictionaries[best.source], options.stride, best.scaling, best.svm, class_names),
+        about_model(options.images, options.run, rows[1], validation),
     )
     link_features(options.chosen_features, features_path, splits)
     write_table(options.selection, [fit.candidate._asdict() | {"chosen": fit is best} for fit in fits])

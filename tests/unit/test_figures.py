@@ -21,7 +21,7 @@ import plot_training
 import plot_tsne
 import plot_unlabeled
 from fixtures_kmeans import CLASS_NAMES, COUNTS, command_line, write_striped_dataset
-from fixtures_training import exemplar_network, write_exemplar_network
+from fixtures_training import ABOUT, exemplar_network, write_exemplar_network
 from semisup.cli import UserError
 from semisup.dataset import read_images
 from semisup.models import network as network_model
@@ -709,7 +709,7 @@ def test_layers_are_those_that_extract_layers_writes(tmp_path, images, size):
     """Computed from the network for the sampled images alone, scaled to the size that it takes."""
     network = exemplar_network(size=size or 16, classes=CLASSES)
     network_model.write_model(
-        tmp_path / "model.h5", network_model.NetworkModel(network, False, "float32", CLASS_NAMES), "{}"
+        tmp_path / "model.h5", network_model.NetworkModel(network, False, "float32", CLASS_NAMES), ABOUT, "{}"
     )
     options = {"network_file": tmp_path / "model.h5", "layers": tmp_path / "layers.h5", "precision": "float32"}
     extract_layers.main(command_line(images=images, image_size=size or "native", **options))
@@ -724,7 +724,7 @@ def test_layers_are_those_that_extract_layers_writes(tmp_path, images, size):
 def test_network_of_images_with_another_number_of_channels(tmp_path, images):
     network = exemplar_network(channels=1, classes=CLASSES)
     model = network_model.NetworkModel(network, False, "float32", CLASS_NAMES)
-    network_model.write_model(tmp_path / "model.h5", model, "{}")
+    network_model.write_model(tmp_path / "model.h5", model, ABOUT, "{}")
     message = r"model\.h5 takes images of 1 channels, and .*images\.h5 holds 3: give a network that was trained on"
     with pytest.raises(UserError, match=message):
         dict(embed_tsne.network_points(tmp_path / "model.h5", images, np.array([0, 3])))

@@ -1,4 +1,4 @@
-"""Pictures of one's own: what a viewer shows of a file, folders as classes, and what may be wrong with them."""
+"""Pictures of one's own: folders as classes, and what may be wrong with them."""
 
 import os
 import unicodedata
@@ -14,7 +14,6 @@ from declarations.options import properties
 from planning import config as planning
 from semisup.cli import UserError
 from semisup.listing import listing_digest, natural_key, pictures_in
-from semisup.pictures import read_picture
 
 CLASSES = ("aéroplane", "cat", "wild deer")
 DEFAULTS = {name: part.get("default") for name, part in properties(Folder).items()}
@@ -224,8 +223,8 @@ def test_folder_that_changes_after_planning_is_one_line_and_nothing_is_left(fold
 
 
 def test_picture_that_cannot_be_read_is_named_and_nothing_is_left(folder, tmp_path):
-    (folder / "cat" / "notes.txt").write_text("no picture")
-    with pytest.raises(UserError, match=r"cat/notes\.txt is not a picture, or damaged: remove it"):
+    (folder / "cat" / "notes").write_text("no picture")
+    with pytest.raises(UserError, match=r"cat/notes is text, not a picture: remove it"):
         prepare(folder, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
@@ -243,8 +242,8 @@ def test_listing_changes_with_any_file(folder):
     assert listing_digest([folder]) == listing_digest([folder])
 
 
-def test_files_of_systems_and_hidden_ones_are_passed_over(folder):
-    for name in (".hidden", "Thumbs.db", "desktop.ini"):
+def test_texts_hidden_files_and_those_of_systems_are_passed_over(folder):
+    for name in (".hidden", "Thumbs.db", "desktop.ini", "notes.TXT", "list.csv"):
         (folder / "cat" / name).write_bytes(b"x")
     assert [path.name for path in pictures_in(folder / "cat")] == [f"{number}.png" for number in range(10)]
 
@@ -252,72 +251,3 @@ def test_files_of_systems_and_hidden_ones_are_passed_over(folder):
 def test_numbers_are_sorted_by_value():
     names = ["10.png", "2.png", "a2", "a10", "²"]
     assert sorted(names, key=natural_key) == ["2.png", "10.png", "a2", "a10", "²"]
-
-
-# Pictures
-
-
-def gradient():
-    """uint8 (12, 20, 3), every pixel different."""
-    rows, columns = np.mgrid[:12, :20]
-    return np.stack([10 * rows, 12 * columns, 5 * (rows + columns)], axis=2).astype(np.uint8)
-
-
-@pytest.mark.parametrize("ending", ["png", "bmp", "tiff", "webp", "ppm", "gif"])
-@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
-def test_forms_of_one_picture_are_read_alike(tmp_path, ending, mode):
-    pixels = gradient() // 64 * 64  # few colours, which a palette holds
-    picture = Image.fromarray(pixels).convert(mode) if mode != "P" else Image.fromarray(pixels).quantize(256)
-    path = tmp_path / f"picture.{ending}"
-    try:
-        picture.save(path, **({"lossless": True} if ending == "webp" else {}))
-    except OSError:
-        pytest.skip(f"{ending} has no {mode}")
-    found = read_picture(path, 3).transpose(1, 2, 0)
-    assert np.abs(found.astype(int) - pixels).max() <= (2 if mode == "P" or ending == "gif" else 0)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_orientation_is_turned_upright(tmp_path, orientation):
-    turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # of Pillow, the inverse of what a viewer does
-    stored = Image.fromarray(gradient())
-    if orientation > 1:
-        stored = stored.transpose({0: 0, 3: 3, 1: 1, 5: 5, 2: 2, 6: 6, 4: 4}[turns[orientation]])
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    stored.save(tmp_path / "picture.png", exif=exif)
-    np.testing.assert_array_equal(read_picture(tmp_path / "picture.png", 3).transpose(1, 2, 0), gradient())
-
-
-def test_transparent_places_are_white_and_hide_their_colour(tmp_path):
-    pixels = np.zeros((4, 4, 4), np.uint8)
-    pixels[:2] = (200, 10, 10, 255)
-    pixels[2:] = (0, 0, 0, 0)
-    Image.fromarray(pixels).save(tmp_path / "picture.png")
-    found = read_picture(tmp_path / "picture.png", 3)
-    assert found[:, 0, 0].tolist() == [200, 10, 10]
-    assert found[:, 3, 0].tolist() == [255, 255, 255]
-
-
-def test_deep_pictures_are_scaled_by_their_range(tmp_path):
-    ramp = np.linspace(0, 65535, 48).reshape(6, 8)
-    expected = np.rint(ramp / 257)
-    Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "sixteen.png")
-    Image.fromarray((ramp / 65535).astype(np.float32)).save(tmp_path / "float.tiff")
-    for name in ("sixteen.png", "float.tiff"):
-        assert np.abs(read_picture(tmp_path / name, 1)[0] - expected).max() <= 1
-
-
-def test_middle_square_is_scaled(tmp_path):
-    pixels = np.zeros((10, 30, 3), np.uint8)
-    pixels[:, 10:20] = 200
-    Image.fromarray(pixels).save(tmp_path / "picture.png")
-    found = read_picture(tmp_path / "picture.png", 3, size=5)
-    assert found.shape == (3, 5, 5)
-    assert (found == 200).all()
-
-
-def test_one_channel_is_grey(tmp_path):
-    Image.fromarray(gradient()).save(tmp_path / "picture.png")
-    found = read_picture(tmp_path / "picture.png", 1)
-    np.testing.assert_array_equal(found[0], np.asarray(Image.fromarray(gradient()).convert("L")))

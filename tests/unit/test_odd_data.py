@@ -30,7 +30,7 @@ from fixtures_kmeans import (
     train_striped_run,
     write_striped_dataset,
 )
-from fixtures_training import RECIPE_OPTIONS, network_options, run_options, write_exemplar_network
+from fixtures_training import ABOUT, RECIPE_OPTIONS, network_options, run_options, write_exemplar_network
 from semisup.cli import UserError
 from semisup.dataset import Split, image_blocks, image_count, image_shape, read_images, write_dataset
 from semisup.models.network import NetworkModel, write_model
@@ -289,7 +289,7 @@ def test_model_of_no_number_predicts_nothing(striped, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     network = new_network(Shape("digits", 3, 16, 4, 0.0, 16), 0)
     next(network.parameters()).data[0] = np.nan
-    write_model(tmp_path / "model.h5", NetworkModel(network, False, "float32", CLASS_NAMES), "{}")
+    write_model(tmp_path / "model.h5", NetworkModel(network, False, "float32", CLASS_NAMES), ABOUT, "{}")
     options = {"model": tmp_path / "model.h5", "images": striped[0], "predictions": tmp_path / "out.csv"}
     with pytest.raises(UserError, match=r"model\.h5 has scores that are not finite"):
         predict.main(command_line(**options))

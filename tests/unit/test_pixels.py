@@ -13,6 +13,7 @@ from methods.external import External
 from semisup.cli import UserError
 from semisup.dataset import Split, write_dataset
 from semisup.model_files import read_model
+from semisup.model_format import about_model
 
 CLASSES, COUNTS = 3, {"train": 30, "validation": 12, "unlabeled": 5, "test": 15}
 
@@ -62,7 +63,10 @@ def test_best_c_on_validation_is_chosen_and_the_model_gives_the_same_scores(imag
     with h5py.File(images) as file:
         found = np.concatenate(list(model.scores(iter([file["test/images"][:]]), None)))
     np.testing.assert_allclose(found, scores["test"], atol=1e-5)
-    assert model.channels == 3
+    assert (model.channels, model.size) == (3, 8)
+    assert model.about == about_model(images, "seed0", scores["validation_rows"], scores["validation"])
+    assert model.about[:4] == ("toy", "seed0", 30, 12)
+    assert model.about.validation_accuracy == table["validation_accuracy"].max()
 
 
 # Scores from elsewhere

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from semisup.pseudo_labels import (
     accepted_positions,
     accepted_rows,
     draw_candidates,
-    fit_temperature,
     held_out_rows,
     precision,
     predict,
@@ -240,30 +237,3 @@ def test_predictions_of_scores_that_are_far_apart():
     found = predict(np.array([[1e4, 0.0], [-1e4, 0.0]], np.float32), 0.01)
     assert found.classes.tolist() == [0, 1]
     assert found.confidence.tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
-def test_temperature_is_found_again(temperature):
-    """Labels drawn from softmax(scores / temperature)."""
-    rng = np.random.default_rng(0)
-    scores = rng.normal(0, 2 * temperature, (20_000, 4))
-    chances = np.exp(scores / temperature)
-    chances /= chances.sum(axis=1, keepdims=True)
-    labels = (rng.random((len(scores), 1)) > chances.cumsum(axis=1)).sum(axis=1)
-    assert fit_temperature(scores.astype(np.float32), labels) == pytest.approx(temperature, rel=0.05)
-
-
-def test_temperature_has_the_highest_likelihood():
-    rng = np.random.default_rng(1)
-    scores, labels = rng.normal(size=(60, 4)).astype(np.float32), rng.integers(0, 4, 60)
-    scores[np.arange(60), labels] += 1
-
-    def loss(temperature):
-        logarithms = [
-            math.log(sum(math.exp((s - row[label]) / temperature) for s in row))
-            for row, label in zip(scores.astype(float), labels, strict=True)
-        ]
-        return sum(logarithms) / 60
-
-    best = fit_temperature(scores, labels)
-    assert all(loss(best) <= loss(best * factor) for factor in (0.5, 0.9, 0.99, 1.01, 1.1, 2))

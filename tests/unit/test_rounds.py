@@ -18,6 +18,7 @@ import train_supervised
 from fixtures_kmeans import CLASS_NAMES, command_line, train_striped_run, write_striped_dataset
 from fixtures_programs import assert_scores_are_the_models, start, wait_for
 from fixtures_training import (
+    ABOUT,
     AUGMENTATION,
     RECIPE_OPTIONS,
     assert_same_weights,
@@ -25,6 +26,7 @@ from fixtures_training import (
     network_options,
     run_options,
 )
+from semisup.calibration import fit_temperature
 from semisup.checkpoints import locked_checkpoint
 from semisup.cli import UserError
 from semisup.dataset import Split, read_images, read_labelled, write_dataset
@@ -35,7 +37,7 @@ from semisup.models import kmeans as kmeans_model
 from semisup.models import network as network_model
 from semisup.network import Shape, network_scores, new_network, set_normalization
 from semisup.network_run import read_run
-from semisup.pseudo_labels import Accepted, HeldOut, RoundRow, Rule, fit_temperature, predict
+from semisup.pseudo_labels import Accepted, HeldOut, RoundRow, Rule, predict
 from semisup.rounds import RoundFit, Setting, run_rounds
 from semisup.svm import fit_svm, standardize
 
@@ -578,7 +580,7 @@ def test_memory_does_not_grow_with_the_rounds(tmp_path):
     images = write_striped_dataset(tmp_path, size=96, unlabeled=rounds * accepted)[0]
     network = new_network(Shape("digits", 3, 96, 4, 0.0), 0)
     model = network_model.NetworkModel(network, False, "auto", CLASS_NAMES)
-    network_model.write_model(tmp_path / "model.h5", model, "{}")
+    network_model.write_model(tmp_path / "model.h5", model, ABOUT, "{}")
     wanted = network_rounds(tmp_path)
     changes = {"rounds": rounds, "candidates": accepted, "accepted": accepted, "epochs": 1, "steps_per_epoch": 2}
     options = arguments(wanted, images, tmp_path / "run", **changes)
@@ -715,7 +717,7 @@ def test_checkpoint_of_a_base_that_scores_otherwise_is_set_aside(images, network
     wanted = network_rounds(network_base)
     wanted.program.main(arguments(wanted, images, tmp_path / "run"))
     base = network_model.read_model(network_base / "model.h5")
-    network_model.write_model(tmp_path / "other.h5", base._replace(average_flips=False), "{}")
+    network_model.write_model(tmp_path / "other.h5", base._replace(average_flips=False), ABOUT, "{}")
     wanted.program.main(arguments(wanted, images, tmp_path / "run", base_model=tmp_path / "other.h5"))
     assert "average_flips: True, now False" in caplog.text
 

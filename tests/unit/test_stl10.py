@@ -271,10 +271,12 @@ def test_program_says_it_in_one_line(archive, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_read_bin_images(tmp_path):
-    images = stl10_images(2, [1, 2], seed=0)
+def test_bin_file_is_read_in_blocks(tmp_path):
+    images = stl10_images(5, [1, 2, 3, 4, 5], seed=0)
     (tmp_path / "a.bin").write_bytes(image_bytes(images))
-    assert np.array_equal(stl10.read_bin_images(tmp_path / "a.bin"), images)
+    blocks = list(stl10.bin_blocks(tmp_path / "a.bin", 2))
+    assert [len(block) for block in blocks] == [2, 2, 1]
+    assert np.array_equal(np.concatenate(blocks), images)
     (tmp_path / "b.bin").write_bytes(image_bytes(images) + b"x")
-    with pytest.raises(UserError, match=r"b\.bin has 55297 bytes"):
-        stl10.read_bin_images(tmp_path / "b.bin")
+    with pytest.raises(UserError, match=r"b\.bin has 138241 bytes"):
+        next(stl10.bin_blocks(tmp_path / "b.bin", 2))

@@ -58,6 +58,11 @@ def out_of_memory(error: MemoryError | RuntimeError) -> bool:
     return named or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
+def in_one_line(name: object) -> str:
+    """Return a name with escapes for what cannot be printed, such as line breaks in the name of a file."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(name))
+
+
 def progress_settings() -> dict[str, Any]:
     """Return tqdm's settings for a bar that is live on a terminal, and in a log one line every 30 seconds.
 

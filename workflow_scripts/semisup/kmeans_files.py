@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from semisup.dictionary import Dictionary
-from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
+from semisup.model_format import About, read_model_file, write_model_file
 from semisup.svm import LinearModel, Scaling
 
 
@@ -23,14 +23,11 @@ class KMeansModel(NamedTuple):
     class_names: list[str]
 
 
-def write_model(path: str | Path, model: KMeansModel) -> None:
+def write_model(path: str | Path, model: KMeansModel, about: About) -> None:
     """Write the model to an HDF5 file."""
-    with new_hdf5(path) as file:
-        file.attrs["kind"] = "kmeans"
-        write_record(file, model)
+    write_model_file(path, "kmeans", model, about)
 
 
 def read_model(path: str | Path) -> KMeansModel:
     """Read a model. Raises UserError if the file is not one."""
-    with open_hdf5(path) as file:
-        return read_record(file, KMeansModel)
+    return read_model_file(path, KMeansModel)

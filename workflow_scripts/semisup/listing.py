@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LEFT_BY_SYSTEMS = ("thumbs.db", "desktop.ini")
+TEXTS = (".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".html", ".htm", ".log")
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
@@ -16,11 +17,36 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
+def is_passed_over(name: str) -> bool:
+    """Tell whether a file of this name is meant to be no picture: hidden, left there by a system, or a text."""
+    lower = name.lower()
+    return lower.startswith(".") or lower in LEFT_BY_SYSTEMS or lower.endswith(TEXTS)
+
+
 def pictures_in(folder: str | Path) -> list[Path]:
-    """Return the files of a folder, sorted by name; hidden ones, and what systems leave there, are passed over."""
-    entries = [entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
-    kept = [entry for entry in entries if entry.name.lower() not in LEFT_BY_SYSTEMS]
+    """Return the files of a folder, sorted by name, without those that are passed over."""
+    kept = [entry for entry in os.scandir(folder) if entry.is_file() and not is_passed_over(entry.name)]
     return [Path(entry.path) for entry in sorted(kept, key=lambda entry: (natural_key(entry.name), entry.name))]
+
+
+def pictures_below(folder: str | Path) -> tuple[list[Path], int]:
+    """Return the pictures of a folder and of all folders below it, and how many files were passed over.
+
+    A folder that a link leads back to is looked into once; hidden folders are left out.
+    """
+    found: list[Path] = []
+    passed, seen, waiting = 0, set(), [Path(folder)]
+    while waiting:
+        place = waiting.pop()
+        if (real := place.resolve()) in seen:
+            continue
+        seen.add(real)
+        entries = list(os.scandir(place))
+        passed += sum(entry.is_file() and is_passed_over(entry.name) for entry in entries)
+        found += pictures_in(place)
+        folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        waiting += [place / name for name in sorted(folders, key=lambda name: (natural_key(name), name), reverse=True)]
+    return found, passed
 
 
 def pictures_of_classes(folder: str | Path) -> dict[str, list[Path]]:

@@ -11,6 +11,7 @@ import numpy as np
 from semisup import models
 from semisup.cli import UserError
 from semisup.hdf5 import open_hdf5
+from semisup.model_format import About, read_about
 
 if TYPE_CHECKING:
     import torch
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 class Model(NamedTuple):
     """What a classifier of images is to its user.
 
-    channels: of its images; scores: takes blocks of uint8 images (n, C, H, W) of any size and a device, and yields
-    float32 (n, classes) scores.
+    description: in a few words; channels: of its images; size: the side in pixels that it scales them to
+    scores: takes blocks of uint8 images (n, C, H, W) of any size and a device, and yields float32 (n, classes) scores,
+    once for each block
     """
 
+    description: str
+    about: About
+    class_names: list[str]
     channels: int
+    size: int
     scores: Callable[[Iterator[np.ndarray], "torch.device"], Iterator[np.ndarray]]
 
 
@@ -44,4 +50,10 @@ def read_model(path: str | Path) -> Model:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
     module = importlib.import_module(f"semisup.models.{model_kind(path)}")
     model = module.read_model(path)
-    return Model(module.image_channels(model), lambda blocks, device: module.image_scores(blocks, model, device))
+    return Model(
+        module.description(model),
+        read_about(path),
+        model.class_names,
+        *module.image_shape(model),
+        lambda blocks, device: module.image_scores(blocks, model, device),
+    )

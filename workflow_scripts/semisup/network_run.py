@@ -17,6 +17,7 @@ from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.first_layer import learn_first_layer
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
 from semisup.model_files import model_kind
+from semisup.model_format import about_model
 from semisup.models.network import NetworkModel, read_model, write_model
 from semisup.network import (
     Network,
@@ -224,8 +225,9 @@ def write_network_run(
     )
     write_scores(options.scores, validation, validation_rows, test)
     model = NetworkModel(network.cpu(), average_flips, options.precision, run.class_names)
-    write_model(options.model, model, computed_on(device, options.precision))
-    return float(np.mean(validation.argmax(axis=1) == run.labels[validation_rows]))
+    about = about_model(options.images, options.run, validation_rows, validation)
+    write_model(options.model, model, about, computed_on(device, options.precision))
+    return about.validation_accuracy
 
 
 def selection_row(row: EpochRow) -> dict[str, float]:

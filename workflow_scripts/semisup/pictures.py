@@ -1,61 +1,204 @@
-"""Pictures in files, as a viewer shows them."""
+"""Pictures in files, as a viewer shows them: the same pixels in whatever form one picture is stored."""
 
+import io
+import logging
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from semisup.cli import UserError
+from semisup.cli import UserError, in_one_line
+from semisup.edges import edge_pixels
 
+FITS = ("crop", "pad", "stretch")
 WHITE = (255, 255, 255)  # what transparent places show
-DEEPEST = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535}  # largest value of a mode
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEAD = 4096  # bytes that tell what a file is
+UPRIGHT = {  # what a viewer does for each orientation of EXIF
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ORIENTATION, BITS, PHOTOMETRIC, SAMPLE_FORMAT = 274, 258, 262, 339  # tags of EXIF and TIFF
+SHALLOW = {"L;2": 85, "L;4": 17}  # what Pillow multiplies samples of 2 and 4 bits by, but not the transparent one
+UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of the latter two
 
 
-def read_picture(path: str | Path, channels: int, size: int | None = None, *, square: bool = False) -> np.ndarray:
+class PictureError(UserError):
+    """A file that cannot be read as a picture. Its message is the path, the reason and the remedy, in one line."""
+
+
+def read_picture(path: str | Path, channels: int, size: int | None = None, fit: str = "stretch") -> np.ndarray:
     """Return a picture, uint8 (channels, H, W), grey if channels is 1.
 
-    square: only its middle square; size: that square scaled to so many pixels.
+    fit: "crop" takes the middle square; "pad" makes a square with the mean colour of the edge; "stretch" takes it all.
+    size: scales that to a square of so many pixels.
 
-    It is turned as its metadata asks, transparent places are white, and values of more than 8 bits are scaled by their
-    range. Of an animation it is the first picture. Raises UserError if it cannot be decoded.
+    It is turned as its metadata asks, transparent places are white, colours are those of an embedded profile, and
+    values of more than 8 bits are scaled by their range. Of several pictures in a file it is the first one, which is
+    logged. Raises PictureError if it cannot be decoded.
     """
     try:
-        with Image.open(path) as picture:
-            shown = _as_shown(ImageOps.exif_transpose(picture)).convert("RGB" if channels > 1 else "L")
-            if square or size is not None:
-                shown = _middle_square(shown)
-            if size is not None:
-                shown = shown.resize((size, size), Image.Resampling.BICUBIC)
-            pixels = np.array(shown)
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{path} has too many pixels to be read: make it smaller, or remove it") from error
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's, for damaged files
-        if getattr(error, "errno", None):
-            raise
-        raise UserError(f"{path} is not a picture, or damaged: remove it from the folder") from error
-    return np.atleast_3d(pixels).transpose(2, 0, 1)
+        with warnings.catch_warnings():  # of many pixels, odd metadata: what is shown is the same
+            warnings.simplefilter("ignore")
+            shown = _open_shown(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise anything for damaged files
+        raise PictureError(f"{in_one_line(path)} {_reason(path, error)}") from error
+    shown = _fitted(shown.convert("RGB" if channels > 1 else "L"), fit)
+    if size is not None:
+        shown = shown.resize((size, size), Image.Resampling.BILINEAR)  # as models scale images to their size
+    return np.atleast_3d(np.array(shown)).transpose(2, 0, 1)
 
 
-def _middle_square(picture: Image.Image) -> Image.Image:
-    side = min(picture.size)
-    left, top = ((length - side) // 2 for length in picture.size)
-    return picture.crop((left, top, left + side, top + side))
-
-
-def _as_shown(picture: Image.Image) -> Image.Image:
-    """Return a picture in RGB or L with what a viewer shows of it."""
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, (*WHITE, 255))
-        return Image.alpha_composite(ground, picture).convert("RGB")
-    if picture.mode in (*DEEPEST, "I", "F"):
-        return Image.fromarray(_eight_bits(np.asarray(picture), picture.mode))
+def _fitted(picture: Image.Image, fit: str) -> Image.Image:
+    if fit == "crop":
+        return ImageOps.fit(picture, (min(picture.size),) * 2)
+    if fit == "pad":
+        channels = np.atleast_3d(np.asarray(picture)).transpose(2, 0, 1)
+        colour = tuple(int(mean) for mean in np.rint(edge_pixels(channels).mean(axis=1)))
+        return ImageOps.pad(picture, (max(picture.size),) * 2, color=colour if len(colour) > 1 else colour[0])
     return picture
 
 
-def _eight_bits(values: np.ndarray, mode: str) -> np.ndarray:
-    """Return values of a deep picture as uint8. A mode without a range of its own has the smallest usual one."""
-    largest = float(values.max(initial=0))
-    ranges = [DEEPEST[mode]] if mode in DEEPEST else [1.0, 255.0, 65535.0] if mode == "F" else [255, 65535]
-    top = next((value for value in ranges if largest <= value), max(largest, 1.0))
-    return np.rint(np.clip(values.astype(np.float64) / top, 0, 1) * 255).astype(np.uint8)
+def _open_shown(path: str | Path) -> Image.Image:
+    """Return what a viewer shows of a file, in RGB or L."""
+    with Path(path).open("rb") as file, Image.open(file) as picture:  # by path Pillow would garble TIFFs that it turns
+        samples = picture.tile[0].args if picture.tile else None
+        picture.load()  # of a TIFF this turns it, too
+        if isinstance(samples, str) and samples in SHALLOW and "transparency" in picture.info:
+            picture.info["transparency"] *= SHALLOW[samples]
+        turn = UPRIGHT.get(_orientation(picture))
+        shown = _eight_bits(picture) if picture.mode == "F" or picture.mode.startswith("I") else _flat(picture)
+        _say_if_several(path, picture)
+    return shown.transpose(turn) if turn is not None else shown
+
+
+def _say_if_several(path: str | Path, picture: Image.Image) -> None:
+    """Log it if the file holds several pictures, but not the previews that cameras add (MPO)."""
+    try:
+        count = getattr(picture, "n_frames", 1)
+    except Exception:  # a damaged picture after the first one
+        count = 2
+    if count > 1 and picture.format != "MPO":
+        logging.info("%s holds several pictures: the first one counts", in_one_line(path))
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # broken metadata: a viewer shows the picture as it lies there
+        return 1
+
+
+# Colours
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Return a picture of at most 8 bits in RGB or L, on white where it is transparent."""
+    profile = _profile(picture)
+    if picture.mode == "CMYK" and profile is not None:
+        return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    if not picture.has_transparency_data:
+        return _in_srgb(picture if picture.mode == "L" else picture.convert("RGB"), profile)
+    clear = picture.convert("RGBA")
+    colours = _in_srgb(clear.convert("RGB"), profile)
+    white = Image.new("RGB", picture.size, WHITE)
+    return Image.composite(colours, white, clear.getchannel("A"))
+
+
+def _profile(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
+    """Return the embedded colour profile; None if there is none to obey: sRGB, broken, or of other channels."""
+    data = picture.info.get("icc_profile")
+    if not data:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        description = ImageCms.getProfileDescription(profile)
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    space = "CMYK" if picture.mode == "CMYK" else "RGB"
+    return None if "sRGB" in description or profile.profile.xcolor_space.strip() != space else profile
+
+
+def _in_srgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Image.Image:
+    if profile is None or picture.mode != "RGB":
+        return picture
+    return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"))
+
+
+# Deep pictures
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture of more than 8 bits in L, scaled by its range."""
+    values = np.asarray(picture)
+    tags = getattr(picture, "tag_v2", {})
+    if picture.mode == "I" and tags.get(SAMPLE_FORMAT, (SIGNED,))[0] == UNSIGNED:
+        values = values.view(np.uint32)
+    top = _largest_value(picture, tags) or _usual_range(values, picture.mode)
+    shown = np.clip(np.nan_to_num(values.astype(np.float64) / top), 0, 1)
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        shown = 1 - shown
+    transparent = picture.info.get("transparency")
+    if transparent is not None:
+        shown[values == transparent] = 1
+    return Image.fromarray(np.rint(shown * 255).astype(np.uint8))
+
+
+def _largest_value(picture: Image.Image, tags: dict) -> int | None:
+    """Return the largest value that the file's samples may have; None if it may be any: 32 bits, or floats."""
+    if picture.mode == "F":
+        return None
+    if tags:
+        bits, signed = tags[BITS][0], tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == SIGNED
+        return 2 ** (bits - signed) - 1 if bits < 32 else None  # noqa: PLR2004
+    return 65535  # PNG, PGM, JPEG 2000: Pillow scales to it
+
+
+def _usual_range(values: np.ndarray, mode: str) -> float:
+    """Return the smallest usual range that holds the values: nothing in the file tells."""
+    largest = float(np.nan_to_num(values).max(initial=0))
+    ranges = (1, 255, 65535) if mode == "F" else (255, 65535, 2**31 - 1, 2**32 - 1)
+    return next((value for value in ranges if largest <= value), largest)
+
+
+# Reasons
+
+
+def _reason(path: str | Path, error: Exception) -> str:
+    """Return why a file could not be read, and what to do."""
+    if isinstance(error, Image.DecompressionBombError):
+        return f"has too many pixels, more than {2 * Image.MAX_IMAGE_PIXELS:,}: make it smaller"
+    if getattr(error, "errno", None):
+        return f"cannot be read: {os.strerror(error.errno)}"
+    with Path(path).open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        return "is empty: remove it, or copy it anew"
+    if isinstance(error, UnidentifiedImageError):
+        if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head[:64]:
+            return "is a HEIC picture, which cannot be read: save it as JPEG (heif-convert does it)"
+        if _is_text(head):
+            return "is text, not a picture: remove it"
+        if not _is_recognised(head):
+            return "is of a format that is not known: save it as PNG or JPEG, or remove it"
+        return "is damaged or of a kind that is not known: save it as PNG or JPEG, or remove it"
+    return "is damaged or cut short: remove it, or copy it anew"
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether the beginning of a file is text: no control characters but those that lay it out."""
+    return not set(head) & (set(range(32)) - set(b"\t\n\r\f"))
+
+
+def _is_recognised(head: bytes) -> bool:
+    """Tell whether Pillow knows a format that begins so."""
+    return any(accept is not None and accept(head[:16]) is True for _, accept in Image.OPEN.values())

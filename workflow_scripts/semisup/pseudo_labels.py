@@ -9,13 +9,10 @@ import argparse
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 from sklearn.model_selection import train_test_split
 
 from semisup.cli import UserError
-
-TEMPERATURES = (1e-2, 1e2)  # between which the calibration searches
 
 
 class Rule(NamedTuple):
@@ -132,16 +129,6 @@ def predict(scores: np.ndarray, temperature: float = 1.0) -> Predictions:
     largest = logarithms[np.arange(len(classes)), classes]
     others = np.where(np.arange(scores.shape[1]) == classes[:, None], -np.inf, logarithms)
     return Predictions(classes, np.exp(largest), largest - logsumexp(others, axis=1))
-
-
-def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature with the highest likelihood of the labels (N,) (Guo et al. 2017, section 4.2)."""
-
-    def loss(logarithm: float) -> float:
-        log_probabilities = log_softmax(scores.astype(np.float64) / np.exp(logarithm), axis=1)
-        return -float(log_probabilities[np.arange(len(labels)), labels].mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
 
 
 def accepted_positions(predictions: Predictions, rule: Rule, classes: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from semisup.calibration import fit_temperature
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
 from semisup.pseudo_labels import (
     Accepted,
@@ -17,7 +18,6 @@ from semisup.pseudo_labels import (
     RoundRow,
     Rule,
     accepted_rows,
-    fit_temperature,
     held_out_rows,
     precision,
     predict,

@@ -71,10 +71,15 @@ def count_images(size: int, name: str | Path) -> int:
     return size // IMAGE_BYTES
 
 
-def read_bin_images(path: str | Path) -> np.ndarray:
-    """Read a .bin file of images, uint8 (N, 3, 96, 96). Raises UserError if its size does not fit."""
+def bin_blocks(path: str | Path, block: int) -> Iterator[np.ndarray]:
+    """Yield the images of a .bin file, uint8 (n, 3, 96, 96) with n = `block` but for the last.
+
+    Raises UserError if its size does not fit.
+    """
     count_images(Path(path).stat().st_size, path)
-    return decode_images(Path(path).read_bytes())
+    with Path(path).open("rb") as file:
+        while data := file.read(block * IMAGE_BYTES):
+            yield decode_images(data)
 
 
 def decode_labels(data: bytes, name: str, images: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,23 @@ def write_table(path: str | Path, rows: Sequence[tuple | Mapping], columns: Sequ
     columns: needed only when there may be no rows.
     """
     table = [row if isinstance(row, Mapping) else row._asdict() for row in rows]
-    names = list(columns or dict.fromkeys(name for row in table for name in row))
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with new_table(path, list(columns or dict.fromkeys(name for row in table for name in row))) as write:
+        write(table)
+
+
+@contextmanager
+def new_table(path: str | Path, columns: Sequence[str]) -> Iterator[Callable[[Iterable[Mapping]], None]]:
+    """Yield a function that adds rows to a table; it appears under its name when the block ends without an error.
+
+    Names of files that are no UTF-8 are written as they are.
+    """
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_cell(row.get(name)) for name in names] for row in table)
+        writer.writerow(columns)
+        yield lambda rows: writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
 
 
 def _cell(value: object) -> object:

@@ -1,1 +1,4 @@
-"""Kinds of finished models, a module each: `read_model`, `image_channels` and `image_scores`; found by its name."""
+"""Kinds of finished models, a module each, found by its name.
+
+`read_model`, `description` in a few words, `image_shape` and `image_scores`; a model has `class_names`.
+"""

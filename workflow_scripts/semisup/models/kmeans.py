@@ -9,12 +9,18 @@ from semisup.features import feature_blocks, on_device
 from semisup.kmeans_files import KMeansModel, read_model
 from semisup.svm import standardize, svm_scores
 
-__all__ = ["image_channels", "image_scores", "read_model"]  # what a method's module has for semisup.models
+__all__ = ["description", "image_scores", "image_shape", "read_model"]  # what each module of semisup.models has
 
 
-def image_channels(model: KMeansModel) -> int:
-    """Return the number of channels of the images that the model takes."""
-    return model.dictionary.centroids.shape[1] // model.dictionary.patch_size**2
+def description(model: KMeansModel) -> str:
+    """Say in a few words what the model is."""
+    return f"support vector machine on features of {len(model.dictionary.centroids)} k-means centroids"
+
+
+def image_shape(model: KMeansModel) -> tuple[int, int]:
+    """Return the channels of the images that the model takes, and the side that it scales them to."""
+    dictionary = model.dictionary
+    return dictionary.centroids.shape[1] // dictionary.patch_size**2, dictionary.image_size
 
 
 def image_scores(blocks: Iterator[np.ndarray], model: KMeansModel, device: torch.device) -> Iterator[np.ndarray]:

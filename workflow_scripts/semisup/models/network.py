@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
+from semisup.model_format import About, read_model_file, write_model_file
 from semisup.network import Network, network_scores, read_network, write_network
 from semisup.scaling import scale_images
 
@@ -21,23 +21,24 @@ class NetworkModel(NamedTuple):
     class_names: list[str]
 
 
-def write_model(path: str | Path, model: NetworkModel, made_by: str) -> None:
+def write_model(path: str | Path, model: NetworkModel, about: About, made_by: str) -> None:
     """Write the model to an HDF5 file; made_by: what `computed_on` says of its training."""
-    with new_hdf5(path) as file:
-        file.attrs["kind"] = "network"
-        file.attrs["computed_on"] = made_by
-        write_record(file, model, {Network: write_network})
+    write_model_file(path, "network", model, about, {Network: write_network}, {"computed_on": made_by})
 
 
 def read_model(path: str | Path) -> NetworkModel:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
-    with open_hdf5(path) as file:
-        return read_record(file, NetworkModel, {Network: read_network})
+    return read_model_file(path, NetworkModel, {Network: read_network})
 
 
-def image_channels(model: NetworkModel) -> int:
-    """Return the number of channels of the images that the model takes."""
-    return model.network.shape.channels
+def description(model: NetworkModel) -> str:
+    """Say in a few words what the model is."""
+    return f"network ({model.network.shape.network})"
+
+
+def image_shape(model: NetworkModel) -> tuple[int, int]:
+    """Return the channels of the images that the model takes, and the side that it scales them to."""
+    return model.network.shape.channels, model.network.shape.size
 
 
 def image_scores(blocks: Iterator[np.ndarray], model: NetworkModel, device: torch.device) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
+from semisup.model_format import About, read_model_file, write_model_file
 from semisup.scaling import scale_all
 from semisup.svm import LinearModel, Scaling, standardize, svm_scores
 
@@ -27,22 +27,24 @@ def pixel_features(images: np.ndarray, size: int) -> np.ndarray:
     return scale_all(images, size).reshape(len(images), -1).astype(np.float32)
 
 
-def write_model(path: str | Path, model: PixelsModel) -> None:
+def write_model(path: str | Path, model: PixelsModel, about: About) -> None:
     """Write the model to an HDF5 file."""
-    with new_hdf5(path) as file:
-        file.attrs["kind"] = "pixels"
-        write_record(file, model)
+    write_model_file(path, "pixels", model, about)
 
 
 def read_model(path: str | Path) -> PixelsModel:
     """Read a model. Raises UserError if the file is not one."""
-    with open_hdf5(path) as file:
-        return read_record(file, PixelsModel)
+    return read_model_file(path, PixelsModel)
 
 
-def image_channels(model: PixelsModel) -> int:
-    """Return the number of channels of the images that the model takes."""
-    return model.channels
+def description(model: PixelsModel) -> str:
+    """Say in a few words what the model is."""
+    return f"support vector machine on {model.image_size} x {model.image_size} raw pixels"
+
+
+def image_shape(model: PixelsModel) -> tuple[int, int]:
+    """Return the channels of the images that the model takes, and the side that it scales them to."""
+    return model.channels, model.image_size
 
 
 def image_scores(blocks: Iterator[np.ndarray], model: PixelsModel, _: torch.device) -> Iterator[np.ndarray]:

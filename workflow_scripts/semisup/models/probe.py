@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from semisup.hdf5 import new_hdf5, open_hdf5, read_record, write_record
 from semisup.layers import layer_features, side_by_side
+from semisup.model_format import About, read_model_file, write_model_file
 from semisup.network import Network, read_network, write_network
 from semisup.scaling import scale_images
 from semisup.svm import LinearModel, svm_scores
@@ -29,22 +29,24 @@ class ProbeModel(NamedTuple):
     class_names: list[str]
 
 
-def write_model(path: str | Path, model: ProbeModel) -> None:
+def write_model(path: str | Path, model: ProbeModel, about: About) -> None:
     """Write the model to an HDF5 file."""
-    with new_hdf5(path) as file:
-        file.attrs["kind"] = "probe"
-        write_record(file, model, {Network: write_network})
+    write_model_file(path, "probe", model, about, {Network: write_network})
 
 
 def read_model(path: str | Path) -> ProbeModel:
     """Read a model onto the CPU. Raises UserError if the file is not one."""
-    with open_hdf5(path) as file:
-        return read_record(file, ProbeModel, {Network: read_network})
+    return read_model_file(path, ProbeModel, {Network: read_network})
 
 
-def image_channels(model: ProbeModel) -> int:
-    """Return the number of channels of the images that the model takes."""
-    return model.network.shape.channels
+def description(model: ProbeModel) -> str:
+    """Say in a few words what the model is."""
+    return f"support vector machine on the layers of a network ({model.network.shape.network})"
+
+
+def image_shape(model: ProbeModel) -> tuple[int, int]:
+    """Return the channels of the images that the model takes, and the side that it scales them to."""
+    return model.network.shape.channels, model.image_size
 
 
 def image_scores(blocks: Iterator[np.ndarray], model: ProbeModel, device: torch.device) -> Iterator[np.ndarray]:
