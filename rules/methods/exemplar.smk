@@ -5,7 +5,8 @@ from methods.exemplar import Layers, Probe, Surrogates, ExemplarTraining
 
 rule make_surrogates:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         surrogates="results/{study}/{experiment}/{run}/surrogates.h5",
     log:
@@ -68,7 +69,8 @@ rule train_exemplar:
 
 rule extract_layers:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         network="results/{study}/{experiment}/{run}/exemplar_network.h5",
     output:
         layers="results/{study}/{experiment}/{run}/layers.h5",
@@ -98,7 +100,8 @@ rule extract_layers:
 
 rule train_probe:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         layers=unsupervised_file("layers.h5"),
         network=unsupervised_file("exemplar_network.h5"),
     output:
