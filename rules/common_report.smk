@@ -1,13 +1,33 @@
 # Helpers of the rules for the report and its theory: what the text is told and reads. No rules.
 import json
 
+from planning.digest import content_digest
+
 REPORT_SOURCES = Path(workflow.basedir) / "report"
 THEORY = CONFIG["theory"]
 
 
-def texts_of_data_sets():
+def report_texts(*names):
+    """Digest of files in report/: a param and no input, since an input counts as another one where the clone has moved."""
+    return content_digest(REPORT_SOURCES / name for name in names)
+
+
+def report_files(*names):
+    """A params function: the paths of files in report/. As it depends on output it is not recorded: the clone may move."""
+    return lambda wildcards, output: [str(REPORT_SOURCES / name) for name in names]
+
+
+def included_texts():
+    """Every text that report.tex may include for these studies."""
     kinds = [planning.data_kind(CONFIG, dataset_of(study)) for study in CONFIG["studies"]]
-    return sorted({REPORT_SOURCES / planning_report.data_set_text(kind, REPORT_SOURCES) for kind in kinds})
+    networks = planning_report.network_texts(planning_report.networks_of(CONFIG), REPORT_SOURCES)
+    return {
+        "derivations.tex",
+        "results.tex",
+        *(planning_report.data_set_text(kind, REPORT_SOURCES) for kind in kinds),
+        *(network["text"] for network in networks),
+        *planning_report.sections_of(planning_report.methods_of(CONFIG), REPORT_SOURCES),
+    }
 
 
 # What each part of the theory leaves for the report, in results/theory/.
@@ -67,7 +87,8 @@ def study_results(wildcards=None):
                 "near_copy_counts",
             )
         ]
-        files += [f"results/{study}/figures/{kind}" for kind in figures_of(study)]
+        for kind in figures_of(study):  # a copy of a folder is newer, of a file with its checksums not
+            files += [ancient(f"results/{study}/figures/{kind}"), f"results/{study}/figures/{kind}.sha256"]
         files += [f"results/{study}/figures/near_copies.pdf"]
         files += [f"results/{study}/figures/training.pdf"] if trained_together(study) else []
         files += [f"results/{study}/figures/label_curve.pdf"] if with_label_counts(study) else []
@@ -89,15 +110,3 @@ def study_results(wildcards=None):
 def report_plan(wildcards):
     """What the text has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
     return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES))
-
-
-def texts_of_networks():
-    networks = planning_report.network_texts(planning_report.networks_of(CONFIG), REPORT_SOURCES)
-    return sorted({REPORT_SOURCES / network["text"] for network in networks})
-
-
-def texts_of_methods():
-    return [
-        REPORT_SOURCES / name
-        for name in planning_report.sections_of(planning_report.methods_of(CONFIG), REPORT_SOURCES)
-    ]

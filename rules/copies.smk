@@ -4,7 +4,8 @@ from data_sets.declare import CopyCorrelation
 
 rule find_copies:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         pairs=reported_table("near_copies.csv", "near_copies_table", "near copies, pair by pair"),
         counts=reported_table("near_copy_counts.csv", "near_copy_counts", "near copies, counted"),
@@ -31,7 +32,8 @@ rule find_copies:
 rule plot_copies:
     input:
         pairs="results/{study}/near_copies.csv",
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         pdf="results/{study}/figures/near_copies.pdf",
         png=reported_figure("near_copies", "near copies of test images"),

@@ -5,7 +5,8 @@ rule evaluate:
     input:
         scores=study_scores,
         solver_scores=study_solver_scores,
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     output:
         metrics=reported_table("metrics.csv", "metrics", "every run"),

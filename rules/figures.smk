@@ -9,6 +9,7 @@ rule plot_patches:
         centroids=lambda wildcards: [files[0] for files in centroids_of_each(wildcards.study)],
     output:
         figures=reported_figures("patches", "patches of {experiment}"),
+        checksums="results/{study}/figures/patches.sha256",
     log:
         "results/logs/{study}/plot_patches.log",
     conda:
@@ -24,6 +25,7 @@ rule plot_patches:
     shell:
         "python {params.program:q} --patches-file {input.patches} --centroids-file {input.centroids}"
         " --patches {params.patches} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_centroids:
@@ -33,6 +35,7 @@ rule plot_centroids:
         centroids=lambda wildcards: sum(centroids_of_each(wildcards.study), []),
     output:
         figures=reported_figures("centroids", "centroids of {experiment}"),
+        checksums="results/{study}/figures/centroids.sha256",
     log:
         "results/logs/{study}/plot_centroids.log",
     conda:
@@ -48,6 +51,7 @@ rule plot_centroids:
     shell:
         "python {params.program:q} --model {input.model} --whitening {input.whitening}"
         " --centroids-files {input.centroids} --centroids {params.centroids} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_surrogates:
@@ -55,6 +59,7 @@ rule plot_surrogates:
         surrogates=of_each("surrogates", "surrogates.h5"),
     output:
         figures=reported_figures("surrogates", "surrogate classes of {experiment}"),
+        checksums="results/{study}/figures/surrogates.sha256",
     log:
         "results/logs/{study}/plot_surrogates.log",
     conda:
@@ -68,13 +73,16 @@ rule plot_surrogates:
         files=figure_files("surrogates"),
     shell:
         "python {params.program:q} --surrogates {input.surrogates} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_augmentations:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         figures=reported_figures("augmentations", "augmentation of {experiment}"),
+        checksums="results/{study}/figures/augmentations.sha256",
     log:
         "results/logs/{study}/plot_augmentations.log",
     conda:
@@ -89,6 +97,7 @@ rule plot_augmentations:
         options=options_of_each("augmentations", ImageSize, Augmentation),
     shell:
         "python {params.program:q} --images {input.images} {params.options} --seed 0 {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_filters:
@@ -96,6 +105,7 @@ rule plot_filters:
         networks=lambda wildcards: networks_of_each(wildcards.study, "filters"),
     output:
         figures=reported_figures("filters", "first-layer filters of {experiment}"),
+        checksums="results/{study}/figures/filters.sha256",
     log:
         "results/logs/{study}/plot_filters.log",
     conda:
@@ -109,6 +119,7 @@ rule plot_filters:
         files=figure_files("filters"),
     shell:
         "python {params.program:q} --network-file {input.networks} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_training:
@@ -139,7 +150,6 @@ rule plot_training:
 rule plot_label_curve:
     input:
         label_curve="results/{study}/label_curve.csv",
-        published=REPORT_SOURCES / "published.yaml",
     output:
         pdf="results/{study}/figures/label_curve.pdf",
         png=reported_figure("label_curve", "curves of accuracy against labels"),
@@ -153,9 +163,11 @@ rule plot_label_curve:
     params:
         code=code_digest("plot_label_curve"),
         program=program("plot_label_curve"),
+        texts=report_texts("published.yaml"),
+        published=report_files("published.yaml"),
         data_set=lambda wildcards: planning.data_kind(CONFIG, dataset_of(wildcards.study)).kind,
     shell:
-        "python {params.program:q} --label-curve {input.label_curve} --published {input.published:q}"
+        "python {params.program:q} --label-curve {input.label_curve} --published {params.published:q}"
         " --data-set {params.data_set} --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
@@ -163,9 +175,11 @@ rule plot_rounds:
     input:
         history=of_each("rounds", "history.csv"),
         accepted=of_each("rounds", "accepted.csv"),
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         figures=reported_figures("rounds", "pseudo-label rounds of {experiment}"),
+        checksums="results/{study}/figures/rounds.sha256",
     log:
         "results/logs/{study}/plot_rounds.log",
     conda:
@@ -180,14 +194,17 @@ rule plot_rounds:
     shell:
         "python {params.program:q} --history {input.history} --accepted {input.accepted} --images {input.images}"
         " {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_mistakes:
     input:
         held_out=of_each("mistakes", "held_out.csv"),
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         figures=reported_figures("mistakes", "confident mistakes of {experiment}"),
+        checksums="results/{study}/figures/mistakes.sha256",
     log:
         "results/logs/{study}/plot_mistakes.log",
     conda:
@@ -201,6 +218,7 @@ rule plot_mistakes:
         files=figure_files("mistakes"),
     shell:
         "python {params.program:q} --held-out {input.held_out} --images {input.images} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_unlabeled:
@@ -208,6 +226,7 @@ rule plot_unlabeled:
         history=of_each("unlabeled", "history.csv"),
     output:
         figures=reported_figures("unlabeled", "loss on unlabeled images of {experiment}"),
+        checksums="results/{study}/figures/unlabeled.sha256",
     log:
         "results/logs/{study}/plot_unlabeled.log",
     conda:
@@ -221,6 +240,7 @@ rule plot_unlabeled:
         files=figure_files("unlabeled"),
     shell:
         "python {params.program:q} --history {input.history} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_confusion:
@@ -228,6 +248,7 @@ rule plot_confusion:
         confusion="results/{study}/confusion.csv",
     output:
         figures=reported_figures("confusion", "confusion matrix of {experiment}"),
+        checksums="results/{study}/figures/confusion.sha256",
     log:
         "results/logs/{study}/plot_confusion.log",
     conda:
@@ -242,6 +263,7 @@ rule plot_confusion:
         experiments=names_of_each("confusion"),
     shell:
         "python {params.program:q} --confusion {input.confusion} --experiment {params.experiments} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_solver_iterations:
@@ -249,6 +271,7 @@ rule plot_solver_iterations:
         solver_iterations="results/{study}/solver_iterations.csv",
     output:
         figures=reported_figures("solver_iterations", "accuracy over solver steps of {experiment}"),
+        checksums="results/{study}/figures/solver_iterations.sha256",
     log:
         "results/logs/{study}/plot_solver_iterations.log",
     conda:
@@ -264,11 +287,13 @@ rule plot_solver_iterations:
     shell:
         "python {params.program:q} --solver-iterations {input.solver_iterations} --experiment {params.experiments}"
         " {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule embed_tsne:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         test_sample="results/{study}/test_sample.csv",
         representations=lambda wildcards: list(representations(wildcards.study).values()),
     output:
@@ -297,11 +322,13 @@ rule embed_tsne:
 
 rule plot_tsne:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         embedding="results/{study}/tsne.csv",
         clustering="results/{study}/clustering.csv",
     output:
         figures=reported_figures("tsne", "t-SNE of {experiment}"),
+        checksums="results/{study}/figures/tsne.sha256",
     log:
         "results/logs/{study}/plot_tsne.log",
     conda:
@@ -317,15 +344,18 @@ rule plot_tsne:
     shell:
         "python {params.program:q} --images {input.images} --embedding {input.embedding} --clustering {input.clustering}"
         " --representation {params.representations} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"
 
 
 rule plot_layers:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         embedding="results/{study}/tsne.csv",
         clustering="results/{study}/clustering.csv",
     output:
         figures=reported_figures("layers", "t-SNE of the layers of {experiment}"),
+        checksums="results/{study}/figures/layers.sha256",
     log:
         "results/logs/{study}/plot_layers.log",
     conda:
@@ -341,3 +371,4 @@ rule plot_layers:
     shell:
         "python {params.program:q} --images {input.images} --embedding {input.embedding} --clustering {input.clustering}"
         " --representation {params.representations} {params.files} 2> {log}"
+        " && sha256sum {output.figures}/* 2>> {log} | LC_ALL=C sort > {output.checksums}"

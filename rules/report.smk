@@ -30,7 +30,7 @@ rule plot_rulegraph:
 rule collect_provenance:
     input:
         study_results,
-        predictions(),
+        ancient(predictions()),  # to be the last one
         learned=learned_files,
     output:
         provenance="results/report/provenance.json",
@@ -62,23 +62,12 @@ rule render_report:
     input:
         results=study_results,
         theory=theory_results(),
-        images=expand("results/{study}/data/images.h5", study=CONFIG["studies"]),
+        images=ancient(expand("results/{study}/data/images.h5", study=CONFIG["studies"])),
+        images_checksums=expand("results/{study}/data/images.sha256", study=CONFIG["studies"]),
         networks=first_networks,
         rulegraph="results/report/rulegraph.pdf",
         provenance="results/report/provenance.json",
         timings="results/report/timings.csv",
-        sources=[
-            REPORT_SOURCES / "report.tex",
-            REPORT_SOURCES / "references.bib",
-            REPORT_SOURCES / "published.yaml",
-        ],
-        included=[
-            REPORT_SOURCES / "derivations.tex",
-            REPORT_SOURCES / "results.tex",
-            *texts_of_data_sets(),
-            *texts_of_networks(),
-            *texts_of_methods(),
-        ],
     output:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
@@ -92,10 +81,12 @@ rule render_report:
     params:
         code=code_digest("render_report", by_name=["reporting/methods"]),
         program=program("render_report"),
+        texts=report_texts("report.tex", "references.bib", "published.yaml", *included_texts()),
+        sources=report_files("report.tex", "references.bib", "published.yaml"),
         plan=report_plan,
     shell:
         "python {params.program:q} --plan {params.plan:q} --results results --provenance {input.provenance}"
-        " --timings {input.timings} --sources {input.sources:q} --tex {output.tex}"
+        " --timings {input.timings} --sources {params.sources:q} --tex {output.tex}"
         " --bibliography {output.bibliography} 2> {log}"
 
 
@@ -104,7 +95,7 @@ rule typeset_report:
         tex="results/report/report.tex",
         bibliography="results/report/references.bib",
         figures=lambda wildcards: [
-            path for path in study_results() + theory_results() if Path(path).suffix in ("", ".pdf")
+            path for path in study_results() + theory_results() if Path(path).suffix in ("", ".sha256", ".pdf")
         ],
         rulegraph="results/report/rulegraph.pdf",
     output:

@@ -7,6 +7,7 @@ rule prepare_cifar10:
         downloaded("cifar-10-binary.tar.gz"),
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_cifar10.log",
@@ -27,3 +28,4 @@ rule prepare_cifar10:
     shell:
         "python {params.program:q} --archive {input} {params.sizes}"
         " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"

@@ -5,6 +5,7 @@ from data_sets.folder import FolderSplit
 rule prepare_folder:
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_folder.log",
@@ -26,3 +27,4 @@ rule prepare_folder:
     shell:
         "python {params.program:q} {params.sizes} --listing {params.listing}"
         " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"

@@ -10,6 +10,7 @@ rule prepare_mnist:
         test_labels=downloaded("t10k-labels-idx1-ubyte.gz"),
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_mnist.log",
@@ -33,3 +34,4 @@ rule prepare_mnist:
         " --train-labels-file {input.train_labels} --test-images-file {input.test_images}"
         " --test-labels-file {input.test_labels} --member-md5 {params.members} {params.sizes}"
         " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"

@@ -5,6 +5,7 @@ from data_sets.mnist5k import Mnist5kSplit
 rule prepare_mnist5k:
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_mnist5k.log",
@@ -25,3 +26,4 @@ rule prepare_mnist5k:
     shell:
         "python {params.program:q} {params.sizes}"
         " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"

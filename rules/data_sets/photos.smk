@@ -6,6 +6,7 @@ from data_sets.photos import PhotosSplit
 rule prepare_photos:
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_photos.log",
@@ -26,3 +27,4 @@ rule prepare_photos:
     shell:
         "python {params.program:q} {params.sizes}"
         " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"

@@ -5,9 +5,10 @@ from data_sets.stl10 import Stl10Split
 
 rule prepare_stl10:
     input:
-        downloaded("stl10_binary.tar.gz"),
+        ancient(downloaded("stl10_binary.tar.gz")),  # params have the checksums of what is in it
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_stl10.log",
@@ -29,3 +30,4 @@ rule prepare_stl10:
     shell:
         "python {params.program:q} --archive {input} --member-md5 {params.members} {params.sizes}"
         " {params.copies} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"

@@ -4,7 +4,8 @@ from methods.exemplar import ExemplarTraining, Surrogates
 
 rule make_surrogates:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         surrogates="results/{study}/{experiment}/{run}/surrogates.h5",
     log:

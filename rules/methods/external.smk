@@ -3,7 +3,8 @@
 
 rule take_external_scores:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         external=path_in_option("scores"),
     output:
         scores="results/{study}/{experiment}/{run}/scores.npz",

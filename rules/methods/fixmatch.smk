@@ -4,7 +4,8 @@ from methods.fixmatch import FixMatchTraining
 
 rule train_fixmatch:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         base_model=model_of_base,
     output:
         model="results/{study}/{experiment}/{run}/model.h5",

@@ -5,7 +5,8 @@ from methods.kmeans import Centroids, Features, Patches, SolverIterations, SvmOn
 
 rule sample_patches:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         patches="results/{study}/{experiment}/{run}/patches.h5",
     log:
@@ -96,7 +97,8 @@ rule learn_centroids:
 
 rule extract_features:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         centroids=of_base("epsilon{epsilon}/centroids.h5"),
     output:
         features="results/{study}/{experiment}/{run}/epsilon{epsilon}/features.h5",
@@ -126,7 +128,8 @@ rule extract_features:
 
 rule train_svm:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         features=for_each_epsilon("features.h5"),
         centroids=for_each_epsilon("centroids.h5", base_of),
     output:
@@ -161,7 +164,8 @@ rule train_svm:
 
 rule solver_iterations:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         features="results/{study}/{experiment}/{run}/features.h5",
         model="results/{study}/{experiment}/{run}/model.h5",
         selection="results/{study}/{experiment}/{run}/selection.csv",

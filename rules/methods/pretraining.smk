@@ -5,7 +5,8 @@ from methods.pretraining import Layers, Pretraining, Probe
 
 rule extract_layers:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         network="results/{study}/{experiment}/{run}/pretrained_network.h5",
     output:
         layers="results/{study}/{experiment}/{run}/layers.h5",
@@ -35,7 +36,8 @@ rule extract_layers:
 
 rule train_probe:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         layers=unsupervised_file("layers.h5"),
         network=unsupervised_file("pretrained_network.h5"),
     output:

@@ -4,7 +4,8 @@ from methods.pseudo_label_loss import PseudoLabelLossTraining
 
 rule train_pseudo_label_loss:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         model="results/{study}/{experiment}/{run}/model.h5",
         scores="results/{study}/{experiment}/{run}/scores.npz",

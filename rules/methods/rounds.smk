@@ -4,7 +4,8 @@ from methods.rounds import PseudoLabelRoundsTraining, Rounds
 
 rule train_pseudo_label_rounds:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         base_model=of_base("model.h5"),
     output:
         model="results/{study}/{experiment}/{run}/model.h5",
@@ -43,7 +44,8 @@ rule train_pseudo_label_rounds:
 
 rule train_kmeans_rounds:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         features=of_base("features.h5"),
         linked_features=for_each_epsilon("features.h5", base_of),  # features.h5 holds links to one of them
         base_model=of_base("model.h5"),

@@ -4,7 +4,8 @@ from methods.simclr import SimclrTraining
 
 rule train_simclr:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         network="results/{study}/{experiment}/{run}/pretrained_network.h5",
         history="results/{study}/{experiment}/{run}/pretraining_history.csv",

@@ -4,7 +4,8 @@ from methods.supervised import SupervisedTraining
 
 rule train_supervised:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
         pretrained=network_of_base,
     output:
         model="results/{study}/{experiment}/{run}/model.h5",

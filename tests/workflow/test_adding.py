@@ -78,7 +78,8 @@ RULE = """from methods.mean_colour import MeanColour
 
 rule train_mean_colour:
     input:
-        images="results/{study}/data/images.h5",
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
     output:
         scores="results/{study}/{experiment}/{run}/scores.npz",
         history="results/{study}/{experiment}/{run}/history.csv",
@@ -172,6 +173,7 @@ DATA_RULE = """from data_sets.squares import SquaresSplit
 rule prepare_squares:
     output:
         images="results/{study}/data/images.h5",
+        images_checksum="results/{study}/data/images.sha256",
         test_labels="results/{study}/data/test_labels.h5",
     log:
         "results/logs/{study}/prepare_squares.log",
@@ -188,6 +190,7 @@ rule prepare_squares:
         sizes=data_options_of(SquaresSplit),
     shell:
         "python {params.program:q} {params.sizes} --images {output.images} --test-labels {output.test_labels} 2> {log}"
+        " && sha256sum {output.images} > {output.images_checksum} 2>> {log}"
 """
 NETWORK = '''"""A network for a test."""
 

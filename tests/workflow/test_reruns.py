@@ -2,14 +2,16 @@
 
 import copy
 import os
+import random
 import re
+import shutil
 import time
 
 import pytest
 from clones import clone, jobs_to_run, snakemake
 from snakemake.utils import update_config
 
-LEARNED = {"patch_images": 40, "patches_per_image": 5, "centroids": 20, "iterations": 2, "whitening_epsilon": [4.0]}
+LEARNED = {"patch_images": 40, "patches_per_image": 200, "centroids": 20, "iterations": 2, "whitening_epsilon": [4.0]}
 PHOTOS = {"train_images": 40, "validation_images": 20, "unlabeled_images": 60, "test_images": 20, "fold_images": 20}
 CONFIG = {
     "data": {"photos": PHOTOS},
@@ -104,6 +106,24 @@ def test_comment_docstring_and_formatting(fresh, finished):
     assert planned(fresh, finished) == {}
 
 
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of that folder, with Snakemake's notes, in which every file is newer, in an order of chance."""
+    folder = shutil.copytree(finished, tmp_path / "copied", copy_function=shutil.copyfile)
+    files = sorted(folder.glob("results/**/*"))
+    random.Random(0).shuffle(files)
+    then = time.time_ns() - len(files) * 10**6
+    for number, path in enumerate(files):
+        os.utime(path, ns=2 * (then + number * 10**6,))
+    return folder
+
+
+def test_copied_results(fresh, copied):
+    large = [path for path in copied.rglob("*.h5") if path.stat().st_size > 1_000_000]  # Snakemake's own limit
+    assert {path.name for path in large} == {"images.h5", "patches.h5"}
+    assert planned(fresh, copied) == {}
+
+
 def test_changes_elsewhere(fresh, finished):
     changes = {
         "data": {"mnist5k": {"split_seed": 5}, "stl10": {"url": "http://example.org"}},
@@ -124,6 +144,15 @@ def test_another_study_left_out(fresh, finished):
 
 
 # Exactly what depends on a change runs again
+
+
+def test_other_images(fresh, copied):
+    """As if the data set had been made anew, and the command stopped before anything else."""
+    checksum = copied / "results/photos/data/images.sha256"
+    checksum.write_text(checksum.read_text().translate(str.maketrans("0123456789abcdef", "123456789abcdef0")))
+    jobs = planned(fresh, copied)
+    assert sum(jobs.values()) == JOBS - 1
+    assert "prepare_photos" not in jobs
 
 
 def test_changed_module(fresh, finished):

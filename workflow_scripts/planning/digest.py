@@ -1,4 +1,4 @@
-"""Digest of a program's code: equal for a touched, commented or re-formatted copy, different after a real change."""
+"""Digests of a program's code, equal for a touched, commented or re-formatted copy, and of the texts of the report."""
 
 import ast
 import hashlib
@@ -31,6 +31,14 @@ def code_digest(program: Path, by_name: Iterable[str | Path] = ()) -> str:
     for path in local_modules(program, root, by_name):
         digest.update(str(path.relative_to(root)).encode())
         digest.update(_read(path, root).code.encode())
+    return digest.hexdigest()[:16]
+
+
+def content_digest(files: Iterable[Path]) -> str:
+    """Return the SHA-256 of the names and the bytes of some files, wherever the folder with all of them lies."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
