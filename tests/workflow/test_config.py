@@ -18,6 +18,7 @@ from planning.report import with_label_counts
 SCHEMA = planning.config_schema()
 CONFIG = planning.read_yaml(ROOT / "config.yaml")
 DEMO = planning.read_yaml(ROOT / "config.demo.yaml")
+CPU = planning.read_yaml(ROOT / "config.cpu.yaml")
 TINY = planning.read_yaml(ROOT / "tests/e2e/config.tiny.yaml")
 METHODS = list(planning.METHODS)
 # What the methods declare for their own sections of the configuration.
@@ -223,11 +224,12 @@ def test_only_the_loss_on_unlabeled_images_tells_an_experiment_from_its_baseline
     ("overlays", "studies"),
     [
         ([], {"stl10", "mnist"}),
+        ([CPU], {"stl10", "mnist"}),
         ([DEMO], {"photos", "mnist5k"}),
         ([TINY], {"photos"}),
         ([SMALL], {"photos", "mnist5k"}),
     ],
-    ids=["config.yaml", "config.demo.yaml", "config.tiny.yaml", "of these tests"],
+    ids=["config.yaml", "config.cpu.yaml", "config.demo.yaml", "config.tiny.yaml", "of these tests"],
 )
 def test_good_configurations_pass(overlays, studies):
     checked = planning.checked_config(merged(*overlays), SCHEMA)
