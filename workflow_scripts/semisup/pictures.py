@@ -104,10 +104,8 @@ def _orientation(picture: Image.Image) -> int:
 def _flat(picture: Image.Image) -> Image.Image:
     """Return a picture of at most 8 bits in RGB or L, on white where it is transparent."""
     profile = _profile(picture)
-    if picture.mode == "CMYK" and profile is not None:
-        return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     if not picture.has_transparency_data:
-        return _in_srgb(picture if picture.mode == "L" else picture.convert("RGB"), profile)
+        return _in_srgb(picture if picture.mode in ("L", "CMYK") else picture.convert("RGB"), profile)
     clear = picture.convert("RGBA")
     colours = _in_srgb(clear.convert("RGB"), profile)
     white = Image.new("RGB", picture.size, WHITE)
@@ -129,9 +127,13 @@ def _profile(picture: Image.Image) -> ImageCms.ImageCmsProfile | None:
 
 
 def _in_srgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Image.Image:
-    if profile is None or picture.mode != "RGB":
-        return picture
-    return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"))
+    """Return an L, RGB or CMYK picture in L or RGB, converted by the profile if there is one that can be used."""
+    if profile is not None and picture.mode != "L":
+        try:
+            return ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except ImageCms.PyCMSError:  # it lacks a table that it needs
+            pass
+    return picture.convert("RGB") if picture.mode == "CMYK" else picture
 
 
 # Deep pictures
