@@ -1,4 +1,4 @@
-"""Draw accuracy and loss of networks over the images with labels or pseudo-labels that their training has seen."""
+"""Draw accuracy and loss of networks over the training images seen, without unlabeled ones beside labelled ones."""
 
 import argparse
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ HISTORY = ("epoch", "train_loss", "train_accuracy", "validation_accuracy", "imag
 
 
 def read_histories(paths: Sequence[str], names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return tables of epochs by name with a column `seen`: thousands of images, labelled or pseudo-labelled, so far.
+    """Return tables of epochs by name with a column `seen`: thousands of training images so far.
 
     Raises UserError unless there is a different name for each.
     """
@@ -56,7 +56,7 @@ def draw_group(part: FigureBase, histories: dict[str, pd.DataFrame]) -> tuple[Ax
 
 def set_scale(axes: Axes, *, logarithmic: bool) -> None:
     """Label the axis of images, whose numbers are written out."""
-    axes.set(xlabel="images seen with labels or pseudo-labels (thousands)")
+    axes.set(xlabel="training images seen (thousands)")
     if logarithmic:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=6))

@@ -22,18 +22,12 @@ from semisup.network_run import decisive_weights
 from semisup.run_options import add_checkpoint_options
 from semisup.scaling import scale_all
 from semisup.tables import write_table
-from semisup.training import history_table, log_summary, train_network
+from semisup.training import chosen_epoch, history_table, log_summary, train_network
 from semisup.training_options import recipe_of
 
 
-def read_pool(images: str, labelled: bool) -> np.ndarray:
-    """Read what is learned from, uint8 (N, C, H, W): the unlabeled images and, if asked, the training images."""
-    splits = ["unlabeled", *(["train"] if labelled else [])]
-    return np.concatenate([read_images(images, split) for split in splits])
-
-
 def first_network(shape: Shape, pool: np.ndarray, seed: int) -> Network:
-    """Return a network for these images, with a projection for its head."""
+    """Return a network for images uint8 (N, C, H, W) of any size, with a projection for its last layer."""
     scaled = scale_all(pool, shape.size)
     network = new_network(shape, seed)
     set_normalization(network, scaled)
@@ -57,13 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keep_freed_memory()
 
     recipe = recipe_of(options)
-    pool, held_out = read_pool(options.images, options.labelled_in_pool), read_images(options.images, "validation")
+    pool, held_out = (read_images(options.images, split) for split in ("unlabeled", "validation"))
     size, classes = resolved_size(options.images, options.image_size), len(read_class_names(options.images))
     shape = Shape(options.network, pool.shape[1], size, classes, options.dropout, first_layer=options.first_layer)
     network = first_network(shape, pool, options.seed)
     changes = Augmentation(
         shift=0,
-        flip=True,
+        flip=options.flip,
         color=options.color,
         hue=options.hue,
         cutout=0,
@@ -83,12 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         history = train_network(
             network,
             [loss],
-            lambda learned: told_apart(learned, others, augment, options.seed),
+            lambda learned: told_apart(learned, others, augment, recipe.precision, options.seed),
             recipe,
             options.seed,
             checkpoint,
         )
-        apart = history[-1].validation_accuracy
+        apart = history[chosen_epoch(history, recipe.patience) - 1].validation_accuracy
         log_summary(f"{len(pool)} images: {apart:.4f} of held-out views told apart", history, device)
     learned = new_network(shape, options.seed)
     take_layers(learned, network.cpu())

@@ -9,15 +9,14 @@ from semisup.cli import UserError, run_program
 from semisup.hdf5 import open_hdf5
 from semisup.network import Network, Shape, new_network, read_network, take_layers
 from semisup.network_run import add_files_and_device, random_network, read_run, run_shape, train_run
+from semisup.networks import declared_networks
 
 
 def pretrained_network(path: str, shape: Shape, seed: int) -> Network:
     """Return a network with the layers of the one in the file and a head of random weights.
 
-    Raises UserError if the layers in the file are not those of `shape`, or if its first layer is to be another one.
+    Raises UserError if the layers in the file are not those of `shape`.
     """
-    if shape.first_layer != "trained":
-        raise UserError(f"--first-layer {shape.first_layer} would replace that of {path}: leave one of the two out")
     with open_hdf5(path) as file:
         source = read_network(file["network"])
     if (source.shape.network, source.shape.channels) != (shape.network, shape.channels):
@@ -25,7 +24,17 @@ def pretrained_network(path: str, shape: Shape, seed: int) -> Network:
             f"{path} holds a network {source.shape.network} for {source.shape.channels} channels, not a "
             f"{shape.network} for {shape.channels}: give --network {source.shape.network}, or another file"
         )
-    network = new_network(shape._replace(field=source.shape.field, first_layer=source.shape.first_layer), seed)
+    if source.shape.first_layer != shape.first_layer:
+        raise UserError(
+            f"the first layer of {path} is {source.shape.first_layer}, not {shape.first_layer}: "
+            f"give --first-layer {source.shape.first_layer}"
+        )
+    if source.shape.size != shape.size and not declared_networks()[shape.network].of_patches:
+        raise UserError(
+            f"{path} holds a network for images of {source.shape.size} pixels, not of {shape.size}: "
+            f"give --image-size {source.shape.size}"
+        )
+    network = new_network(shape._replace(field=source.shape.field), seed)
     take_layers(network, source)
     return network
 

@@ -1,6 +1,7 @@
 """Contrastive learning: its loss against a naive one, and the program that trains by it."""
 
 import math
+import signal
 
 import h5py
 import numpy as np
@@ -82,9 +83,10 @@ def with_projection(seed=0):
 def test_measure_is_the_same_twice_and_leaves_the_generator_alone():
     network, augment = with_projection(), augment_function(Augmentation(1, True, 0.2, 0.1, 0, crop=0.5, grey=0.2), 8)
     images = torch.randint(0, 256, (70, 3, 12, 12), dtype=torch.uint8)
+    measured = network, images, augment, "float32", 5
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    assert told_apart(network, images, augment, 5) == told_apart(network, images, augment, 5)
+    assert told_apart(*measured) == told_apart(*measured)
     assert torch.equal(torch.get_rng_state(), state)
     assert not network.training
 
@@ -123,7 +125,7 @@ def simclr_arguments(images, folder, **changes):
         "color": 0.2,
         "hue": 0.0,
         "grey": 0.1,
-        "labelled_in_pool": True,
+        "flip": True,
         "checkpoint": folder / "checkpoint",
         "seed": 0,
         "network_file": folder / "pretrained_network.h5",
@@ -150,10 +152,9 @@ def read(folder):
 
 
 def test_network_and_history(trained):
-    """The pool is the unlabeled and the training images; the projection is not kept."""
+    """The pool is the unlabeled images; the projection is not kept."""
     history = pd.read_csv(trained / "pretraining_history.csv")
-    steps = (COUNTS["unlabeled"] + COUNTS["train"]) // 20
-    assert history["images"].tolist() == [20 * steps] * 2
+    assert history["images"].tolist() == [COUNTS["unlabeled"] // 20 * 20] * 2
     assert history["validation_accuracy"].between(0, 1).all()
     network = read(trained)
     assert (network.shape.size, network.shape.classes) == (32, 4)
@@ -165,22 +166,52 @@ def test_same_seed_gives_the_same_network(images, trained, tmp_path):
     assert_same_weights(read(tmp_path).state_dict(), read(trained).state_dict())
 
 
-def test_without_the_training_images(images, tmp_path):
-    train_simclr.main(simclr_arguments(images, tmp_path, epochs=1, labelled_in_pool=False))
-    assert pd.read_csv(tmp_path / "pretraining_history.csv")["images"].tolist() == [COUNTS["unlabeled"] // 20 * 20]
-
-
 def test_batch_larger_than_the_pool_is_refused(images, tmp_path):
-    with pytest.raises(UserError, match=r"^batch_size 101 is above the 100 images: lower it$"):
-        train_simclr.main(simclr_arguments(images, tmp_path, batch_size=101))
+    with pytest.raises(UserError, match=r"^batch_size 61 is above the 60 images: lower it$"):
+        train_simclr.main(simclr_arguments(images, tmp_path, batch_size=61))
+
+
+def test_only_whole_batches_are_measured():
+    """Of 70 images the first 64, as with fewer others a view is told apart more easily."""
+    network, augment = with_projection(), augment_function(Augmentation(1, True, 0.0, 0.0, 0), 8)
+    images = torch.randint(0, 256, (70, 3, 8, 8), dtype=torch.uint8)
+    assert told_apart(network, images, augment, "float32", 5) == told_apart(network, images[:64], augment, "float32", 5)
+    assert told_apart(network, images[:10], augment, "float32", 5) > 0
+
+
+def test_too_little_memory_is_refused_since_parts_are_another_loss(images, tmp_path, monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("semisup.training.add_gradients", fail)
+    with pytest.raises(UserError, match=r"^out of memory with batches of 20 in 1 parts: choose a smaller network or b"):
+        train_simclr.main(simclr_arguments(images, tmp_path))
+
+
+def test_stopped_program_goes_on_to_the_same_network(images, trained, tmp_path, monkeypatch):
+    steps = iter(range(1, 100))
+
+    class Stopping(ContrastiveLoss):
+        def images(self, rows, epoch):
+            if next(steps) == 4:
+                signal.raise_signal(signal.SIGTERM)
+            return super().images(rows, epoch)
+
+    with monkeypatch.context() as context:
+        context.setattr(train_simclr, "ContrastiveLoss", Stopping)
+        with pytest.raises(SystemExit):
+            train_simclr.main(simclr_arguments(images, tmp_path))
+    train_simclr.main(simclr_arguments(images, tmp_path))
+    assert_same_weights(read(tmp_path).state_dict(), read(trained).state_dict())
 
 
 def test_supervised_network_starts_from_it_with_its_first_layer_as_it_is(images, tmp_path):
     """A first layer of centroids stays fixed."""
     train_simclr.main(simclr_arguments(images, tmp_path, epochs=1, first_layer="centroids"))
-    source = read(tmp_path)
+    source, file = read(tmp_path), str(tmp_path / "pretrained_network.h5")
     assert source.shape.first_layer == "centroids"
-    shape = source.shape._replace(first_layer="trained")
-    network = train_supervised.pretrained_network(str(tmp_path / "pretrained_network.h5"), shape, 1)
+    network = train_supervised.pretrained_network(file, source.shape, 1)
     assert_same_weights(network.layers.state_dict(), source.layers.state_dict())
     assert not next(network.layers.parameters()).requires_grad
+    with pytest.raises(UserError, match=r"is centroids, not trained: give --first-layer centroids$"):
+        train_supervised.pretrained_network(file, source.shape._replace(first_layer="trained"), 1)

@@ -208,7 +208,7 @@ def test_further_settings_are_options_of_their_method():
     assert found
     for name in found:
         base = METHODS[name].base
-        known = option_names(METHODS[name], *([METHODS[base.of]] if base else []))
+        known = option_names(METHODS[name], *(METHODS[other] for other in (base.of if base else ())))
         assert set(methods.module_of(name).FURTHER) <= set(known), name
     assert set(AUGMENTATIONS) <= set(DEFAULTS["supervised"])
 

@@ -421,7 +421,9 @@ def test_another_rounding_of_the_centroids_leaves_the_checkpoint(images, tmp_pat
 
 
 def test_a_first_layer_of_centroids_beside_a_base(images, pretrained, tmp_path):
-    with pytest.raises(UserError, match=r"--first-layer centroids would replace that of .*network\.h5: leave one"):
+    with pytest.raises(
+        UserError, match=r"^the first layer of .*network\.h5 is trained, not centroids: give --first-lay"
+    ):
         train_supervised.main(arguments(images, tmp_path, pretrained=pretrained, first_layer="centroids"))
 
 

@@ -495,6 +495,7 @@ class Recorder:
     """A loss on unlabeled images that changes nothing, writes down its calls and shows what it is told to."""
 
     batch_option = "unlabeled_batch_size"
+    in_parts = True
     of = "unlabeled images"
 
     def __init__(self, batch_size=6, shown=()):

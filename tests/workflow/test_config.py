@@ -572,7 +572,7 @@ MALFORMED = [
     (
         f"{FINETUNED}/builds_on",
         "kmeans",
-        r"finetuned\.builds_on: 'kmeans' is of method kmeans, .* must be of method exemplar; known: exemplar$",
+        r"finetuned\.builds_on: 'kmeans' is of method kmeans, .* be of method exemplar or simclr; known: exemplar$",
     ),
     (
         f"{STRIDE8}/builds_on",
@@ -828,7 +828,7 @@ MALFORMED = [
     (
         f"{FINETUNED}/first_layer",
         "centroids",
-        r"first_layer: centroids would replace the first layer of the base '\w+'; leave it out, or remove the base",
+        r"first_layer: the network comes from the base 'exemplar'; remove first_layer, or the base",
     ),
     (
         SUPERVISED,
@@ -1026,6 +1026,46 @@ MALFORMED = [
         FIXMATCH,
         {"method": "curriculum", "unlabeled_pool": "hidden"},
         r"fixmatch\.unlabeled_pool: hidden needs labelled images",
+    ),
+    *(
+        (FIXMATCH, {"method": "simclr", "image_size": 48, **options}, message)
+        for options, message in (
+            (
+                {"label_smoothing": 0.1},
+                r"fixmatch\.label_smoothing: 0\.1 has no meaning without labels; set it to 0$",
+            ),
+            ({"batch_size": 2001}, r"fixmatch\.batch_size: 2001 is more than the 2000 unlabeled images of photos"),
+            ({"image_size": 4}, r"fixmatch\.network: resnet needs images of at least"),
+        )
+    ),
+    *(
+        (
+            "studies/photos/experiments",
+            {
+                "kmeans": {"method": "kmeans", "patch_images": 2000},
+                "views": {"method": "simclr", "image_size": 48, **of_base},
+                "tuned": {"method": "supervised", "builds_on": "views", "image_size": 48, **of_tuned},
+            },
+            message,
+        )
+        for of_base, of_tuned, message in (
+            (
+                {},
+                {"image_size": 96},
+                r"tuned\.image_size: 96 is not the 48 pixels of the images that the base 'views' l",
+            ),
+            (
+                {},
+                {"network": "vgg"},
+                r"tuned\.network: vgg cannot start from the base 'views', whose network is resnet",
+            ),
+            ({}, {"first_layer": "centroids"}, r"tuned\.first_layer: the network comes from the base 'views'; remove"),
+            (
+                {"network": "vgg"},
+                {"network": "vgg", "progressive_resizing": 0.5},
+                r"tuned\.progressive_resizing: vgg takes images of one size only",
+            ),
+        )
     ),
     (
         "data/photos/fold_validation_images",

@@ -38,8 +38,8 @@ class SimclrTraining(ImageSize, Recipe, Network, FirstLayer):
     """The hue of a view is shifted by +- up to this fraction of the circle; 0 for images of one channel."""
     grey: Part = 0.2
     """Part of the views that lose their colours; 0 for images of one channel."""
-    labelled_in_pool: bool = True
-    """The training images are learned from too, without their labels."""
+    flip: bool = True
+    """Half of the views are mirrored, left to right."""
 
 
 class Simclr(SimclrTraining, Pretraining):
@@ -54,8 +54,6 @@ class Simclr(SimclrTraining, Pretraining):
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:
         yield from large_enough_for_network(options, data)
         yield from colours_there(("color", "hue", "grey"), options, data)
-        if not options["labelled_in_pool"]:
-            yield from enough_unlabeled("batch_size", options, data)
-        for key in ("label_smoothing", "dropout"):
-            if options[key]:
-                yield key, f"{options[key]:g} has no meaning without labels; set it to 0"
+        yield from enough_unlabeled("batch_size", options, data)
+        if options["label_smoothing"]:
+            yield "label_smoothing", f"{options['label_smoothing']:g} has no meaning without labels; set it to 0"

@@ -8,6 +8,7 @@ from methods.declare import Base, Method
 from methods.shared import (
     NETWORKS,
     Augmentation,
+    FirstLayer,
     LabelledNetwork,
     Recipe,
     Runs,
@@ -35,7 +36,9 @@ class Supervised(SupervisedTraining, Runs, Method):
     mapped = "model.h5"
     training_curves = True
     sections = ("networks", "supervised")
-    base = Base(of=("exemplar", "simclr"), what="the network comes")
+    base = Base(
+        of=("exemplar", "simclr"), gives=(FirstLayer,), fixed=option_names(FirstLayer), what="the network comes"
+    )
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:
@@ -48,8 +51,9 @@ class Supervised(SupervisedTraining, Runs, Method):
             yield from large_enough_for_network(options, data)
         else:
             yield from _network_fits(options, data, base)
-        smallest = NETWORKS[options["network"]].resizable if base is None else _smallest_images(base)
-        if base is not None and options["first_layer"] != "trained":
+        resizable = NETWORKS[options["network"]].resizable
+        smallest = resizable if base is None else base.get("surrogate_size", resizable)
+        if base is not None and options["first_layer"] != base.get("first_layer", "trained"):
             yield (
                 "first_layer",
                 f"{options['first_layer']} would replace the first layer of the base {options['builds_on']!r}; leave "
@@ -59,25 +63,26 @@ class Supervised(SupervisedTraining, Runs, Method):
         yield from training_fits(options, data)
 
 
-def _smallest_images(base: Values) -> int:
-    """Return the side in pixels of the smallest images that a base's network takes: of patches, if it learned those."""
-    return base.get("surrogate_size", NETWORKS[base["network"]].smallest)
-
-
 def _network_fits(options: Values, data: Data, base: Values) -> Iterator[Mistake]:
-    """Check that the network of a base can be trained on."""
+    """Check that the network of a base can be trained on: one of patches takes larger images, another its own size."""
+    name, size = options["builds_on"], data.image_size(options)
     if options["network"] != base["network"]:
         yield (
             "network",
-            f"{options['network']} cannot start from the base {options['builds_on']!r}, whose network is "
-            f"{base['network']}; set network to {base['network']}, or remove the base",
+            f"{options['network']} cannot start from the base {name!r}, whose network is {base['network']}; set "
+            f"network to {base['network']}, or remove the base",
         )
-    size, smallest = data.image_size(options), _smallest_images(base)
-    if size < smallest:
+    if size < base.get("surrogate_size", 0):
         yield (
             "image_size",
-            f"{size} is less than the {smallest} pixels that the network of the base {options['builds_on']!r} needs; "
-            "choose at least that",
+            f"{size} is less than the {base['surrogate_size']} pixels of the patches that the network of the base "
+            f"{name!r} takes; choose at least that",
+        )
+    if "surrogate_size" not in base and size != data.image_size(base):
+        yield (
+            "image_size",
+            f"{size} is not the {data.image_size(base)} pixels of the images that the base {name!r} learned from; "
+            "choose that",
         )
 
 

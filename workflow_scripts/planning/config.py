@@ -197,7 +197,7 @@ def _options_of_base(config: Config, study: str, own: Config) -> Config:
         return {}
     options = experiment_options(config, study, own["builds_on"])
     taken = options if base.gives is None else option_names(*base.gives)
-    return {name: options[name] for name in taken}
+    return {name: options[name] for name in taken if name in options}
 
 
 def asked_options(config: Config, study: str, experiment: str) -> Config:

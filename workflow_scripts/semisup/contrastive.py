@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from semisup.augmentation import Augment
 from semisup.constants import PROJECTION, TOLD_APART_AMONG
+from semisup.device import fast_products
 from semisup.network import Network
 from semisup.scaling import to_pixels
 
@@ -35,10 +36,7 @@ def contrastive_loss(projections: torch.Tensor, temperature: float) -> tuple[tor
 
 @dataclass
 class ContrastiveLoss:
-    """The loss of views of images without labels; see semisup.training.Loss. pool: uint8 (N, C, H, W), of any size.
-
-    Where a batch is computed in parts, views are told apart within a part.
-    """
+    """The loss of views of images without labels; see semisup.training.Loss. pool: uint8 (N, C, H, W), of any size."""
 
     pool: torch.Tensor
     batch_size: int
@@ -47,6 +45,7 @@ class ContrastiveLoss:
     augment: Augment
     batch_option: ClassVar[str] = "batch_size"
     of: ClassVar[str] = "images"
+    in_parts: ClassVar[bool] = False  # every view is told apart from all others of the step
 
     @property
     def count(self) -> int:
@@ -83,17 +82,19 @@ def add_projection(network: Network) -> None:
     network.head[-1] = nn.Sequential(hidden, nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, PROJECTION))
 
 
-def told_apart(network: Network, images: torch.Tensor, augment: Augment, seed: int) -> float:
+def told_apart(network: Network, images: torch.Tensor, augment: Augment, precision: str, seed: int) -> float:
     """Return how often the nearest of all views in a batch is of the same image; two views of each, always the same.
 
-    images: uint8 (N, C, H, W) on the network's device; the first `MEASURED` are looked at. The network is left in
-    evaluation mode, and torch's generator as it was.
+    images: uint8 (N, C, H, W) on the network's device. The first `MEASURED` are looked at, in batches of
+    `TOLD_APART_AMONG`; what is left after whole batches is not. The network is left in evaluation mode, and torch's
+    generator as it was.
     """
     network.eval()
-    batches = [part for part in images[:MEASURED].split(TOLD_APART_AMONG) if len(part) > 1]
+    whole = len(images) // TOLD_APART_AMONG * TOLD_APART_AMONG or len(images)
+    batches = images[: min(whole, MEASURED)].split(TOLD_APART_AMONG)
     devices = [images.device] if images.is_cuda else []
     right = []
-    with torch.random.fork_rng(devices), torch.inference_mode():
+    with torch.random.fork_rng(devices), torch.inference_mode(), fast_products(images.device, precision):
         torch.manual_seed(seed)
         for part in batches:
             views = augment(to_pixels(part).repeat_interleave(2, dim=0))

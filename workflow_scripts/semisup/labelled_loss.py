@@ -50,6 +50,7 @@ class LabelledLoss:
     classes: int | None = None
     batch_option: ClassVar[str] = "batch_size"
     of: ClassVar[str] = "training images"
+    in_parts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Draw in which epochs each example is mirrored, int64 (N,): 0 in odd ones, 1 in even ones, counted from 0."""

@@ -56,13 +56,14 @@ class Loss(Protocol):
     """A part of the loss; all parts add up, and the images of all go through the network together.
 
     count: the number of its images; batch_size: those of a step; batch_option, of: the option that says so and what
-    images they are, for messages.
+    images they are, for messages. in_parts: the loss of a batch is the mean of that of its parts.
     """
 
     count: int
     batch_size: int
     batch_option: str
     of: str
+    in_parts: bool
 
     def begin_epoch(self, network: Network, epoch: int) -> None:
         """Prepare for an epoch, counted from 0."""
@@ -310,10 +311,11 @@ def _take_step(
     """Take one optimiser step and return what the losses show, still on the device; rows: of the batch of each loss.
 
     Where memory runs out a batch is computed in twice as many parts, whose gradients add up to that of the whole.
-    Raises UserError if parts of two images, the fewest that batch normalisation takes, are still too large.
+    Raises UserError if parts of two images, the fewest that batch normalisation takes, are still too large, or if a
+    loss cannot be computed in parts.
     """
     largest = max(loss.batch_size for loss in learner.losses)
-    most_parts = max(1, largest // 2)
+    most_parts = max(1, largest // 2) if all(loss.in_parts for loss in learner.losses) else 1
     device = next(learner.network.parameters()).device
     states = [loss.state_dict() for loss in learner.losses]
     while True:
@@ -327,7 +329,7 @@ def _take_step(
             if progress.parts == most_parts:
                 raise UserError(
                     f"out of memory with batches of {largest} in {most_parts} parts: "
-                    "choose a smaller network, or a machine with more memory"
+                    "choose a smaller network or batch, or a machine with more memory"
                 ) from error
         else:
             progress.learning_rate = learner.schedule.get_last_lr()[0]

@@ -14,6 +14,7 @@ class UnlabeledLoss:
     batch_size: int
     batch_option: ClassVar[str] = "unlabeled_batch_size"
     of: ClassVar[str] = "unlabeled images"
+    in_parts: ClassVar[bool] = True
 
     @property
     def count(self) -> int:
