@@ -18,7 +18,7 @@ rule make_surrogates:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -49,7 +49,7 @@ rule train_exemplar:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -83,7 +83,7 @@ rule extract_layers:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -117,7 +117,7 @@ rule train_probe:
         experiment=experiment_pattern("exemplar"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         mem_mb=memory(4000),
