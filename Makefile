@@ -17,6 +17,7 @@ help:
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex
+	@$(VENV)/bin/python workflow_scripts/planning/config_files.py $(CONFIG)
 	$(SNAKEMAKE) --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
 
 test: $(VENV)/ready latex browser

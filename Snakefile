@@ -16,7 +16,7 @@ include: "rules/common_report.smk"
 include: "rules/download.smk"
 
 
-for file in sorted((SCRIPTS.parent / "rules").glob("*/*.smk")):  # data sets and methods
+for file in sorted((CLONE / "rules").glob("*/*.smk")):  # data sets and methods
 
     include: file
 

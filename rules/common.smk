@@ -4,17 +4,25 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+# Of this file: workflow.basedir is another folder where another workflow uses this one as a module.
+CLONE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+SCRIPTS = CLONE / "workflow_scripts"
+if not SCRIPTS.is_dir():
+    sys.exit(f"error: {CLONE} is no folder on this machine: clone the repository, and name the Snakefile of the clone")
 sys.path.insert(0, str(SCRIPTS))
 
 from declarations.options import option_names
 from planning import config as planning
+from planning.config_files import check_file
 from semisup.listing import listing_digest
 from semisup.networks import network_file
 from semisup.run_names import RUN, seed_run
 from planning.digest import code_digest as file_digest
 
 try:
+    if not workflow.modifier.is_module:  # the files of another workflow hold more than its configuration of this one
+        for file in workflow.overwrite_configfiles:
+            check_file(file)
     CONFIG = planning.checked_config(config, planning.config_schema())
 except planning.ConfigError as error:
     sys.exit(f"config error: {error}")
@@ -46,6 +54,11 @@ def code_with_network(program):
         return file_digest(SCRIPTS / f"{program}.py", [network_file(options["network"])])
 
     return digest
+
+
+def environment(name):
+    """The conda environment of a rule. Snakemake formats its path, so that braces in the folder of the clone are doubled."""
+    return str(CLONE / "envs" / f"{name}.yaml").replace("{", "{{").replace("}", "}}")
 
 
 def program(name):
@@ -197,7 +210,8 @@ def training_seed(wildcards):
 
 def checkpoint_folder(program):
     """A params function: a folder beside every output, for Snakemake deletes the outputs of a job that failed."""
-    return lambda wildcards, output: str(Path("results/checkpoints", *wildcards, program))
+    # results/ may lie below a prefix, if this is a module; there a wildcard is a folder in the path of an output.
+    return lambda wildcards, output: str(Path(Path(output[0]).parents[len(wildcards)], "checkpoints", *wildcards, program))
 
 
 def base_of(wildcards):
@@ -222,7 +236,7 @@ def path_in_option(name):
                 f"studies.{wildcards.study}.experiments.{wildcards.experiment}.{name}: there is no file {file}; put it "
                 f"there (`snakemake results/{wildcards.study}/data/images.h5` makes the images to score)"
             )
-        return file
+        return local(file)  # the user's, so no prefix that a module's results may have
 
     return path
 

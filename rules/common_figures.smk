@@ -23,10 +23,10 @@ def representations(study):
     return {name: first_seed_path(study, name, file) for name, file in mapped.items() if file}
 
 
-def representation_options(wildcards):
+def representation_options(wildcards, input):
     """A params function: --features, --layers and --networks with the experiments and their files."""
     files = {"features": [], "layers": [], "networks": []}
-    for name, path in representations(wildcards.study).items():
+    for name, path in zip(representations(wildcards.study), input.representations, strict=True):
         option = {"features.h5": "features", "layers.h5": "layers"}.get(Path(path).name, "networks")
         files[option].append(f"{name}={path}")
     return " ".join(" ".join([f"--{option}", *pairs]) for option, pairs in files.items() if pairs)

@@ -3,7 +3,7 @@ import json
 
 from planning.digest import content_digest
 
-REPORT_SOURCES = Path(workflow.basedir) / "report"
+REPORT_SOURCES = CLONE / "report"
 THEORY = CONFIG["theory"]
 
 

@@ -15,7 +15,7 @@ rule find_copies:
         "results/benchmarks/{study}/find_copies.jsonl"
     priority: 1
     conda:
-        "../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         mem_mb=memory(2000),
@@ -40,7 +40,7 @@ rule plot_copies:
     log:
         "results/logs/{study}/figures/plot_copies.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

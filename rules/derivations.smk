@@ -9,7 +9,7 @@ rule check_derivations:
     log:
         "results/logs/theory/check_derivations.log",
     conda:
-        "../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
@@ -30,7 +30,7 @@ rule compare_momentum:
     log:
         "results/logs/theory/compare_momentum.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
@@ -52,7 +52,7 @@ rule compare_dropout:
     log:
         "results/logs/theory/compare_dropout.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
@@ -73,7 +73,7 @@ rule compare_initialization:
     log:
         "results/logs/theory/compare_initialization.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
@@ -95,7 +95,7 @@ rule compare_crowding:
     log:
         "results/logs/theory/compare_crowding.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),

@@ -12,13 +12,14 @@ rule download:
         file="|".join(re.escape(file) for source in DOWNLOADED.values() for file in source["files"]) or "no_file",
     localrule: True
     conda:
-        "../envs/data.yaml"
+        environment("data")
     resources:
         runtime=run_time(hours=8),
     params:
         program=program("download"),
         urls=source_urls,
+        partial=lambda wildcards, output: str(Path(output[0]).with_name(f".{wildcards.file}.part")),
         md5=lambda wildcards: DOWNLOADED[wildcards.dataset]["files"][wildcards.file],
     shell:
         "python {params.program:q} --url {params.urls:q} --md5 {params.md5}"
-        " --partial resources/{wildcards.dataset}/.{wildcards.file}.part --output {output} 2> {log}"
+        " --partial {params.partial} --output {output} 2> {log}"

@@ -22,7 +22,7 @@ rule evaluate:
         "results/benchmarks/{study}/evaluate.jsonl"
     priority: 1
     conda:
-        "../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
@@ -49,7 +49,7 @@ rule write_predictions:
     log:
         "results/logs/{study}/write_predictions.log",
     conda:
-        "../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

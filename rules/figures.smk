@@ -13,7 +13,7 @@ rule plot_patches:
     log:
         "results/logs/{study}/plot_patches.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -39,7 +39,7 @@ rule plot_centroids:
     log:
         "results/logs/{study}/plot_centroids.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -63,7 +63,7 @@ rule plot_surrogates:
     log:
         "results/logs/{study}/plot_surrogates.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=10),
@@ -86,7 +86,7 @@ rule plot_augmentations:
     log:
         "results/logs/{study}/plot_augmentations.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=10),
@@ -109,7 +109,7 @@ rule plot_filters:
     log:
         "results/logs/{study}/plot_filters.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -134,7 +134,7 @@ rule plot_training:
     log:
         "results/logs/{study}/figures/plot_training.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=10),
@@ -156,7 +156,7 @@ rule plot_label_curve:
     log:
         "results/logs/{study}/figures/plot_label_curve.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -183,7 +183,7 @@ rule plot_rounds:
     log:
         "results/logs/{study}/plot_rounds.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -208,7 +208,7 @@ rule plot_mistakes:
     log:
         "results/logs/{study}/plot_mistakes.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -230,7 +230,7 @@ rule plot_unlabeled:
     log:
         "results/logs/{study}/plot_unlabeled.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -252,7 +252,7 @@ rule plot_confusion:
     log:
         "results/logs/{study}/plot_confusion.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -275,7 +275,7 @@ rule plot_solver_iterations:
     log:
         "results/logs/{study}/plot_solver_iterations.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -305,7 +305,7 @@ rule embed_tsne:
         "results/benchmarks/{study}/embed_tsne.jsonl"
     priority: 1
     conda:
-        "../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(4000),
         runtime=run_time(hours=1),
@@ -332,7 +332,7 @@ rule plot_tsne:
     log:
         "results/logs/{study}/plot_tsne.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=10),
@@ -359,7 +359,7 @@ rule plot_layers:
     log:
         "results/logs/{study}/plot_layers.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=10),

@@ -13,7 +13,7 @@ rule plot_rulegraph:
     log:
         "results/logs/report/plot_rulegraph.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -21,7 +21,7 @@ rule plot_rulegraph:
         code=code_digest("plot_rulegraph"),
         program=program("plot_rulegraph"),
         config=lambda wildcards: json.dumps(config),
-        snakefile=lambda wildcards, output: workflow.main_snakefile,
+        snakefile=lambda wildcards, output: str(CLONE / "Snakefile"),
     shell:
         "python {params.program:q} --snakefile {params.snakefile:q} --config {params.config:q}"
         " --pdf {output.pdf} --png {output.png} 2> {log}"
@@ -43,7 +43,7 @@ rule collect_provenance:
     log:
         "results/logs/report/collect_provenance.log",
     conda:
-        "../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -51,9 +51,10 @@ rule collect_provenance:
         code=code_digest("collect_provenance"),
         program=program("collect_provenance"),
         studies=list(CONFIG["studies"]),
-        repository=lambda wildcards, output: workflow.basedir,
+        repository=lambda wildcards, output: str(CLONE),
+        benchmarks=lambda wildcards, output: str(Path(output.provenance).parents[1] / "benchmarks"),
     shell:
-        "python {params.program:q} --repository {params.repository:q} --benchmarks results/benchmarks"
+        "python {params.program:q} --repository {params.repository:q} --benchmarks {params.benchmarks}"
         " --studies {params.studies} --learned {input.learned} --provenance {output.provenance}"
         " --timings {output.timings} 2> {log}"
 
@@ -74,7 +75,7 @@ rule render_report:
     log:
         "results/logs/report/render_report.log",
     conda:
-        "../envs/report.yaml"
+        environment("report")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
@@ -84,8 +85,9 @@ rule render_report:
         texts=report_texts("report.tex", "references.bib", "published.yaml", *included_texts()),
         sources=report_files("report.tex", "references.bib", "published.yaml"),
         plan=report_plan,
+        results=lambda wildcards, output: str(Path(output.tex).parents[1]),
     shell:
-        "python {params.program:q} --plan {params.plan:q} --results results --provenance {input.provenance}"
+        "python {params.program:q} --plan {params.plan:q} --results {params.results} --provenance {input.provenance}"
         " --timings {input.timings} --sources {params.sources:q} --tex {output.tex}"
         " --bibliography {output.bibliography} 2> {log}"
 
@@ -109,7 +111,7 @@ rule typeset_report:
         "results/logs/report/typeset_report.log",
     localrule: True
     conda:
-        "../envs/latex.yaml"
+        environment("latex")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

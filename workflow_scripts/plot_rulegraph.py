@@ -23,7 +23,9 @@ def rule_edges(snakefile: str, config: dict) -> Edges:
         configfile = Path(folder) / "config.json"
         configfile.write_text(json.dumps(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--configfile", str(configfile)]
-        options = ["--directory", folder, "--workflow-profile", "none", "--cores", "1", "--quiet", "--rulegraph"]
+        # The whole configuration is given; that of the Snakefile may have more studies.
+        options = ["--replace-workflow-config", "--directory", folder, "--workflow-profile", "none", "--cores", "1"]
+        options += ["--quiet", "--rulegraph"]
         finished = subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603
     if finished.returncode:
         raise UserError(f"snakemake could not draw its rule graph: {finished.stderr.strip().splitlines()[-1]}")

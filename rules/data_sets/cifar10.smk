@@ -16,7 +16,7 @@ rule prepare_cifar10:
     wildcard_constraints:
         study=studies_of("cifar10"),
     conda:
-        "../../envs/data.yaml"
+        environment("data")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(hours=1),

@@ -14,7 +14,7 @@ rule prepare_folder:
     wildcard_constraints:
         study=studies_of("folder"),
     conda:
-        "../../envs/data.yaml"
+        environment("data")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(hours=1),

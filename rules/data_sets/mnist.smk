@@ -19,7 +19,7 @@ rule prepare_mnist:
     wildcard_constraints:
         study=studies_of("mnist"),
     conda:
-        "../../envs/data.yaml"
+        environment("data")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),

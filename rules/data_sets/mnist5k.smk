@@ -14,7 +14,7 @@ rule prepare_mnist5k:
     wildcard_constraints:
         study=studies_of("mnist5k"),
     conda:
-        "../../envs/data.yaml"
+        environment("data")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

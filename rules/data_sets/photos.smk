@@ -15,7 +15,7 @@ rule prepare_photos:
     wildcard_constraints:
         study=studies_of("photos"),
     conda:
-        "../../envs/data.yaml"
+        environment("data")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

@@ -17,7 +17,7 @@ rule prepare_stl10:
     wildcard_constraints:
         study=studies_of("stl10"),
     conda:
-        "../../envs/data.yaml"
+        environment("data")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(hours=1),

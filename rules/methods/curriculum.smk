@@ -19,7 +19,7 @@ rule train_curriculum:
         experiment=experiment_pattern("curriculum"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

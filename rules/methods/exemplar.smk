@@ -17,7 +17,7 @@ rule make_surrogates:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -48,7 +48,7 @@ rule train_exemplar:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

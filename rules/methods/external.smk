@@ -15,7 +15,7 @@ rule take_external_scores:
     wildcard_constraints:
         experiment=experiment_pattern("external"),
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

@@ -20,7 +20,7 @@ rule train_fixmatch:
         experiment=experiment_pattern("fixmatch"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

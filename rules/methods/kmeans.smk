@@ -18,7 +18,7 @@ rule sample_patches:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(2000),
         runtime=run_time(minutes=30),
@@ -46,7 +46,7 @@ rule fit_whitening:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         mem_mb=memory(4000),
@@ -76,7 +76,7 @@ rule learn_centroids:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -111,7 +111,7 @@ rule extract_features:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -146,7 +146,7 @@ rule train_svm:
         experiment=experiment_pattern("kmeans"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         mem_mb=memory(4000),
@@ -180,7 +180,7 @@ rule solver_iterations:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(4000),
         runtime=run_time(hours=1),

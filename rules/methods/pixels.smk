@@ -19,7 +19,7 @@ rule train_pixels:
         experiment=experiment_pattern("pixels"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         mem_mb=memory(4000),

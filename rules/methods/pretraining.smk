@@ -19,7 +19,7 @@ rule extract_layers:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -53,7 +53,7 @@ rule train_probe:
         experiment=experiment_pattern(*methods_like(Pretraining)),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         mem_mb=memory(4000),

@@ -19,7 +19,7 @@ rule train_pseudo_label_loss:
         experiment=experiment_pattern("pseudo_label_loss"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

@@ -19,7 +19,7 @@ rule train_rotation:
         experiment=experiment_pattern("rotation"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

@@ -22,7 +22,7 @@ rule train_pseudo_label_rounds:
         experiment=experiment_pattern("pseudo_label_rounds"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,
@@ -65,7 +65,7 @@ rule train_kmeans_rounds:
         experiment=experiment_pattern("kmeans_rounds"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

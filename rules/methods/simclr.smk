@@ -18,7 +18,7 @@ rule train_simclr:
         run=SEED_RUN,
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

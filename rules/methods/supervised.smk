@@ -20,7 +20,7 @@ rule train_supervised:
         experiment=experiment_pattern("supervised"),
     priority: 1
     conda:
-        "../../envs/train.yaml"
+        environment("train")
     threads: 8
     resources:
         gpu=1,

@@ -13,6 +13,7 @@ from snakemake.utils import update_config
 from declarations.options import required_names
 from planning import config as planning
 from planning import config_docs
+from planning.config_files import check_file
 from planning.report import with_label_counts
 
 SCHEMA = planning.config_schema()
@@ -358,9 +359,11 @@ MALFORMED = [
     ("kmeans/tolerance", True, r"^kmeans\.tolerance: true is true or false; expected a number"),
     ("kmeans/folds", 1, r"^kmeans\.folds: 1 is a whole number; expected true or false"),
     ("kmeans/folds", "yes please", r"^kmeans\.folds: 'yes please' is text; expected true or false"),
-    ("kmeans/tolerance", "1e-3", r"^kmeans\.tolerance: '1e-3' is text; expected a number .*write 1\.0e-3"),
+    ("kmeans/tolerance", "1.0e3", r"^kmeans\.tolerance: '1\.0e3' is text in YAML; write 1000\.0"),
+    ("kmeans/tolerance", "1e-9", r"^kmeans\.tolerance: '1e-9' is text in YAML; write 1\.0e-09"),
+    ("kmeans/tolerance", "1e-3", r"^kmeans\.tolerance: '1e-3' is text in YAML; write 0\.001"),
     ("kmeans/svm_c", 0.1, r"^kmeans\.svm_c: 0\.1 is a number with a decimal point; expected a list"),
-    ("kmeans/svm_c", ["1e-3"], r"^kmeans\.svm_c\.0: '1e-3' is text; expected a number .*write 1\.0e-3"),
+    ("kmeans/svm_c", ["1e-3"], r"^kmeans\.svm_c\.0: '1e-3' is text in YAML; write 0\.001"),
     ("kmeans/image_size", "large", r"^kmeans\.image_size: 'large' is not valid; expected a whole number .* or native"),
     (
         "kmeans/image_size",
@@ -1127,6 +1130,67 @@ def test_malformed_configuration_is_refused_in_one_line(place, value, message):
     assert len(found.splitlines()) == 1
     assert len(found) < 400
     assert re.search(message, found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cnn: {epochs: 010}", "line 1: YAML reads 010 as 8: write 8, or '010' if it is a text"),
+        ("cnn:\n  epochs: 1:30", "line 2: YAML reads 1:30 as 90: write 90, or '1:30' if it is a text"),
+        ("cnn:\n  epochs: 3\n  epochs: 4", "line 3: the key 'epochs' stands in line 2 too; keep one"),
+        ("cnn: {a: 1}\nkmeans: {}\ncnn: {b: 2}", "line 3: the key 'cnn' stands in line 1 too; keep one"),
+        ("studies: {no: null}", "line 1: YAML reads the key no as true or false: write 'no', in quotes"),
+    ],
+)
+def test_what_yaml_would_hide_is_refused_in_one_line(tmp_path, text, message):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(planning.ConfigError) as caught:
+        check_file(file)
+    assert str(caught.value) == f"{file}, {message}"
+
+
+@pytest.mark.parametrize("text", ["", "{a: 0, b: 10_000, c: 0x1F, d: -1.5, e: 1.0e-3, f: .inf, g: '010', h: 08}", "[]"])
+def test_usual_yaml_passes(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    check_file(tmp_path / "mine.yaml")
+
+
+def test_tabs_in_json_pass(tmp_path):
+    (tmp_path / "mine.json").write_text('{\n\t"a": 1}')
+    check_file(tmp_path / "mine.json")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_file_of_another_encoding_is_refused_in_one_line(tmp_path, encoding):
+    file = tmp_path / "mine.yaml"
+    file.write_text("studies: {photos: {title: café}}", encoding=encoding)
+    with pytest.raises(planning.ConfigError) as caught:
+        check_file(file)
+    assert str(caught.value) == f"{file} is not UTF-8: save it in that encoding (it may be Latin-1 or UTF-16)"
+
+
+@pytest.mark.parametrize(
+    ("title", "named"),
+    [
+        ("σ", "'σ' (greek small letter sigma)"),
+        ("a ≥ b", "'≥' (greater-than or equal to)"),
+        ("照片", "'照' (cjk unified ideograph-7167)"),
+        ("x\u0304", "'\u0304' (combining macron)"),
+        ("a\n\nb", "'\\n' (a line break)"),
+        ("a\tb", "'\\t' (a control character)"),
+    ],
+)
+@pytest.mark.parametrize("place", ["studies/stl10", "studies/stl10/experiments/kmeans"])
+def test_title_that_latex_cannot_set_is_refused(place, title, named):
+    found = error_of(with_value(f"{place}/title", title, merged({})))
+    remedy = "write Latin letters, digits and usual marks, in one line"
+    assert found == f"{place.replace('/', '.')}.title: the report cannot set {named}; {remedy}"
+
+
+def test_accents_of_a_title_are_put_together():
+    config = planning.checked_config(with_value("studies/stl10/title", "Cafe\u0301 – “50 %”", merged({})), SCHEMA)
+    assert config["studies"]["stl10"]["title"] == "Café – “50 %”"
 
 
 def test_unhashable_and_odd_yaml_is_refused_in_one_line():

@@ -19,7 +19,9 @@ from data_sets.declare import Data, DataSet
 from declarations.options import Options, declaring_group, option_names, properties, required_names
 from methods import declared_methods
 from methods.declare import Method
+from planning.config_files import LOADER, ConfigError
 from planning.schema import Config, schema_mistakes
+from planning.titles import composed, title_mistake
 from semisup.run_names import labels_run
 
 METHODS = declared_methods()
@@ -29,17 +31,9 @@ RENAMED = {"base": "builds_on", "relabel": "relabel_each"}
 RENAMED |= {method.formerly: name for name, method in METHODS.items() if "formerly" in vars(method)}
 
 
-class ConfigError(Exception):
-    """A mistake in the configuration, in one line that names key, value and remedy."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
-
-
 def read_yaml(path: str | Path) -> Config:
     """Return the content of a YAML file."""
-    # Safe both; LibYAML, where PyYAML was built with it, reads ten times as fast.
-    return yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 (safe)
 
 
 def config_schema() -> Config:
@@ -126,14 +120,29 @@ def checked_config(config: Config, schema: Config) -> Config:
     studies = {}
     for study, content in config["studies"].items():
         if content is not None:
-            kept = {name: options for name, options in content["experiments"].items() if options is not None}
-            studies[study] = content | {"experiments": _only(kept, content, f"studies.{study}.only")}
+            place = f"studies.{study}"
+            kept = {
+                name: _with_title(options, f"{place}.experiments.{name}")
+                for name, options in content["experiments"].items()
+                if options is not None
+            }
+            studies[study] = _with_title(content, place) | {"experiments": _only(kept, content, f"{place}.only")}
     result = config | {"studies": studies}
     if not studies:
         raise ConfigError("studies: every study is null; keep at least one")
     for study in studies:
         _check_study(result, study)
     return result
+
+
+def _with_title(content: Config, place: str) -> Config:
+    """Return a study or an experiment with its title as the report sets it. Raises ConfigError if it cannot."""
+    if "title" not in content:
+        return content
+    mistake = title_mistake(content["title"])
+    if mistake:
+        raise ConfigError(f"{place}.title: {mistake}")
+    return content | {"title": composed(content["title"])}
 
 
 def _only(experiments: Config, content: Config, place: str) -> Config:

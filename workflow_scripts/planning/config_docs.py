@@ -63,7 +63,12 @@ snakemake --cores 8 --configfile mine.yaml
   `baseline`.
 - **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
   over numbers and `null` inside a section as texts, and those are refused. Write a file for anything else.
-- In YAML, `1e-3` is a text. Write `1.0e-3` or `0.001`.
+- In YAML, `1e-3` and `1.0e3` are texts. Write `1.0e-3` and `1.0e+3`, or `0.001` and `1000.0`.
+- Files are UTF-8. A key that stands twice in a mapping, a number that YAML reads as another one (`010` as 8, `1:30` as
+  90), and a key that it reads as true or false (`no`, `on`) are refused.
+- **A title** is one line of Latin letters with their accents, digits, marks of ASCII and Latin-1, and dashes, quotation
+  marks, `…`, `€` and the like. Greek letters, mathematics, other scripts, accents that have no character together with
+  their letter, and line breaks are refused: the report's LaTeX has no letters for them.
 
 After a change only those jobs run again whose own options, code or inputs are different.
 """

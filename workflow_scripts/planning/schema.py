@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError
 
@@ -64,6 +65,8 @@ def _plain_messages(error: ValidationError, schema: Config, renamed: dict[str, s
         return [f"{place}: {value} is called {renamed[error.instance]!r} now; rename it"]
     if error.validator == "enum":
         return [f"{place}: {value} is not known; choose one of {', '.join(map(str, error.validator_value))}"]
+    if error.validator == "type" and error.validator_value == "number" and _power_of_ten(error.instance):
+        return [f"{place}: {value} is text in YAML; write {_power_of_ten(error.instance)}"]
     if error.validator == "type":
         return [f"{place}: {value} is {_type_name(error.instance)}; expected {_expected(error.validator_value)}"]
     if error.validator == "const":
@@ -140,11 +143,21 @@ def _type_name(value: object) -> str:
     return "empty" if value is None else names.get(type(value), "a date or time")
 
 
+def _power_of_ten(value: object) -> str | None:
+    """Return how YAML writes a number like 1e-3 or 1.0e3, which without point and sign is a text; None for all else."""
+    if not isinstance(value, str) or not re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", value.strip()):
+        return None
+    try:
+        return yaml.safe_dump(float(value)).split()[0]
+    except ValueError:
+        return None
+
+
 def _expected(types: str | list[str]) -> str:
     words = {
         "string": "text",
         "integer": "a whole number",
-        "number": "a number (in YAML 1e-3 is text: write 1.0e-3)",
+        "number": "a number",
         "boolean": "true or false",
         "array": "a list",
         "object": "a mapping of keys",
