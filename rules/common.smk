@@ -211,7 +211,9 @@ def training_seed(wildcards):
 def checkpoint_folder(program):
     """A params function: a folder beside every output, for Snakemake deletes the outputs of a job that failed."""
     # results/ may lie below a prefix, if this is a module; there a wildcard is a folder in the path of an output.
-    return lambda wildcards, output: str(Path(Path(output[0]).parents[len(wildcards)], "checkpoints", *wildcards, program))
+    return lambda wildcards, output: str(
+        Path(Path(output[0]).parents[len(wildcards)], "checkpoints", *wildcards, program)
+    )
 
 
 def base_of(wildcards):
