@@ -24,6 +24,7 @@ for file in sorted((CLONE / "rules").glob("*/*.smk")):  # data sets and methods
 include: "rules/copies.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
+include: "rules/tsne.smk"
 include: "rules/derivations.smk"
 include: "rules/report.smk"
 

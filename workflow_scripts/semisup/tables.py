@@ -19,7 +19,7 @@ def write_table(path: str | Path, rows: Sequence[tuple | Mapping], columns: Sequ
     """
     table = [row if isinstance(row, Mapping) else row._asdict() for row in rows]
     names = list(columns or dict.fromkeys(name for row in table for name in row))
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         writer.writerows([_cell(row.get(name)) for name in names] for row in table)
