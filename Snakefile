@@ -24,7 +24,7 @@ for file in sorted((CLONE / "rules").glob("*/*.smk")):  # data sets and methods
 include: "rules/copies.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
-include: "rules/maps.smk"
+include: "rules/tsne.smk"
 include: "rules/derivations.smk"
 include: "rules/report.smk"
 

@@ -22,4 +22,4 @@ rule download:
         md5=lambda wildcards: DOWNLOADED[wildcards.dataset]["files"][wildcards.file],
     shell:
         "python {params.program:q} --url {params.urls:q} --md5 {params.md5}"
-        " --partial {params.partial} --output {output} 2> {log}"
+        " --partial {params.partial:q} --output {output} 2> {log}"

@@ -54,7 +54,7 @@ rule collect_provenance:
         repository=lambda wildcards, output: str(CLONE),
         benchmarks=lambda wildcards, output: str(Path(output.provenance).parents[1] / "benchmarks"),
     shell:
-        "python {params.program:q} --repository {params.repository:q} --benchmarks {params.benchmarks}"
+        "python {params.program:q} --repository {params.repository:q} --benchmarks {params.benchmarks:q}"
         " --studies {params.studies} --learned {input.learned} --provenance {output.provenance}"
         " --timings {output.timings} 2> {log}"
 
@@ -87,7 +87,7 @@ rule render_report:
         plan=report_plan,
         results=lambda wildcards, output: str(Path(output.tex).parents[1]),
     shell:
-        "python {params.program:q} --plan {params.plan:q} --results {params.results} --provenance {input.provenance}"
+        "python {params.program:q} --plan {params.plan:q} --results {params.results:q} --provenance {input.provenance}"
         " --timings {input.timings} --sources {params.sources:q} --tex {output.tex}"
         " --bibliography {output.bibliography} 2> {log}"
 

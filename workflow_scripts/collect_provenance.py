@@ -73,7 +73,7 @@ def read_benchmarks(folder: Path, studies: Sequence[str]) -> pd.DataFrame:
     for path in sorted(folder.rglob("*.jsonl")):
         study, *inner = path.relative_to(folder).parent.parts
         if study in studies:
-            record = json.loads(path.read_text().splitlines()[-1])
+            record = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
             place = {"study": study, "experiment": inner[0] if inner else "", "rule": path.stem}
             rows.append(place | {"s": record["s"], "max_rss": record.get("max_rss")})
     return pd.DataFrame(rows, columns=["study", "experiment", "rule", "s", "max_rss"])
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     columns = ["study", "experiment", "rule", "jobs", "seconds", "longest_seconds", "peak_mb"]
     write_table(options.timings, timings, columns)
     with atomic_path(options.provenance) as path:
-        path.write_text(json.dumps(collected, indent=2) + "\n")
+        path.write_text(json.dumps(collected, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

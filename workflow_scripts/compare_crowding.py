@@ -26,11 +26,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from scipy.spatial.distance import pdist, squareform
 
 from semisup.cli import positive_int, run_program
-from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, Axes, draw_band, legend_below, new_figure, save_figure
 from semisup.tables import write_table
 from theory.momentum import State, classical_momentum_step
 from theory.small_digits import (

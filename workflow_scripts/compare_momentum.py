@@ -22,10 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from semisup.cli import positive_int, run_program
-from semisup.plots import COLORS, TEXT_WIDTH, draw_band, legend_below, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, Axes, draw_band, legend_below, new_figure, save_figure
 from semisup.tables import write_table
 from theory.initialization import glorot_bound
 from theory.momentum import (

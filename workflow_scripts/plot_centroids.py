@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from semisup.cli import UserError, positive_int, run_program
 from semisup.dictionary import Dictionary
 from semisup.hdf5 import open_hdf5, read_record
 from semisup.plots import (
     TEXT_WIDTH,
+    Figure,
     add_figure_options,
     each_figure,
     image_grid,

@@ -4,10 +4,9 @@ import argparse
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from semisup.cli import run_program
-from semisup.plots import add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import Figure, add_figure_options, each_figure, new_figure, save_figure
 from semisup.tables import read_table
 
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
 from semisup.hdf5 import open_hdf5
 from semisup.histories import read_columns
-from semisup.plots import TEXT_WIDTH, image_grid, new_figure, save_figure, show_image
+from semisup.plots import TEXT_WIDTH, Figure, image_grid, new_figure, save_figure, show_image
 
 COLUMNS = 4
 PAIRS = ("split", "row", "beside", "beside_row", "correlation", "mirrored")

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from semisup.cli import UserError, run_program
 from semisup.histories import read_columns
-from semisup.plots import LINE_COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import LINE_COLORS, TEXT_WIDTH, Axes, Figure, NullLocator, new_figure, save_figure
 from semisup.published import PublishedPoint, published_points
 
 CURVE = ("experiment", "labels", "test_accuracy_mean", "test_accuracy_low", "test_accuracy_high")
@@ -105,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = read_columns(options.label_curve, CURVE, "the label curves of evaluate")
     if table.empty:
         raise UserError(f"{options.label_curve} has no rows: give an experiment of the study label_counts")
-    points = published_points(yaml.safe_load(options.published.read_text()), options.data_set)
+    points = published_points(yaml.safe_load(options.published.read_text(encoding="utf-8")), options.data_set)
     save_figure(label_figure(table, points), options.pdf, options.png)
 
 

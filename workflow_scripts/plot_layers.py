@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
-from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, Figure, add_figure_options, each_figure, new_figure, save_figure
 from semisup.tables import read_table
 
 PANEL_SHAPE = 0.85  # height / width

@@ -5,13 +5,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
 from semisup.dataset import read_class_names
 from semisup.hdf5 import open_hdf5
 from semisup.histories import read_columns
-from semisup.plots import TEXT_WIDTH, add_figure_options, each_figure, image_grid, new_figure, save_figure, show_image
+from semisup.plots import (
+    TEXT_WIDTH,
+    Figure,
+    add_figure_options,
+    each_figure,
+    image_grid,
+    new_figure,
+    save_figure,
+    show_image,
+)
 
 COLUMNS = 5
 HELD_OUT = ("row", "label", "predicted", "confidence")

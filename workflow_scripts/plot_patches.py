@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from semisup.cli import positive_int, run_program
 from semisup.dictionary import Dictionary
@@ -12,6 +11,7 @@ from semisup.hdf5 import open_hdf5, read_record
 from semisup.patches import normalize_patches
 from semisup.plots import (
     TEXT_WIDTH,
+    Figure,
     add_figure_options,
     each_figure,
     image_grid,

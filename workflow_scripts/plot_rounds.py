@@ -5,14 +5,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
 from semisup.histories import read_columns
-from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import (
+    COLORS,
+    TEXT_WIDTH,
+    Axes,
+    Figure,
+    MaxNLocator,
+    add_figure_options,
+    each_figure,
+    new_figure,
+    save_figure,
+)
 
 HISTORY = ("round", "training_images", "accepted", "mean_confidence", "held_out_precision", "validation_accuracy")
 ACCEPTED = ("round", "label")

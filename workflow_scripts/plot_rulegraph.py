@@ -21,7 +21,7 @@ def rule_edges(snakefile: str, config: dict) -> Edges:
     """Ask Snakemake for the rule graph of the default target; return its edges, from producer to consumer."""
     with tempfile.TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"
-        configfile.write_text(json.dumps(config))
+        configfile.write_text(json.dumps(config), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--configfile", str(configfile)]
         # The whole configuration is given; that of the Snakefile may have more studies.
         options = ["--replace-workflow-config", "--directory", folder, "--workflow-profile", "none", "--cores", "1"]

@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from semisup.cli import UserError, run_program
 from semisup.histories import read_columns
-from semisup.plots import LINE_COLORS, TEXT_WIDTH, new_figure, save_figure
+from semisup.plots import (
+    LINE_COLORS,
+    TEXT_WIDTH,
+    Axes,
+    FigureBase,
+    LogLocator,
+    NullFormatter,
+    ScalarFormatter,
+    new_figure,
+    save_figure,
+)
 
 LEGEND_COLUMNS = 3
 MOST_CURVES = 8  # in a panel; more are told apart no longer

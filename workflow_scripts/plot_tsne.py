@@ -4,13 +4,12 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
 from semisup.hdf5 import open_hdf5, read_rows
-from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, Figure, add_figure_options, each_figure, new_figure, save_figure
 from semisup.tables import read_table
 
 CANVAS = 1260  # pixels across: those of the PNG, so that nothing is interpolated

@@ -4,13 +4,20 @@ import argparse
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from semisup.cli import run_program
 from semisup.histories import read_columns
-from semisup.plots import COLORS, TEXT_WIDTH, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import (
+    COLORS,
+    TEXT_WIDTH,
+    Axes,
+    Figure,
+    MaxNLocator,
+    add_figure_options,
+    each_figure,
+    new_figure,
+    save_figure,
+)
 
 HISTORY = (
     "epoch",

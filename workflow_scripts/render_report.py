@@ -30,7 +30,7 @@ def rule_timings(timings: pd.DataFrame) -> list[Values]:
 def report_values(plan: Values, results: Path, provenance: Path, timings: Path, published: Values) -> Values:
     """Return every value of the template."""
     studies = [study_values(name, content, results, published) for name, content in plan["studies"].items()]
-    made_by = json.loads(provenance.read_text())
+    made_by = json.loads(provenance.read_text(encoding="utf-8"))
     return {
         "studies": studies,
         "copies": copies_rows(studies),
@@ -86,14 +86,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     template, bibliography, published = options.sources
     values = report_values(
-        options.plan, options.results, options.provenance, options.timings, yaml.safe_load(published.read_text())
+        options.plan,
+        options.results,
+        options.provenance,
+        options.timings,
+        yaml.safe_load(published.read_text(encoding="utf-8")),
     )
     environment = template_environment(template.parent)
     for study in values["studies"]:
         study["text"] = environment.get_template(study["text"]).module
     text = environment.get_template(template.name).render(values)
     with atomic_path(options.tex) as path:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     copy_file(bibliography, options.bibliography)
 
 

@@ -14,6 +14,8 @@ from semisup.files import copy_file
 
 INSTALL = "run apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern"
 
+USERS_VARIABLES = ("TEXINPUTS", "BIBINPUTS", "BSTINPUTS", "TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")
+
 
 def typeset(tex: Path, pdf: Path) -> None:
     """Run latexmk on `tex` and write `pdf`. Raises UserError where LaTeX is missing or the text does not compile."""
@@ -21,9 +23,13 @@ def typeset(tex: Path, pdf: Path) -> None:
         if shutil.which(program) is None:
             raise UserError(f"{program} is not installed: {INSTALL}; everything but {pdf} is already made")
     with tempfile.TemporaryDirectory() as scratch:
-        command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", f"-outdir={scratch}", tex.name]
+        options = ["-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error", f"-outdir={scratch}"]
+        # Without an identifier, which would be made of the scratch folder's name.
+        command = ["latexmk", *options, r"-usepretex=\pdftrailerid{}", tex.name]
+        # Nothing of the user's: another article.cls or font map may lie in their home, or where these variables say.
+        environment = {name: value for name, value in os.environ.items() if name not in USERS_VARIABLES}
         # A fixed date makes equal text an equal PDF.
-        environment = os.environ | {"SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
+        environment |= {"HOME": scratch, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
         finished = subprocess.run(  # noqa: S603
             command, cwd=tex.parent, env=environment, stdout=sys.stderr, stderr=sys.stderr, check=False
         )

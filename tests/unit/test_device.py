@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from semisup import device
+from semisup.cli import UserError
 from semisup.device import leased_device, product_dtype, wait_for_lease
 
 LIBRARY = Path(device.__file__).parents[1]
@@ -38,6 +41,19 @@ def test_each_lease_is_of_another_device():
     second, second_lock = wait_for_lease(NAMES, POLL)
     with first_lock, second_lock:
         assert (first, second) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_folder_that_cannot_lock_is_named_in_one_line(monkeypatch, lock_folder, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(device.fcntl, "flock", refuse)
+    with pytest.raises(UserError) as caught:
+        wait_for_lease(NAMES, POLL)
+    path = lock_folder / f"semisup-device-{NAMES[0]}.lock"
+    said = f"{path}: this file system cannot lock ({os.strerror(number)}): set TMPDIR to a local folder"
+    assert str(caught.value) == said
 
 
 def test_third_waits_until_one_is_released():

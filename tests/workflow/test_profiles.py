@@ -12,7 +12,7 @@ from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_
 
 from fixtures_snakemake import ROOT, command_of, read_jobs
 
-DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
+TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 FILES = sorted((ROOT / "profiles").rglob("*.yaml"))
 RULE_FILES = sorted((ROOT / "rules").rglob("*.smk"))
@@ -27,13 +27,13 @@ def settings_of(profile):
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
-    """A function that returns the jobs of the demonstration with a profile and further arguments."""
+    """A function that returns the jobs of the tiny demonstration with a profile and further arguments."""
 
     def jobs(profile, *arguments):
         folder = tmp_path_factory.mktemp(profile)
         cores = [] if profile == "slurm" else ["--cores", 8]
         options = ["-n", "-p", *cores, *arguments]
-        command = command_of(folder, profile, DEMO, *options, "--", "all", "evaluated")
+        command = command_of(folder, profile, TINY, *options, "--", "all", "evaluated")
         process = run_snakemake(*command[1:], cwd=folder)
         assert process.returncode == 0, process.stdout + process.stderr
         return read_jobs(process.stdout + process.stderr)
@@ -124,7 +124,7 @@ def test_default_profile_runs_one_gpu_job_at_a_time(tmp_path):
 
 
 def test_a_gpu_is_asked_for_in_one_way(jobs):
-    """gpu=1 for each rule that can use one, no GPU for the others; the demonstration has every rule of them."""
+    """gpu=1 for each rule that can use one, no GPU for the others; the tiny demonstration has every rule of them."""
     with_gpu = {name for file in RULE_FILES for name in rules_with("--gpu {resources.gpu}", file)}
     assert {"learn_centroids", "train_supervised", "train_fixmatch"} <= with_gpu
     assert {job.rule for job in jobs if ON_A_GPU.search(job.command or "")} == with_gpu

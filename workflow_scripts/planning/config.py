@@ -33,7 +33,7 @@ RENAMED |= {method.formerly: name for name, method in METHODS.items() if "former
 
 def read_yaml(path: str | Path) -> Config:
     """Return the content of a YAML file."""
-    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 (safe)
+    return LOADER(Path(path).read_text(encoding="utf-8")).get_single_data()
 
 
 def config_schema() -> Config:

@@ -212,8 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     schema = config_schema()
     for path, text in ((PAGE, document(schema)), (SCHEMA, json.dumps(schema, indent=1) + "\n")):
         if not options.check:
-            path.write_text(text)
-        elif not path.is_file() or path.read_text() != text:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             sys.exit(f"{path.relative_to(ROOT)} is out of date: run {COMMAND}")
 
 

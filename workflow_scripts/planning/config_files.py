@@ -59,7 +59,7 @@ def _mistakes(node: yaml.Node) -> Iterator[tuple[int, str]]:
         for value in node.value:
             yield from _mistakes(value)
     elif node.tag.endswith((":int", ":float")) and not _USUAL_NUMBER.fullmatch(node.value):
-        read = yaml.load(node.value, Loader=LOADER)  # noqa: S506 (safe)
+        read = LOADER(node.value).get_single_data()
         yield _line(node), f"YAML reads {node.value} as {read}: write {read}, or '{node.value}' if it is a text"
 
 

@@ -71,7 +71,7 @@ def _declarations(root: Path) -> set[str]:
 
 def _read(path: Path, root: Path) -> _Module:
     """Read a file below `root`."""
-    return _parse(path.relative_to(root).parent.parts, path.read_text())
+    return _parse(path.relative_to(root).parent.parts, path.read_text(encoding="utf-8"))
 
 
 # Most modules belong to many programs. With the source as an argument, the cache cannot outlive a change of the file.

@@ -13,6 +13,7 @@ from typing import IO
 
 import torch
 
+from semisup.cli import UserError
 from semisup.machine import processor_name
 
 
@@ -21,7 +22,8 @@ def leased_device(gpus: int, poll_seconds: float = 2.0) -> Iterator[torch.device
     """Yield a device for the length of the `with` block: a CUDA device of our own, or the CPU.
 
     Snakemake counts GPUs but never says which one a job may use, so each visible device has a lock file; the kernel
-    frees the lock when the process ends, however it ends. Waits while every device is taken.
+    frees the lock when the process ends, however it ends. Waits while every device is taken. Raises UserError where the
+    folder for temporary files cannot lock.
     """
     if gpus == 0 or not torch.cuda.is_available():
         if gpus:
@@ -40,11 +42,16 @@ def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
     waiting = False
     while True:
         for index, name in enumerate(names):
-            lock = _open_lock(Path(tempfile.gettempdir()) / f"semisup-device-{name}.lock")
+            path = Path(tempfile.gettempdir()) / f"semisup-device-{name}.lock"
+            lock = _open_lock(path)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.close()
+            except OSError as error:
+                raise UserError(
+                    f"{path}: this file system cannot lock ({error.strerror}): set TMPDIR to a local folder"
+                ) from error
             else:
                 return index, lock
         if not waiting:

@@ -78,7 +78,7 @@ def _is_running(process: int) -> bool:
 def _is_zombie(process: int) -> bool:
     """Tell whether the process has ended and only its parent has not asked for it, as of orphans in some containers."""
     try:
-        text = Path(f"/proc/{process}/stat").read_text()
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
     except OSError:  # gone by now, or no Linux
         return False
     return text.rpartition(")")[2].split()[0] == "Z"  # what stands before is its name

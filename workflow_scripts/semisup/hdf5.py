@@ -152,7 +152,7 @@ def new_hdf5(path: str | Path) -> Iterator[h5py.File]:
     """
     with atomic_path(path) as temporary:
         require_space(temporary.parent, 0)
-        file = h5py.File(temporary, "w")
+        file = h5py.File(temporary, "w", locking=False)  # nobody else knows its name; some file systems cannot lock
         try:
             yield file
             file.flush()

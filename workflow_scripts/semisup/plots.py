@@ -1,18 +1,32 @@
-"""One look for all figures: colour-blind-safe, legible in print, the same bytes for the same numbers."""
+"""One look for all figures: colour-blind-safe, legible in print, the same bytes for the same numbers.
+
+Whatever a user has set for matplotlib (its files, styles, MPLBACKEND) does not count: all programs import it from here.
+"""
 
 import argparse
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
 
 from semisup.cli import UserError
 from semisup.files import atomic_path
+
+os.environ.pop("MPLBACKEND", None)  # one that is not installed, as notebooks set it, would end the import
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import (  # noqa: F401 (for the programs)
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+)
 
 TEXT_WIDTH = 6.3  # inches: the width of the report's text
 # Okabe and Ito's palette, then grey and brown for the ninth and tenth class.
@@ -40,6 +54,7 @@ def each_figure(options: argparse.Namespace, *inputs: str) -> Iterator[tuple[Any
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of that size in inches, in the style of the report."""
+    mpl.rcdefaults()
     mpl.rcParams.update(
         {
             "font.size": 8,

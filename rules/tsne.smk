@@ -1,5 +1,4 @@
-# Maps of features by t-SNE, and how well each layer clusters.
-from methods.shared import ImageSize
+# t-SNE maps of test images, made of what the experiments learned, and of the layers of networks.
 
 
 rule embed_tsne:
