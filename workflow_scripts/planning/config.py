@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from data_sets import declared_data_sets
 from data_sets.declare import Data, DataSet
 from declarations.options import Options, declaring_group, option_names, properties, required_names
