@@ -34,6 +34,7 @@ rule all:
     input:
         "results/report/report.pdf",
         predictions(),
+        model_cards(),
 
 
 rule evaluated:

@@ -317,6 +317,26 @@ def prediction_tables(wildcards, output):
     return [f"{output.predictions}/{name}.csv" for name in experiments(wildcards.study)]
 
 
+def models_with_cards(wildcards):
+    """The model of the first seed of every experiment that has models: the one that predictions and figures are of."""
+    names = planning_report.with_models(CONFIG, wildcards.study)
+    return [first_seed_path(wildcards.study, name, "model.h5") for name in names]
+
+
+def card_files(wildcards, output):
+    return [f"{output.cards}/{name}.md" for name in planning_report.with_models(CONFIG, wildcards.study)]
+
+
+def card_plan(wildcards):
+    """What the cards have to say beside numbers, as JSON: a params function, as a title may hold braces."""
+    return json.dumps(planning_report.card_plan(CONFIG, wildcards.study))
+
+
+def model_cards():
+    """The folder of each study with a card for one model of each experiment."""
+    return [f"results/{study}/model_cards" for study in CONFIG["studies"]]
+
+
 def predictions():
     """The folder of each study with one Kaggle file for each experiment: that of its first seed."""
     return [f"results/{study}/predictions" for study in CONFIG["studies"]]

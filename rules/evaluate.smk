@@ -59,3 +59,32 @@ rule write_predictions:
         tables=prediction_tables,
     shell:
         "python {params.program:q} --scores {input.scores} --predictions {params.tables} 2> {log}"
+
+
+# Cards tell test accuracies, so they lie outside the folders of runs, where nothing has seen a test label.
+rule write_model_cards:
+    input:
+        models=models_with_cards,
+        images=ancient("results/{study}/data/images.h5"),
+        images_checksum="results/{study}/data/images.sha256",
+        metrics="results/{study}/metrics.csv",
+        comparison="results/{study}/comparison.csv",
+        per_class="results/{study}/per_class.csv",
+    output:
+        cards=directory("results/{study}/model_cards"),
+    log:
+        "results/logs/{study}/write_model_cards.log",
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("write_model_cards"),
+        program=program("write_model_cards"),
+        cards=card_files,
+        plan=card_plan,
+    shell:
+        "python {params.program:q} --models {input.models} --images {input.images} --metrics {input.metrics}"
+        " --comparison {input.comparison} --per-class {input.per_class} --plan {params.plan:q}"
+        " --cards {params.cards} 2> {log}"

@@ -31,6 +31,7 @@ rule collect_provenance:
     input:
         study_results,
         ancient(predictions()),  # to be the last one
+        ancient(model_cards()),
         learned=learned_files,
     output:
         provenance="results/report/provenance.json",

@@ -150,6 +150,21 @@ def test_no_result_of_a_run_has_seen_test_labels(dag):
     assert not behind & evaluated
 
 
+def test_cards_of_models_are_made_after_the_evaluation_and_outside_the_runs(dag):
+    """They tell test accuracies: what takes them must not be a run."""
+    evaluations = jobs_of(dag, "evaluate")
+    cards = jobs_of(dag, "write_model_cards")
+    assert len(cards) == len(evaluations) > 0
+    for job in cards:
+        (evaluation,) = jobs_of(dag, "evaluate", study=job["wildcards"]["study"])
+        assert len(set(job["inputs"]) & set(evaluation["outputs"])) == 3
+        folders = {re.sub(r"/seed\d+/.*", "", path) for path in job["inputs"] if path.endswith("/model.h5")}
+        measured = {re.sub(r"/(labels\d+_)?(seed|fold)\d+/.*", "", path) for path in evaluation["inputs"]}
+        assert folders == {path for path in measured if "/data/" not in path}  # an experiment, one card
+        (output,) = job["outputs"]
+        assert {taker["rule"] for taker in dag["jobs"] if output in taker["inputs"]} == {"all", "collect_provenance"}
+
+
 def test_maps_know_test_labels_from_the_evaluation_alone(dag):
     """A map is a figure of finished models: it takes the sample that `evaluate` hands out after scoring them all."""
     embeddings = jobs_of(dag, "embed_tsne")

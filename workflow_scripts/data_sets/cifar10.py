@@ -35,6 +35,7 @@ class Cifar10(BinaryArchive, Cifar10Split, Copies, DataSet):
     """CIFAR-10: small photographs of ten classes of animals and vehicles."""
 
     kind = "cifar10"
+    licence = "none stated by its authors"
     size = 32
     channels = 3
     classes = 10

@@ -130,6 +130,8 @@ class DataSet:
     """It is made from what the installed packages hold; nothing is downloaded."""
     of_source: ClassVar[bool] = False
     """The documents behind the study measured on it, so that their tables stand beside ours."""
+    licence: ClassVar[str] = "not stated"
+    """Terms under which its images may be used, for the cards of the models that learn from them."""
     size: ClassVar[int]
     """Side of its square images in pixels."""
     channels: ClassVar[int]

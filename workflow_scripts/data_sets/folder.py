@@ -44,6 +44,7 @@ class Folder(FolderSplit, Copies, DataSet):
     """Pictures of one's own in class folders, of any format that Pillow reads; they are counted while planning."""
 
     kind = "folder"
+    licence = "that of the pictures, which are the user's own"
 
     @classmethod
     def check(cls, name: str, options: Values) -> Iterator[Mistake]:

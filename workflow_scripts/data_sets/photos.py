@@ -29,6 +29,10 @@ class Photos(PhotosSplit, FoldValidation, Copies, DataSet):
     """Embedded crops of photographs that scikit-image and scikit-learn ship."""
 
     kind = "photos"
+    licence = (
+        "those of scikit-learn CC BY 2.0; those of scikit-image in the public domain, CC0 or without known "
+        "restrictions, but for the motorcycle, which its documentation states no terms of"
+    )
     embedded = True
     size = 96
     channels = 3

@@ -55,6 +55,7 @@ class Stl10(Archive, Stl10Split, FoldValidation, Copies, DataSet):
     """Official archive of STL-10."""
 
     kind = "stl10"
+    licence = "none stated; the images come from ImageNet, whose terms allow non-commercial research and education only"
     of_source = True
     size = 96
     channels = 3

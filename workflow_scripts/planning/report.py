@@ -11,6 +11,7 @@ from planning.config import (
     METHODS,
     Config,
     asked_options,
+    base_experiment,
     data_kind,
     experiment_options,
     experiment_runs,
@@ -109,6 +110,39 @@ def report_plan(config: Config, sources: Path) -> Config:
         "evaluation": config["evaluation"],
         "figures": config["figures"],
         "theory": config["theory"],
+    }
+
+
+def with_models(config: Config, study: str) -> list[str]:
+    """Return the experiments whose runs end in a model."""
+    return [name for name in config["studies"][study]["experiments"] if method_of(config, study, name).model]
+
+
+def card_plan(config: Config, study: str) -> Config:
+    """Return all that the cards of a study's models are told."""
+    content = config["studies"][study]
+    kind = data_kind(config, content["dataset"])
+    return {
+        "title": content.get("title", study),
+        "data_about": inspect.getdoc(kind),
+        "licence": kind.licence,
+        "embedded": kind.embedded,
+        "confidence": config["evaluation"]["confidence"],
+        "experiments": {name: _card_experiment(config, study, name) for name in with_models(config, study)},
+    }
+
+
+def _card_experiment(config: Config, study: str, name: str) -> Config:
+    """Return what the card of an experiment's model is told."""
+    chain = [name]  # behind all that it builds on
+    while (base := base_experiment(config, study, chain[0])) != chain[0]:
+        chain.insert(0, base)
+    method = method_of(config, study, name)
+    uses = dict.fromkeys(filter(None, (method_of(config, study, part).unlabeled for part in chain)))
+    return {
+        "title": config["studies"][study]["experiments"][name].get("title", name),
+        "about": inspect.getdoc(method),
+        "unlabeled": " and ".join(uses),
     }
 
 
