@@ -87,4 +87,4 @@ rule write_model_cards:
     shell:
         "python {params.program:q} --models {input.models} --images {input.images} --metrics {input.metrics}"
         " --comparison {input.comparison} --per-class {input.per_class} --plan {params.plan:q}"
-        " --cards {params.cards} 2> {log}"
+        " --cards {params.cards:q} 2> {log}"

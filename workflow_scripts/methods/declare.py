@@ -30,8 +30,8 @@ class Method:
     `base`."""
     formerly: ClassVar[str | None] = None
     """Its name in older configurations, which are told the present one."""
-    model: ClassVar[bool] = True
-    """A run has a model.h5, which `predict.py` can classify images with."""
+    model: ClassVar[bool] = False
+    """A run has a model.h5, which `predict.py` can classify images with, and so an experiment has a model card."""
     network_file: ClassVar[str | None] = None
     """File of a run that holds a network: it has filters, and layers to look at."""
     mapped: ClassVar[str | None] = None

@@ -24,7 +24,6 @@ class External(Scores, Runs, Method):
     """Scores that were made elsewhere, by any method. They are checked, and evaluated on the same sealed images."""
 
     name = "external"
-    model = False
 
     @classmethod
     def check(cls, options: Values, data: Data, base: Values | None) -> Iterator[Mistake]:

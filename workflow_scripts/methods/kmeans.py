@@ -79,6 +79,7 @@ class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Runs, Method):
     """Features from centroids of unlabeled patches; with a base its centroids are used, and none are learned."""
 
     name = "kmeans"
+    model = True
     mapped = "features.h5"
     unlabeled = "kmeans"
     sections = ("kmeans", "svm")

@@ -15,3 +15,4 @@ class Pixels(PixelsSvm, Runs, Method):
     """The pixels of the scaled images, standardised, are the features of a one-vs-rest support vector machine."""
 
     name = "pixels"
+    model = True

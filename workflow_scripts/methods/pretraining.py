@@ -15,6 +15,7 @@ class Probe(Svm, Precision):
 class Pretraining(Layers, Probe, Runs, Method):
     """A network that has learned without labels."""
 
+    model = True
     network_file = "pretrained_network.h5"
     mapped = "layers.h5"
     network_history = "pretraining_history.csv"

@@ -40,6 +40,7 @@ class Rounds(Options):
 class InRounds(Rounds, Runs, Method):
     """What both methods with rounds share."""
 
+    model = True
     in_rounds = True
     learns_from = "labels, pseudo-labels"
     unlabeled = "pseudo-labels"

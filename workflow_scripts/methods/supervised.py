@@ -31,6 +31,7 @@ class Supervised(SupervisedTraining, Runs, Method):
     """A network trained on the labelled images; with a base, training starts from its network."""
 
     name = "supervised"
+    model = True
     formerly = "cnn"
     network_file = "model.h5"
     mapped = "model.h5"
