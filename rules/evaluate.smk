@@ -75,7 +75,7 @@ rule write_model_cards:
     log:
         "results/logs/{study}/write_model_cards.log",
     conda:
-        "../envs/train.yaml"
+        environment("train")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
