@@ -10,7 +10,7 @@ from torch import nn
 from declarations.command_line import add_options
 from methods.exemplar import ExemplarTraining
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import UserError, natural_int, run_program, seed_number
+from semisup.cli import UserError, run_program
 from semisup.device import computed_on, keep_freed_memory, leased_device
 from semisup.hdf5 import new_hdf5, open_hdf5
 from semisup.labelled_loss import Examples, LabelledLoss, accuracy_on
@@ -22,7 +22,7 @@ from semisup.network import (
     set_normalization,
     write_network,
 )
-from semisup.run_options import add_checkpoint_options
+from semisup.run_options import add_pretraining_options
 from semisup.tables import write_table
 from semisup.training import history_table, log_summary, train_network
 from semisup.training_options import recipe_of
@@ -71,11 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--surrogates", required=True, help="surrogate classes (HDF5)")
     add_options(parser, ExemplarTraining)
-    add_checkpoint_options(parser)
-    parser.add_argument("--seed", type=seed_number, required=True)
-    parser.add_argument("--network-file", required=True, help="network to write (HDF5)")
-    parser.add_argument("--history", required=True, help="table of epochs to write (CSV)")
-    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
+    add_pretraining_options(parser)
     options = parser.parse_args(arguments)
     keep_freed_memory()
 

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from declarations.command_line import add_options
@@ -11,30 +10,18 @@ from declarations.options import option_names
 from methods.simclr import SimclrTraining
 from semisup.augmentation import Augmentation, augment_function
 from semisup.checkpoints import locked_checkpoint, new_fingerprint
-from semisup.cli import natural_int, run_program, seed_number
+from semisup.cli import run_program
 from semisup.contrastive import ContrastiveLoss, add_projection, told_apart
 from semisup.dataset import read_class_names, read_images, resolved_size
 from semisup.device import computed_on, keep_freed_memory, leased_device
-from semisup.first_layer import learn_first_layer
 from semisup.hdf5 import new_hdf5
-from semisup.network import Network, Shape, new_network, set_normalization, take_layers, write_network
-from semisup.network_run import decisive_weights
-from semisup.run_options import add_checkpoint_options
+from semisup.network import Shape, new_network, take_layers, write_network
+from semisup.network_run import decisive_weights, network_for
+from semisup.run_options import add_pretraining_options
 from semisup.scaling import scale_all
 from semisup.tables import write_table
 from semisup.training import chosen_epoch, history_table, log_summary, train_network
 from semisup.training_options import recipe_of
-
-
-def first_network(shape: Shape, pool: np.ndarray, seed: int) -> Network:
-    """Return a network for images uint8 (N, C, H, W) of any size, with a projection for its last layer."""
-    scaled = scale_all(pool, shape.size)
-    network = new_network(shape, seed)
-    set_normalization(network, scaled)
-    if shape.first_layer == "centroids":
-        learn_first_layer(network, scaled, seed)
-    add_projection(network)
-    return network
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,11 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", required=True, help="data set (HDF5)")
     add_options(parser, SimclrTraining)
-    add_checkpoint_options(parser)
-    parser.add_argument("--seed", type=seed_number, required=True)
-    parser.add_argument("--network-file", required=True, help="network to write (HDF5)")
-    parser.add_argument("--history", required=True, help="table of epochs to write (CSV)")
-    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
+    add_pretraining_options(parser)
     options = parser.parse_args(arguments)
     keep_freed_memory()
 
@@ -54,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pool, held_out = (read_images(options.images, split) for split in ("unlabeled", "validation"))
     size, classes = resolved_size(options.images, options.image_size), len(read_class_names(options.images))
     shape = Shape(options.network, pool.shape[1], size, classes, options.dropout, first_layer=options.first_layer)
-    network = first_network(shape, pool, options.seed)
+    network = network_for(scale_all(pool, size), shape, options.seed)
+    add_projection(network)
     changes = Augmentation(
         shift=0,
         flip=options.flip,

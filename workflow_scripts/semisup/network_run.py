@@ -127,11 +127,16 @@ def run_shape(options: argparse.Namespace, run: LabelledRun) -> Shape:
 
 
 def random_network(shape: Shape, run: LabelledRun, seed: int) -> Network:
-    """Return a network for the training images of the run: with their mean and std, and random weights.
+    """Return a network for the training images of the run, with random weights."""
+    return network_for(run.images[run.train], shape, seed)
+
+
+def network_for(images: np.ndarray, shape: Shape, seed: int) -> Network:
+    """Return a network for images uint8 (N, C, H, W): with their mean and std, and random weights.
 
     A first layer of centroids is learned from them.
     """
-    network, images = new_network(shape, seed), run.images[run.train]
+    network = new_network(shape, seed)
     set_normalization(network, images)
     if shape.first_layer == "centroids":
         learn_first_layer(network, images, seed)

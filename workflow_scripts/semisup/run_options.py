@@ -30,6 +30,15 @@ def result_options(options: argparse.Namespace, *groups: type[Options]) -> dict[
     return {name: getattr(options, name) for name in (*option_names(*groups), "run", "seed")}
 
 
+def add_pretraining_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a program that trains a network without labels has beside its input and its declared options."""
+    add_checkpoint_options(parser)
+    parser.add_argument("--seed", type=seed_number, required=True)
+    parser.add_argument("--network-file", required=True, help="network to write (HDF5)")
+    parser.add_argument("--history", required=True, help="table of epochs to write (CSV)")
+    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
+
+
 def add_round_tables(parser: argparse.ArgumentParser) -> None:
     """Add the tables that rounds write beside what every run does."""
     parser.add_argument("--accepted-table", required=True, help="table of accepted images to write (CSV)")
