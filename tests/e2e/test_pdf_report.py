@@ -1,14 +1,18 @@
 """The typeset report: nothing that LaTeX complains of, fonts that every reader has, and what its first page admits."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 
+from fixtures_demo import demo_command
 from fixtures_machine import needs, needs_latex
 from fixtures_snakemake import ROOT
+from workflow.clones import run_python
 
 OVERFULL = 2.0  # points that a line may stick out
 needs_poppler = needs("pdffonts", remedy="make browser")
@@ -101,6 +105,23 @@ def test_text_has_the_numbers_of_the_tables(demo):
     assert "This is the demonstration" in text
     assert r"\VAR" not in text
     assert r"\BLOCK" not in text
+
+
+@needs_latex
+def test_failed_typesetting_leaves_the_earlier_pdf(demo, tmp_path):
+    folder = shutil.copytree(demo, tmp_path / "demo")
+    failing = tmp_path / "bin" / "latexmk"
+    failing.parent.mkdir()
+    failing.write_text("#!/bin/sh\nexit 1\n")
+    failing.chmod(0o755)
+    earlier = (folder / "results/report/report.pdf").read_bytes()
+    command = demo_command(folder, "--forcerun", "typeset_report", "--", "results/report/report.pdf")
+    path = os.pathsep.join([str(failing.parent), os.environ["PATH"]])
+    process = run_python(*command, cwd=folder, environment={"PATH": path})
+    assert process.returncode == 1
+    assert "could not typeset results/report/report.tex" in process.stdout + process.stderr
+    assert not (folder / "results/report/typeset/report.pdf").exists()
+    assert (folder / "results/report/report.pdf").read_bytes() == earlier
 
 
 def test_without_latex_one_line_says_what_to_install(tmp_path):

@@ -196,7 +196,7 @@ def test_folders_within_each_other_and_names_that_cannot_be_held(folder, tmp_pat
     inside = str(folder / "cat")
     assert "is, or lies in, the folder of `pictures`" in mistakes(pictures=str(folder), unlabeled=inside)["unlabeled"]
     assert "is, or lies in, the folder of" in next(iter(mistakes(pictures=str(folder), test=str(folder)).values()))
-    for name in ("NA", "鳥"):
+    for name in ("NA", "鳥", "κύων", "ſ"):
         (folder / "cat").rename(folder / name)
         assert "a class cannot be called" in mistakes(pictures=str(folder))["pictures"]
         (folder / name).rename(folder / "cat")

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from fixtures_machine import HAS_LATEX
-from planning.titles import SETTABLE
+from semisup.titles import SETTABLE
 from reporting.text import tex
 
 HEAD = r"""\documentclass{article}

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from data_sets.declare import Copies, Data, DataSet, Seed
 from declarations.options import Count, InnerPart, Mistake, Options, Values
 from semisup.listing import pictures_in, pictures_of_classes, split_counts
+from semisup.titles import title_mistake
 
 FolderPath = Annotated[str, ("minLength", 1)]
 CountOrPart = Count | InnerPart
 # What a table would read as an empty cell.
 NO_NAMES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "-nan", "-NaN", "#N/A", "<NA>")
-NO_GLYPHS = "×÷ĦħĸĿŀŉŦŧſ"  # of the letters from À to ž, those that the report's fonts cannot show
 SMALLEST_CLASS = 3  # pictures: one each for training, validation and test
 
 
@@ -71,12 +71,8 @@ class Folder(FolderSplit, Copies, DataSet):
         if len(classes) < 2:  # noqa: PLR2004
             yield "pictures", f"{options['pictures']} has {len(classes)} class folders; give it at least 2"
         for label in classes:
-            if label in NO_NAMES or not all(" " <= char <= "~" or _has_glyph(char) for char in label):
-                yield (
-                    "pictures",
-                    f"a class cannot be called {label!r}, which tables or LaTeX cannot hold; rename its folder, with "
-                    "letters of western and central Europe",
-                )
+            if reason := "a table would read it as an empty cell" if label in NO_NAMES else title_mistake(label):
+                yield "pictures", f"a class cannot be called {label!r}: {reason}; rename its folder"
         needed = SMALLEST_CLASS - bool(options["test"])
         for label, pictures in classes.items():
             if len(pictures) < needed:
@@ -120,11 +116,6 @@ def _has_folders(options: Values, label: str) -> bool:
     """Tell whether the folder of a class holds folders, in which nobody looks for pictures."""
     folder = Path(options["pictures"], label)
     return folder.is_dir() and any(entry.is_dir() for entry in folder.iterdir())
-
-
-def _has_glyph(char: str) -> bool:
-    """Tell whether the report's fonts have an accented letter."""
-    return "À" <= char <= "ž" and char not in NO_GLYPHS
 
 
 def _parts_fit(options: Values, pictures: list[int]) -> Iterator[Mistake]:

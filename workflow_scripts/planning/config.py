@@ -19,8 +19,8 @@ from methods import declared_methods
 from methods.declare import Method
 from planning.config_files import LOADER, ConfigError
 from planning.schema import Config, schema_mistakes
-from planning.titles import composed, title_mistake
 from semisup.run_names import labels_run
+from semisup.titles import composed, title_mistake
 
 METHODS = declared_methods()
 DATA_SETS = declared_data_sets()

@@ -1,4 +1,4 @@
-"""Which titles the report can set: pdfLaTeX with Latin letters (T1), and no others."""
+"""Which titles and names of classes the report can set: pdfLaTeX with Latin letters (T1), and no others."""
 
 import unicodedata
 
