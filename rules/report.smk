@@ -118,7 +118,8 @@ rule typeset_report:
         "python {params.program:q} --tex {input.tex} --pdf {output.pdf} 2> {log}"
 
 
-rule publish_report:  # apart, because Snakemake deletes what a job is to make, and LaTeX may fail
+# Apart, because Snakemake deletes what a job is to make, and LaTeX may fail.
+rule publish_report:
     input:
         pdf="results/report/typeset/report.pdf",
     output:

@@ -209,7 +209,7 @@ def test_a_method_that_builds_on_another_does_not_have_its_text():
 
     assert not facts_of(Another)["sections"]
     without = {name for name, method in METHODS.items() if not facts_of(method)["sections"]}
-    assert without == {"curriculum", "external", "pixels", "rotation"}
+    assert without == {"external", "pixels"}
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from fixtures_machine import HAS_LATEX
-from semisup.titles import SETTABLE
 from reporting.text import tex
+from semisup.titles import SETTABLE
 
 HEAD = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

@@ -493,7 +493,7 @@ MALFORMED = [
     (
         f"{OWN}/method",
         "svm",
-        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of curriculum, exemplar,",
+        r"^studies\.photos\.experiments\.kmeans\.method: 'svm' is not known; choose one of exemplar,",
     ),
     (
         "supervised/network",
@@ -1017,17 +1017,9 @@ MALFORMED = [
         9,
         r"photos\.fold_validation_images: 9 cannot have one of each of 10 classes; choose at least 10$",
     ),
-    *(
-        (
-            FIXMATCH,
-            {"method": "curriculum", key: value},
-            rf"fixmatch\.{key}: {value} has no meaning here; leave it out$",
-        )
-        for key, value in (("copies", 3), ("alternate_flips", True), ("patience", 2))
-    ),
     (
         FIXMATCH,
-        {"method": "curriculum", "unlabeled_pool": "hidden"},
+        {"method": "pseudo_label_loss", "unlabeled_pool": "hidden"},
         r"fixmatch\.unlabeled_pool: hidden needs labelled images",
     ),
     *(

@@ -12,8 +12,8 @@ from planning.digest import DECLARING, code_digest, local_modules
 SCRIPTS = ROOT / "workflow_scripts"
 PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 # What a declaration says reaches a program as its command line, which is a param of the rule.
-# Names and sides of images; a program that makes networks, or resizes images, imports these itself.
-READ_BY_DECLARATIONS = {"semisup/networks/__init__.py", "semisup/resizing.py"}
+# Names and sides of images, letters of names; a program that makes networks, or resizes images, imports these itself.
+READ_BY_DECLARATIONS = {"semisup/networks/__init__.py", "semisup/resizing.py", "semisup/titles.py"}
 DECLARATIONS = {str(path.relative_to(SCRIPTS)) for folder in DECLARING for path in (SCRIPTS / folder).glob("*.py")}
 
 # A small tree with every way to import: program -> direct -> transitive, packages, relative imports.

@@ -133,18 +133,13 @@ class Augmentation(Options):
     """Side in pixels of a square that is blanked in each training image; 0, none."""
 
 
-class UnlabeledPool(Options):
-    """Images that are used without labels."""
+class UnlabeledBatch(Options):
+    """Unlabeled images in a training step."""
 
     unlabeled_pool: Literal["unlabeled", "hidden", "both"] = "unlabeled"
     """Which images are used without labels: `unlabeled`, those of the data set; `hidden`, labelled images that a run
     neither trains nor validates on, their labels hidden: the training images that runs with fewer labels leave, and
     what folds leave (see `fold_validation_images`); `both`."""
-
-
-class UnlabeledBatch(UnlabeledPool):
-    """Unlabeled images in a training step."""
-
     unlabeled_batch_size: Count = 64
     """Unlabeled images of a training step, beside the labelled ones."""
     labelled_in_pool: bool = False
@@ -161,8 +156,8 @@ def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]
         )
 
 
-def pool_there(options: Values, data: Data) -> Iterator[Mistake]:
-    """Check that folds leave the images that the pool asks for, and that no run is without any."""
+def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
+    """Check that the pool of every run has as many images as a batch asks for."""
     pool = options["unlabeled_pool"]
     hides = (options["folds"] and data.hidden_images()) or data.fewer_labels(options["label_counts"])
     if pool != "unlabeled" and not hides:
@@ -171,21 +166,15 @@ def pool_there(options: Values, data: Data) -> Iterator[Mistake]:
             f"{pool} needs labelled images that a run neither trains nor validates on; set folds to true and "
             f"data.{data.name}.fold_validation_images to a lower number, give label_counts, or choose unlabeled",
         )
-    if pool == "hidden" and not options.get("labelled_in_pool"):
+    if pool == "hidden" and not options["labelled_in_pool"]:
         yield (
             "unlabeled_pool",
-            "hidden leaves the runs of seeds, which train on all labelled images, without any; "
-            + ("set labelled_in_pool to true, or choose both" if "labelled_in_pool" in options else "choose both"),
+            "hidden leaves the runs of seeds, which train on all labelled images, without any; set labelled_in_pool "
+            "to true, or choose both",
         )
-
-
-def enough_in_pool(options: Values, data: Data) -> Iterator[Mistake]:
-    """Check that the pool of every run has as many images as a batch asks for."""
-    yield from pool_there(options, data)
     runs = [(data.train_images, 0)]  # of each kind of run: training images, and those that it leaves without labels
     runs += [(count, data.train_images - count) for count in data.fewer_labels(options["label_counts"])]
     runs += [(data.fold_images, data.hidden_images())] if options["folds"] else []
-    pool = options["unlabeled_pool"]
     images = min(
         (train if options["labelled_in_pool"] else 0) + (0 if pool == "unlabeled" else hidden) for train, hidden in runs
     )

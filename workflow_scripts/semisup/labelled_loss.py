@@ -38,8 +38,7 @@ class LabelledLoss:
     """The mean cross-entropy of the scores of augmented images, with label smoothing.
 
     progressive_resizing: part of their side that images have in the first epochs. flip_seed: decides for each example
-    in which of two epochs it is mirrored, before augmentation; None, in neither. classes: so many of the scores, the
-    first, are those of the classes; None, all.
+    in which of two epochs it is mirrored, before augmentation; None, in neither.
     """
 
     examples: Examples
@@ -47,7 +46,6 @@ class LabelledLoss:
     recipe: Recipe
     progressive_resizing: float = 1.0
     flip_seed: int | None = None
-    classes: int | None = None
     batch_option: ClassVar[str] = "batch_size"
     of: ClassVar[str] = "training images"
     in_parts: ClassVar[bool] = True
@@ -80,7 +78,7 @@ class LabelledLoss:
         self, scores: torch.Tensor, rows: torch.Tensor, epoch: int
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Return the mean cross-entropy; show it, and the fraction of the images that are right."""
-        scores, labels = scores[:, 0, : self.classes], self.examples.labels[rows]
+        scores, labels = scores[:, 0], self.examples.labels[rows]
         loss = functional.cross_entropy(scores, labels, label_smoothing=self.recipe.label_smoothing)
         right = (scores.argmax(dim=1) == labels).double().mean()
         return loss, {"train_loss": loss.detach(), "train_accuracy": right}

@@ -94,30 +94,6 @@ def first_convolution(network: Network) -> nn.Conv2d:
     return next(module for module in network.modules() if isinstance(module, nn.Conv2d))
 
 
-def widen_head(network: Network, outputs: int) -> None:
-    """Give the head so many outputs more, behind those of the classes, for a task beside them; `cut_head` ends it."""
-    _new_last_layer(network, network.shape.classes + outputs)
-
-
-def cut_head(network: Network) -> None:
-    """Take away the outputs that are not those of the classes."""
-    _new_last_layer(network, network.shape.classes)
-
-
-def _new_last_layer(network: Network, outputs: int) -> None:
-    """Replace the last layer by one with so many outputs; the first ones are those that were there."""
-    last = network.head[-1]
-    if last.out_features == outputs:
-        return
-    new = nn.Linear(last.in_features, outputs, device=last.weight.device)
-    nn.init.normal_(new.weight, std=0.1 * last.in_features**-0.5)
-    nn.init.zeros_(new.bias)
-    kept = min(outputs, last.out_features)
-    with torch.no_grad():
-        new.weight[:kept], new.bias[:kept] = last.weight[:kept], last.bias[:kept]
-    network.head[-1] = new
-
-
 def set_normalization(network: Network, images: np.ndarray) -> None:
     """Set the network's mean and std to those of the channels of uint8 images (N, C, H, W)."""
     blocks = [images[start : start + BLOCK] for start in range(0, len(images), BLOCK)]
@@ -187,7 +163,7 @@ def require_channels(network: Network, channels: int, network_file: str, images:
 def network_scores(
     network: Network, images: torch.Tensor, precision: str, average_flips: bool, device: torch.device
 ) -> np.ndarray:
-    """Return float32 (N, classes) scores of uint8 images (N, C, H, W); those of a task beside the classes are left out.
+    """Return float32 (N, classes) scores of uint8 images (N, C, H, W).
 
     average_flips: the mean of the scores of each image and of its mirror image.
     """
@@ -200,4 +176,4 @@ def network_scores(
             if average_flips:
                 block_scores = (block_scores + network(pixels.flip(3)).float()) / 2
             scores.append(block_scores.cpu())
-    return torch.cat(scores)[:, : network.shape.classes].contiguous().numpy()
+    return torch.cat(scores).numpy()

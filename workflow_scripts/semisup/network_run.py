@@ -22,7 +22,6 @@ from semisup.models.network import NetworkModel, read_model, write_model
 from semisup.network import (
     Network,
     Shape,
-    cut_head,
     first_convolution,
     network_scores,
     new_network,
@@ -193,21 +192,11 @@ def train_run(
         if options.copies:
             train = Examples(*changed_copies(images[train.rows], train.labels, options.copies, options.seed))
         flip_seed = options.seed if alternate else None
-        losses: list[Loss] = [
-            LabelledLoss(
-                train,
-                labelled_augment,
-                recipe,
-                options.progressive_resizing,
-                flip_seed,
-                classes=len(run.class_names),
-            )
-        ]
+        losses: list[Loss] = [LabelledLoss(train, labelled_augment, recipe, options.progressive_resizing, flip_seed)]
         if new_unlabeled_loss:
             losses.append(new_unlabeled_loss(device, augment))
         measure = accuracy_on(validation, recipe.precision)
         history = train_network(network, losses, measure, recipe, options.seed, checkpoint)
-        cut_head(network)
         chosen = chosen_epoch(history, recipe.patience)
         accuracy = write_network_run(options, run.validation, run, network, options.average_flips, device)
         log_summary(f"kept epoch {chosen}: validation accuracy {accuracy:.4f}", history, device)
