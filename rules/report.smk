@@ -132,6 +132,8 @@ rule publish_report:
     log:
         "results/logs/report/publish_report.log",
     localrule: True
+    conda:
+        environment("latex")
     resources:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),

@@ -576,7 +576,7 @@ def test_memory_does_not_grow_with_the_rounds(tmp_path):
 
     It holds them as bytes, twice while it adds the next ones: 0.5 of that. As float32 it would be 1.25.
     """
-    rounds, accepted = 12, 240
+    rounds, accepted = 7, 240
     images = write_striped_dataset(tmp_path, size=96, unlabeled=rounds * accepted)[0]
     network = new_network(Shape("digits", 3, 96, 4, 0.0), 0)
     model = network_model.NetworkModel(network, False, "auto", CLASS_NAMES)

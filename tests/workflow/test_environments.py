@@ -117,7 +117,9 @@ def program_packages(program):
 def environment_of(build_dag):
     """The environment of each rule that runs a program, and of predict, which is for pictures of one's own."""
     rules = build_dag(DEMO, targets=("all", "evaluated"))["rules"]
-    return {name: Path(rule["conda"]).stem for name, rule in rules.items() if rule["conda"]} | {"predict": "train"}
+    return {name: Path(rule["conda"]).stem for name, rule in rules.items() if "program" in rule["params"]} | {
+        "predict": "train"
+    }
 
 
 # The files themselves
