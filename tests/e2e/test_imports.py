@@ -25,6 +25,7 @@ MAY_LOAD = {
     "download": set(),
     "embed_tsne": SKLEARN | COMPUTES,
     "evaluate": set(),
+    "export_model": COMPUTES,
     "extract_features": COMPUTES,
     "extract_layers": COMPUTES,
     "find_copies": set(),

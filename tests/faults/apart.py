@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 import download
+import export_model
 import prepare_cifar10
 import prepare_folder
 import prepare_mnist
@@ -22,7 +23,9 @@ import typeset_report
 from fixtures_cifar10 import cifar10_archive, cifar10_content
 from fixtures_kmeans import command_line
 from fixtures_stl10 import make_stl10_archive
+from fixtures_training import ABOUT, exemplar_network
 from semisup import mnist
+from semisup.models.network import NetworkModel, write_model
 
 SIZES = {"train_images": 100, "validation_images": 100, "unlabeled_images": 100, "test_images": 100}
 
@@ -104,6 +107,12 @@ def take_external_scores_task(source, folder):
     return Task(take_external_scores.main, command_line(**options, **files), list(files.values()))
 
 
+def export_model_task(source, folder):
+    model, output = source / "model.h5", folder / "results/model.onnx"
+    write_model(model, NetworkModel(exemplar_network(), False, "float32", ["one", "two"]), ABOUT, "{}")
+    return Task(export_model.main, command_line(model=model, output=output), [output])
+
+
 def typeset_report_task(source, folder):
     tex, pdf = source / "report.tex", folder / "results/report.pdf"
     tex.write_text("\\documentclass{article}\\begin{document}A report.\\end{document}\n")
@@ -113,6 +122,7 @@ def typeset_report_task(source, folder):
 # By program: (a folder for its sources, that of its results) -> its task.
 TASKS = {
     "download": download_task,
+    "export_model": export_model_task,
     "prepare_cifar10": prepare_cifar10_task,
     "prepare_folder": prepare_folder_task,
     "prepare_mnist": prepare_mnist_task,

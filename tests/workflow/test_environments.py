@@ -27,6 +27,8 @@ CONDA_FORGE = {
     "matplotlib-base": "matplotlib",
     "mlxtend": "mlxtend",
     "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "onnxscript": "onnxscript",
     "pandas": "pandas",
     "pillow": "pillow",
     "py-rattler": "py-rattler",
@@ -50,6 +52,8 @@ BIOCONDA = {
     "snakemake-minimal": "snakemake",
 }
 DISTRIBUTIONS = CONDA_FORGE | BIOCONDA
+# The environments of the programs that no rule runs.
+BY_HAND = {"predict": "train", "export_model": "export"}
 # Packages that only choose a build of another one, and so are imported by nobody.
 VARIANTS = {"pytorch-cpu", "pytorch-gpu"}
 # What a package is called in conda, where that is not the name it is imported by.
@@ -115,11 +119,9 @@ def program_packages(program):
 
 @pytest.fixture(scope="module")
 def environment_of(build_dag):
-    """The environment of each rule that runs a program, and of predict, which is for pictures of one's own."""
+    """The environment of each rule that runs a program, and of the programs that run by hand only."""
     rules = build_dag(DEMO, targets=("all", "evaluated"))["rules"]
-    return {name: Path(rule["conda"]).stem for name, rule in rules.items() if "program" in rule["params"]} | {
-        "predict": "train"
-    }
+    return {name: Path(rule["conda"]).stem for name, rule in rules.items() if "program" in rule["params"]} | BY_HAND
 
 
 # The files themselves
@@ -162,7 +164,7 @@ def test_environment_provides_what_the_program_imports(program, environment_of):
     assert program_packages(program) <= set(pins(environment_of[program]))
 
 
-@pytest.mark.parametrize("environment", ["data", "train", "report", "latex"])
+@pytest.mark.parametrize("environment", ["data", "train", "report", "latex", "export"])
 def test_environment_holds_nothing_that_its_programs_do_not_import(environment, environment_of):
     programs = [name for name, its in environment_of.items() if its == environment]
     needed = set().union(*map(program_packages, programs))
@@ -171,9 +173,9 @@ def test_environment_holds_nothing_that_its_programs_do_not_import(environment, 
 
 def test_no_other_environment_belongs_to_rules(environment_of):
     """Those of rules are checked above, the others below."""
-    assert set(environment_of.values()) == {"data", "train", "report", "latex"}
+    assert set(environment_of.values()) == {"data", "train", "report", "latex", "export"}
     others = {"snakemake", "train-gpu", "test"}
-    assert {path.stem for path in ENVIRONMENTS} == {"data", "train", "report", "latex"} | others
+    assert {path.stem for path in ENVIRONMENTS} == {"data", "train", "report", "latex", "export"} | others
 
 
 def test_environment_for_snakemake_is_what_reading_the_snakefile_needs():
