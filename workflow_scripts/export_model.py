@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import re
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,15 +85,17 @@ def write_onnx(path: str, model: NetworkModel, about: About, pixels: str) -> Non
     dtype = torch.uint8 if pixels == "uint8" else torch.float32
     example = torch.zeros(BATCH, channels, side, side, dtype=dtype)
     try:
-        made = torch.onnx.export(
-            Scorer(model, pixels).eval(),
-            (example,),
-            dynamo=True,
-            verbose=False,
-            input_names=["images"],
-            output_names=["scores"],
-            dynamic_shapes={"images": {0: torch.export.Dim("images")}},
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of the exporter, about itself
+            made = torch.onnx.export(
+                Scorer(model, pixels).eval(),
+                (example,),
+                dynamo=True,
+                verbose=False,
+                input_names=["images"],
+                output_names=["scores"],
+                dynamic_shapes={"images": {0: torch.export.Dim("images")}},
+            )
     except torch.onnx.OnnxExporterError as error:
         found = re.findall(r"torch\.ops\.(\w+\.\w+)", str(error))
         raise UserError(
