@@ -27,7 +27,7 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         sys.exit(f"error: {mistake}")
 
 try:
-    if not workflow.modifier.is_module:  # the files of another workflow hold more than its configuration of this one
+    if workflow.modifier.parent_modifier is None:  # not a module of a workflow, whose files hold more
         for file in workflow.overwrite_configfiles:
             check_file(file)
     CONFIG = planning.checked_config(config, planning.config_schema())

@@ -1513,7 +1513,17 @@ def test_only_some_experiments_are_run_with_their_bases_and_baselines():
     ],
 )
 def test_snakemake_stops_with_one_line(tmp_path, overlay, line):
-    process = snakemake(ROOT, tmp_path, overlay, "-n")
+    assert_one_line(snakemake(ROOT, tmp_path, overlay, "-n"), line, tmp_path)
+
+
+def test_snakemake_stops_at_a_file_that_is_read_otherwise_than_it_looks(tmp_path):
+    (tmp_path / "mine.yaml").write_text("kmeans:\n  stride: 3\n  stride: 4\n")
+    process = snakemake(ROOT, tmp_path, {}, "mine.yaml", "-n")
+    line = f"config error: {tmp_path / 'mine.yaml'}, line 3: the key 'stride' stands in line 2 too"
+    assert_one_line(process, line, tmp_path)
+
+
+def assert_one_line(process, line, folder):
     assert process.returncode == 1
     assert all(text.startswith("Config file") for text in process.stdout.splitlines()), process.stdout
     assert [text for text in process.stderr.splitlines() if text.startswith(line)] == [process.stderr.splitlines()[-1]]
@@ -1521,7 +1531,7 @@ def test_snakemake_stops_with_one_line(tmp_path, overlay, line):
     # Snakemake itself says which profile it reads, and nothing else is said.
     others = process.stderr.splitlines()[:-1]
     assert all(text.startswith("Using workflow specific profile") for text in others), others
-    assert not (tmp_path / "results").exists()
+    assert not (folder / "results").exists()
 
 
 def test_numbers_given_with_config_are_refused(tmp_path):
