@@ -81,7 +81,7 @@ def memory(megabytes):
 def run_time(hours=0, minutes=0):
     """A resources function: so many minutes, twice as many for a second attempt, and so on.
 
-    For rules that begin anew; one with a checkpoint goes on from it, with the same time for each attempt.
+    For rules that start again from nothing. A rule with a checkpoint continues from it, with the same time for each attempt.
     """
     return lambda wildcards, attempt: (60 * hours + minutes) * attempt
 
@@ -216,7 +216,7 @@ def training_seed(wildcards):
 
 
 def checkpoint_folder(program):
-    """A params function: a folder beside every output, for Snakemake deletes the outputs of a job that failed."""
+    """A params function: a folder away from every output, because Snakemake deletes the outputs of a failed job."""
     # results/ may lie below a prefix, if this is a module; there a wildcard is a folder in the path of an output.
     return lambda wildcards, output: str(
         Path(Path(output[0]).parents[len(wildcards)], "checkpoints", *wildcards, program)
@@ -328,7 +328,7 @@ def card_files(wildcards, output):
 
 
 def card_plan(wildcards):
-    """What the cards have to say beside numbers, as JSON: a params function, as a title may hold braces."""
+    """What the cards say in addition to numbers, as JSON: a params function, because a title may hold braces."""
     return json.dumps(planning_report.card_plan(CONFIG, wildcards.study))
 
 

@@ -18,7 +18,7 @@ def first_seed_path(study, experiment, path):
 
 
 def representations(study):
-    """What t-SNE maps are made from beside pixels: for each experiment that has one, the file of its first run."""
+    """What t-SNE maps are made from in addition to pixels: for each experiment that has one, the file of its first run."""
     mapped = {name: method_of(study, name).mapped for name in experiments(study)}
     return {name: first_seed_path(study, name, file) for name, file in mapped.items() if file}
 

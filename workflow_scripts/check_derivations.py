@@ -1,4 +1,4 @@
-"""Check the report's closed forms at random inputs, and compute its worked examples and what its sources have wrong."""
+"""Check the report's closed forms at random inputs; compute its worked examples, and the errors of its sources."""
 
 import argparse
 import json

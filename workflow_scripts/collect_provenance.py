@@ -1,4 +1,4 @@
-"""Write down what made the results: commit, versions, machine; and the seconds and memory of each rule."""
+"""Record what made the results: commit, versions, machine. Record the seconds and memory of each rule."""
 
 import argparse
 import json

@@ -1,7 +1,7 @@
-"""Embed test images in the plane by t-SNE, by their pixels and by what models make of them, layer by layer.
+"""Embed test images in the plane by t-SNE, by their pixels and by the layers of models.
 
-Measures how well the classes cluster, in the plane and before.
-The labels are those of a sample that `evaluate` has drawn: this program is not given any others.
+Measures how well the classes cluster in the plane, and in the pixels or layers themselves. `evaluate` has drawn a
+sample of test images; this program gets the labels of these images and no others.
 """
 
 import argparse

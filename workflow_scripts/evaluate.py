@@ -1,10 +1,12 @@
 """Measure every run of a study on the sealed test set. No other program reads test labels.
 
-Its sample of random test images is the only door through which labels of single test images reach figures.
+It also writes the labels of a random sample of test images, for figures. No other output has labels of single test
+images.
 
-A run is known by its place: the folder of its scores is the run, the folder above it the experiment.
+The folder of a file of scores is the run, and the folder above it is the experiment.
 
-Every interval is a bootstrap of test images, those of one group together; that of several runs draws the runs too.
+Every interval is a bootstrap over test images, in which images of one group stay together. With several runs, the runs
+are drawn too.
 """
 
 import argparse

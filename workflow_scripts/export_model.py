@@ -1,9 +1,9 @@
-"""Write a trained network in a form that other programs run: export_model.py --model model.h5 --output model.onnx.
+"""Write a trained network as ONNX for other programs: export_model.py --model model.h5 --output model.onnx.
 
-Its input `images` are a batch of any number of images (N, C, side, side), float32 in 0..1 or, with --pixels uint8,
-uint8; its output `scores` are float32 (N, classes). The normalisation is inside, and so is the mean over each image and
-its mirror image, where the model takes it. The file's metadata have class_names (JSON) and the temperature: softmax of
-scores / temperature are the probabilities that predict.py gives. Products are of float32, whatever `precision` is.
+The input `images` is a batch of any number of images (N, C, side, side): float32 in 0..1, or uint8 with --pixels uint8.
+The output `scores` is float32 (N, classes). The file contains the normalisation, and the mean over each image and its
+mirror image if the model uses it. The metadata contain class_names (JSON) and the temperature: softmax of scores /
+temperature gives the probabilities of predict.py. Products are computed in float32, whatever `precision` is.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Compute the features of every layer of a network, max-pooled over quadrants, for the images that a probe needs."""
+"""Compute the features of every layer of a network, max-pooled over quadrants, for the images of a probe."""
 
 import argparse
 import logging

@@ -1,7 +1,6 @@
 """Find near copies between and within the splits of a data set, by their images alone, and list the closest ones.
 
-Those among the unlabeled images are not looked for: no result gets better by them, and they would take longer than all
-others together.
+Pairs of two unlabelled images are not searched: they improve no result, and take longer than all others together.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Draw seed patches from the unlabeled images of a data set and make their surrogate classes by transforming them."""
+"""Draw seed patches from the unlabelled images of a data set, and transform them into surrogate classes."""
 
 import argparse
 import json

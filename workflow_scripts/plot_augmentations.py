@@ -1,4 +1,4 @@
-"""Draw training images and what augmentation makes of them, one image a row."""
+"""Draw training images and results of their augmentation, one image per row."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Draw the confusion matrices of experiments: of each true class, the part that every class is predicted for."""
+"""Draw the confusion matrices of experiments: the part of each true class that is predicted as each class."""
 
 import argparse
 from collections.abc import Sequence

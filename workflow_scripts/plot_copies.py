@@ -1,4 +1,4 @@
-"""Draw near copies side by side, the closest first: of test images in other splits, else in their own, else others."""
+"""Draw near copies, the closest first: of test images in other splits; if none, in the test split; if none, others."""
 
 import argparse
 from collections.abc import Sequence

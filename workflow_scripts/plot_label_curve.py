@@ -1,4 +1,4 @@
-"""Draw test accuracy against the number of labels, one line an experiment; published accuracies are crosses."""
+"""Draw test accuracy against the number of labels, one line per experiment. Crosses are published accuracies."""
 
 import argparse
 import math

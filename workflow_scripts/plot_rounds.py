@@ -1,4 +1,4 @@
-"""Draw pseudo-label rounds: training images and accuracy, how right what they accept is, and its classes."""
+"""Draw rounds of pseudo-labels: training images and accuracy; precision and classes of the accepted images."""
 
 import argparse
 from collections.abc import Sequence

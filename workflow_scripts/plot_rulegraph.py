@@ -1,4 +1,4 @@
-"""Draw which rule passes files on to which, as Snakemake itself sees the workflow."""
+"""Draw which rules pass files to which, as Snakemake sees the workflow."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Draw surrogate classes, one a row: the seed patch, then patches that were made of it."""
+"""Draw surrogate classes, one per row: the seed patch, then patches made from it."""
 
 import argparse
 from collections.abc import Sequence

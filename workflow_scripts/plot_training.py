@@ -1,4 +1,4 @@
-"""Draw accuracy and loss of networks over the training images seen, without unlabeled ones beside labelled ones."""
+"""Draw accuracy and loss of networks over the training images seen; unlabelled images of a loss do not count."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Draw t-SNE maps, each of the best layer: every image at its place, framed in the colour of its class."""
+"""Draw t-SNE maps of the best layers: every image at its place, in a frame with the colour of its class."""
 
 import argparse
 from collections.abc import Sequence

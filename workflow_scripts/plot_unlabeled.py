@@ -1,4 +1,4 @@
-"""Draw a training with a loss on unlabeled images over its epochs: how much they count, both losses, the accuracy."""
+"""Draw a training with a loss on unlabelled images: weight of these images, both losses and accuracy, by epoch."""
 
 import argparse
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 PICTURES are image files, folders of them (with all folders below, in the order of the names, 2.png before 10.png),
 data sets (HDF5) or files of STL-10 (.bin). The table has the columns file, class, confidence, second and
-second_confidence; with --kaggle Id (from 1, in the order of the images) and Prediction (the number of the class, from
-1). The confidence is the model's probability, calibrated on its validation images.
+second_confidence. With --kaggle it has Id (from 1, in the order of the images) and Prediction (number of the class,
+from 1). The confidence is the model's probability, calibrated on its validation images.
 """
 
 import argparse
@@ -59,13 +59,13 @@ def new_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--predictions", required=True, help="table to write (CSV)")
     parser.add_argument("--kaggle", action="store_true", help="write the columns Id and Prediction")
-    parser.add_argument("--html", help="sheet of all images with their classes to write (one HTML file)")
+    parser.add_argument("--html", help="also write a sheet of all images with their classes (one HTML file)")
     parser.add_argument("--fit", choices=FITS, default="crop", help="how a picture becomes a square (default: crop)")
     parser.add_argument("--invert", action="store_true", help="classify the negatives of the images")
     parser.add_argument("--strict", action="store_true", help="stop at a picture that cannot be read")
-    parser.add_argument("--split", default="test", help="of a data set (default: test)")
+    parser.add_argument("--split", default="test", help="images of a data set to classify (default: test)")
     parser.add_argument("--block", type=positive_int, default=128, help="images in memory at once")
-    parser.add_argument("--gpu", type=natural_int, default=0, help="0: compute on the CPU")
+    parser.add_argument("--gpu", type=natural_int, default=0, help="1: compute on a GPU if there is one (default: 0)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Write the LaTeX of the report: the template filled with numbers that rules have made, and with nothing else."""
+"""Write the LaTeX of the report: fill the template with numbers that rules have made, and with nothing else."""
 
 import argparse
 import json

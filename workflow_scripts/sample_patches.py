@@ -1,4 +1,4 @@
-"""Draw random patches from the unlabeled images of a data set."""
+"""Draw random patches from the unlabelled images of a data set."""
 
 import argparse
 import logging

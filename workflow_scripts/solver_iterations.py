@@ -1,4 +1,4 @@
-"""Follow a stochastic solver of the chosen support vector machine: scores after each number of steps."""
+"""Follow a stochastic solver of the chosen support vector machine: scores after given numbers of steps."""
 
 import argparse
 import logging

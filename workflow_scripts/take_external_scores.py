@@ -1,4 +1,4 @@
-"""Check the scores that another program has made for a run, and take them into the study."""
+"""Check scores that another program has made for a run, and add them to the study."""
 
 import argparse
 import logging

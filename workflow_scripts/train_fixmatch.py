@@ -1,4 +1,4 @@
-"""Train a network by FixMatch: its sure predictions for weakly changed unlabeled images label strongly changed ones."""
+"""Train a network by FixMatch: sure predictions for weakly changed unlabelled images label strongly changed ones."""
 
 import argparse
 from collections.abc import Sequence

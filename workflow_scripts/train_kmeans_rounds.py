@@ -1,4 +1,4 @@
-"""Fit a support vector machine on k-means features in rounds, each with more unlabeled images that it has labelled."""
+"""Fit a support vector machine on k-means features in rounds, with more unlabelled images that it labels each time."""
 
 import argparse
 from collections.abc import Iterator, Sequence

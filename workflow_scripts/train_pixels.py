@@ -1,4 +1,4 @@
-"""Choose C on validation and train the support vector machine of raw pixels."""
+"""Choose C on validation images, and train the support vector machine of raw pixels."""
 
 import argparse
 import logging

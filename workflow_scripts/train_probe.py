@@ -1,4 +1,4 @@
-"""Train a run's support vector machine on features of a network that learned without labels; C by validation."""
+"""Train a run's support vector machine on features of a network that learned without labels; choose C on validation."""
 
 import argparse
 import logging

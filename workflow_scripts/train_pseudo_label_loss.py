@@ -1,4 +1,4 @@
-"""Train a network on labelled images and on unlabeled ones that it labels itself, with a weight that rises."""
+"""Train a network on labelled images, and with rising weight on unlabelled images that it labels itself."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Go on training a network in rounds, each with more unlabeled images that it has labelled itself."""
+"""Continue to train a network in rounds, with more unlabelled images that it labels itself each time."""
 
 import argparse
 import shutil

@@ -1,4 +1,4 @@
-"""Train a network without labels to tell which views are of the same image."""
+"""Train a network without labels to tell which views show the same image."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Train a network on the labelled images of a run, from random weights or from one that learned without labels."""
+"""Train a network on a run's labelled images, from random weights or from a network that learned without labels."""
 
 import argparse
 from collections.abc import Sequence

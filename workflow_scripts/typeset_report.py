@@ -1,4 +1,4 @@
-"""Typeset the report with latexmk and pdflatex, in a scratch folder, so that only the PDF is left."""
+"""Typeset the report with latexmk and pdflatex in a scratch folder, so that only the PDF remains."""
 
 import argparse
 import os

@@ -1,8 +1,7 @@
 """Write a model card (Markdown) for each of several models of a study: what it is, how good it is, what it is for.
 
-All that a card says comes from the model, the data set, the tables of `evaluate` and --plan, which holds what the
-configuration and the declarations say. A model is known by its place: its folder is the run, the folder above it the
-experiment.
+The content of a card comes from the model, the data set, the tables of `evaluate`, and --plan, which holds what the
+configuration and the declarations say. The folder of a model is the run, and the folder above it is the experiment.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Write a Kaggle file for each of several runs, from their scores of the test images.
 
-A file has the columns Id (from 1, in the order of the images) and Prediction (the number of the class, from 1). Where
-scores are equal the lower class is taken, as the evaluation and predict.py do.
+A file has the columns Id (from 1, in the order of the images) and Prediction (number of the class, from 1). Of equal
+scores the lower class wins, as in the evaluation and predict.py.
 """
 
 import argparse

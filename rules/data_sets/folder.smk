@@ -1,4 +1,4 @@
-# Data set folder: pictures of one's own. A digest of their listing is a param, so that changed pictures are read anew.
+# Data set folder: pictures of one's own. A digest of their listing is a param, so that changed pictures are read again.
 from data_sets.folder import FolderSplit
 
 

@@ -550,3 +550,10 @@ def test_dry_run_needs_no_network(tmp_path):
     assert process.returncode == 0, process.stderr
     assert re.search(r"^download +5$", process.stdout + process.stderr, re.MULTILINE)
     assert not log.exists()
+
+
+def test_the_study_makes_every_file_that_answers_a_question(published):
+    page = (ROOT / "docs/reproduce.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"\| `(results/[^`]+)` \|", page))
+    assert len(files) > 15
+    assert not files - {output for job in published["jobs"] for output in job["outputs"]}

@@ -190,7 +190,7 @@ def test_partitions_and_guide_name_the_largest_request(plan):
 
 def largest(jobs):
     memory, minutes = (max(job.resources[name] for job in jobs) for name in ("mem_mb", "runtime"))
-    return f"{memory} MB and {minutes} minutes"
+    return f"{memory:,} MB and {minutes:,} minutes"
 
 
 def most(jobs):

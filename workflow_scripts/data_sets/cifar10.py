@@ -22,11 +22,11 @@ class Cifar10Split(Options):
     train_images: Count = 4000
     """Labelled images to train on."""
     validation_images: Count = 1000
-    """Labelled images kept for every choice."""
+    """Labelled images by which everything is chosen."""
     unlabeled_images: CountOrAll = "all"
-    """Training images whose labels are thrown away; `all` that are neither in train nor in validation."""
+    """Training images whose labels are not used; `all` means all that are in neither train nor validation."""
     test_images: CountOrAll = 10000
-    """Test images (the first so many)."""
+    """Test images (the first ones)."""
     split_seed: Seed = 0
     """Seed of the split."""
 
@@ -47,7 +47,7 @@ class Cifar10(BinaryArchive, Cifar10Split, Copies, DataSet):
 
     @classmethod
     def describe(cls, name: str, options: Values) -> Data:
-        """Return what a method may ask of the data set; all unlabeled images are so many."""
+        """Return what a method may ask of the data set, with the number of all unlabelled images."""
         data = super().describe(name, options)
         rest = max(0, TRAINING_IMAGES - data.train_images - data.validation_images)
         if data.unlabeled_images == "all":

@@ -68,35 +68,34 @@ class Data(NamedTuple):
 
 
 class Download(Options):
-    """Where files come from; they do not depend on it."""
+    """Where files come from. Their content does not depend on it."""
 
     url: Url = ""
     """Folder of the files; http://, https:// or file://."""
     mirrors: list[Url] = []
-    """Folders tried in turn when the first fails."""
+    """Folders that are tried in turn if the first fails."""
 
 
 class CopyCorrelation(Options):
     """Option of `find_copies`."""
 
     copy_correlation: InnerPart = 0.85
-    """Two images are near copies if their thumbnails, or that of one and the mirror image of the other, correlate at
-    least so much."""
+    """Least correlation of the thumbnails of two near copies. The mirror image of one of them counts too."""
 
 
 class Copies(CopyCorrelation):
     """Near copies of test images."""
 
     leave_out_copies: bool = False
-    """Unlabeled images that are near copies of test images are left out, which makes them fewer; labelled ones stay."""
+    """Leave out unlabelled images that are near copies of test images; labelled images stay."""
 
 
 class FoldValidation(Options):
     """What the folds of a data set validate on."""
 
     fold_validation_images: CountOrAll = "all"
-    """Labelled images that a fold validates on, of those outside it, classes in proportion; what is left may be used
-    without labels (see `unlabeled_pool`)."""
+    """Labelled images outside a fold that it validates on, with classes in proportion. The others may be used without
+    labels (see `unlabeled_pool`)."""
 
 
 def at_most(key: str, options: Values, images: int, *others: str) -> Iterator[Mistake]:
@@ -127,11 +126,11 @@ class DataSet:
     kind: ClassVar[str]
     """In the configuration."""
     embedded: ClassVar[bool] = False
-    """It is made from what the installed packages hold; nothing is downloaded."""
+    """It is made from files of the installed packages; nothing is downloaded."""
     of_source: ClassVar[bool] = False
-    """The documents behind the study measured on it, so that their tables stand beside ours."""
+    """The source documents of the study measured on it, so that their tables are printed next to ours."""
     licence: ClassVar[str] = "not stated"
-    """Terms under which its images may be used, for the cards of the models that learn from them."""
+    """Terms of use of its images, for the cards of the models that learn from them."""
     size: ClassVar[int]
     """Side of its square images in pixels."""
     channels: ClassVar[int]

@@ -1,4 +1,4 @@
-"""Pictures of one's own: a folder for each class, perhaps one of unlabeled ones, perhaps one for the test."""
+"""Pictures of one's own: a folder for each class, perhaps one of unlabelled pictures, perhaps one for the test."""
 
 from collections.abc import Iterator
 from itertools import permutations
@@ -21,27 +21,27 @@ class FolderSplit(Options):
     """Options of `prepare_folder`."""
 
     pictures: FolderPath
-    """Folder with one folder of pictures for each class, which is called as the class."""
+    """Folder that holds one folder of pictures for each class; the folder's name is the name of the class."""
     unlabeled: str = ""
-    """Folder of pictures without labels; empty, those of `pictures` that are in neither validation nor test."""
+    """Folder of pictures without labels. If empty, all of `pictures` that are in neither validation nor test."""
     test: str = ""
-    """Folder like `pictures` for the test; empty, a part of `pictures` is sealed."""
+    """Folder like `pictures` for the test. If empty, a part of `pictures` is sealed."""
     image_size: Annotated[int, ("minimum", 8)] = 96
-    """Side in pixels of the images: of each picture the middle square, scaled."""
+    """Side in pixels of the images. The middle square of each picture is scaled to it."""
     channels: Literal[1, 3] = 3
     """3 for colours, 1 for grey."""
     sealed: CountOrPart = 0.2
-    """Pictures that are sealed as the test set where there is no folder `test`: a number, or a part of all."""
+    """Pictures that are sealed as the test set if there is no folder `test`: a number, or a part of all."""
     validation_images: CountOrPart = 0.2
-    """Labelled pictures kept for every choice: a number, or a part of all."""
+    """Labelled pictures by which everything is chosen: a number, or a part of all."""
     train_images: Count | InnerPart | Literal["all"] = "all"
-    """Labelled pictures to train on: a number, a part of all, or `all` that are left."""
+    """Labelled pictures to train on: a number, a part of all, or `all` that are left over."""
     split_seed: Seed = 0
     """Seed of the split."""
 
 
 class Folder(FolderSplit, Copies, DataSet):
-    """Pictures of one's own in class folders, of any format that Pillow reads; they are counted while planning."""
+    """Pictures of one's own in class folders, of any format that Pillow reads. They are counted while planning."""
 
     kind = "folder"
     licence = "that of the pictures, which are the user's own"

@@ -31,11 +31,11 @@ class MnistSplit(Options):
     train_images: Count = 3000
     """Labelled images to train on."""
     validation_images: Count = 10000
-    """Labelled images kept for every choice."""
+    """Labelled images by which everything is chosen."""
     unlabeled_images: Count = 47000
-    """Training images whose labels are thrown away."""
+    """Training images whose labels are not used."""
     test_images: CountOrAll = 10000
-    """Test images (the first so many)."""
+    """Test images (the first ones)."""
     split_seed: Seed = 0
     """Seed of the split."""
 

@@ -10,9 +10,9 @@ class Mnist5kSplit(Options):
     train_images: Count = 500
     """Labelled digits to train on."""
     validation_images: Count = 500
-    """Labelled digits kept for every choice."""
+    """Labelled digits by which everything is chosen."""
     unlabeled_images: Count = 3000
-    """Unlabeled digits."""
+    """Unlabelled digits."""
     test_images: Count = 1000
     """Test digits."""
     split_seed: Seed = 0

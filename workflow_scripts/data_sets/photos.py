@@ -12,9 +12,9 @@ class PhotosSplit(Options):
     train_images: Count = 600
     """Labelled crops to train on."""
     validation_images: Count = 200
-    """Labelled crops kept for every choice."""
+    """Labelled crops by which everything is chosen."""
     unlabeled_images: Count = 2000
-    """Unlabeled crops."""
+    """Unlabelled crops."""
     test_images: Count = 500
     """Test crops."""
     folds: Count = 10

@@ -40,13 +40,13 @@ class Stl10Split(Options):
     """Options of `prepare_stl10`."""
 
     train_images: Count = 4000
-    """Labelled images to train on; those of train and validation are at most 5,000, classes balanced."""
+    """Labelled images to train on, classes balanced; train and validation together are at most 5,000."""
     validation_images: Count = 1000
-    """Labelled images kept for every choice."""
+    """Labelled images by which everything is chosen."""
     unlabeled_images: CountOrAll = 100000
-    """Unlabeled images (the first so many)."""
+    """Unlabelled images (the first ones)."""
     test_images: CountOrAll = 8000
-    """Test images (the first so many)."""
+    """Test images (the first ones)."""
     split_seed: Seed = 0
     """Seed of the train/validation split."""
 

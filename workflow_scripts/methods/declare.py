@@ -10,9 +10,9 @@ from declarations.options import Mistake, Options, Values
 class Base(NamedTuple):
     """The other experiment that one builds on.
 
-    of: the methods that it may be of. gives: the options that are taken from it, None for all; weaker than those of
-    the method's section. fixed: those that cannot be set beside it. what: what comes from it, for the message that
-    says so. needed: an experiment of the method cannot be without.
+    of: the methods that the base may be of. gives: the options that are taken from it, None for all; weaker than the
+    options of the method's section. fixed: options that come from the base and cannot be set. what: what comes from
+    the base, for the message that says so. needed: an experiment of the method cannot be without a base.
     """
 
     of: tuple[str, ...]
@@ -26,36 +26,37 @@ class Method:
     """What the workflow asks of a method. A method is a class of this and of the groups of its options."""
 
     name: ClassVar[str]
-    """In the configuration. A class that builds on another method has a name of its own, and that one's facts, also its
-    `base`."""
+    """Name in the configuration. A class that builds on another method has a name of its own, and inherits the facts of
+    that method, including its `base`."""
     formerly: ClassVar[str | None] = None
-    """Its name in older configurations, which are told the present one."""
+    """Name in older configurations; a message then tells the present name."""
     model: ClassVar[bool] = False
-    """A run has a model.h5, which `predict.py` can classify images with, and so an experiment has a model card."""
+    """A run has a model.h5, with which `predict.py` can classify images, so an experiment has a model card."""
     network_file: ClassVar[str | None] = None
-    """File of a run that holds a network: it has filters, and layers to look at."""
+    """File of a run that holds a network: the method then has figures of filters and layers."""
     mapped: ClassVar[str | None] = None
     """File of a run that t-SNE maps are made from: features.h5, layers.h5, or the network itself."""
     training_curves: ClassVar[bool] = False
-    """history.csv has a row an epoch: its curve is in the study's figure of training curves."""
+    """history.csv has a row per epoch: its curve is in the study's figure of training curves."""
     in_rounds: ClassVar[bool] = False
-    """history.csv has a row a round."""
+    """history.csv has a row per round."""
     network_history: ClassVar[str] = "history.csv"
-    """Table of the training of its network; another one than history.csv has the run of each seed only."""
+    """Table of the training of its network. If it is not history.csv, only runs of seeds have it."""
     learns_from: ClassVar[str] = "labels"
     """What a training of its network learns from, in the report's table of trainings."""
     unlabeled: ClassVar[str | None] = None
-    """What unlabeled images are used for, in a word: `pseudo-labels` if they are given labels; what a base uses them
-    for counts too. With `training_curves` they train beside the labelled images, else before any label is seen."""
+    """What unlabelled images are used for, in a word: `pseudo-labels` if they are given labels. Use by a base counts
+    too. With `training_curves` they train together with the labelled images, else before any label is seen."""
     sections: ClassVar[tuple[str, ...]] = ()
-    """What the report says of it: report/sections/NN-name.tex. Without one, it gives the docstring and the options."""
+    """What the report says of it: report/sections/NN-name.tex. Without one, the report has the docstring and
+    options."""
     base: ClassVar[Base | None] = None
     tables: ClassVar[tuple[str, ...]] = ()
-    """Tables of the run of each seed for the report, beside selection and history."""
+    """Tables of the run of each seed for the report, in addition to selection and history."""
 
     @classmethod
     def figures(cls, options: Values) -> list[str]:
-        """Return the kinds of figures that an experiment has of its own, beside the confusion matrix."""
+        """Return the kinds of figures that an experiment has of its own, in addition to the confusion matrix."""
         return ["filters", "layers"] if cls.network_file else []
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Surrogate classes: a network learns without labels to tell transformed patches of unlabeled images apart."""
+"""Surrogate classes: a network learns without labels to tell transformed patches of unlabelled images apart."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -18,38 +18,38 @@ class Surrogates(ImageSize):
     """Options of `make_surrogates`."""
 
     seed_patches: AtLeastTwo = 4000
-    """Number of surrogate classes; each is made from one patch of an unlabeled image of its own."""
+    """Number of surrogate classes. Each is made from one patch, and each patch comes from another unlabelled image."""
     samples_per_class: AtLeastTwo = 100
-    """Transformed patches of a class; one in ten, at least one, is kept for validation."""
+    """Transformed patches of a class. One in ten, and at least one, is kept for validation."""
     surrogate_size: Annotated[int, ("minimum", 8)] = 32
     """Side of the patches, in pixels; a multiple of 4."""
     seed_sampling: Literal["uniform", "energy"] = "uniform"
-    """Where in its image a seed patch lies; `energy` prefers places of high mean squared gradient."""
+    """Place of a seed patch in its image; `energy` prefers places with a high mean squared gradient."""
     transformations: candidates(Transformation) = ["rotation", "translation", "scale"]
-    """Which of the transformations below make the patches of a class; the last three need colour images."""
+    """Transformations that make the patches of a class, of those below; the last three need colour images."""
     rotation: Degrees = 20.0
-    """Patches are turned by +- up to so many degrees."""
+    """Patches are rotated by up to this many degrees in either direction."""
     translation: HalfCircle = 0.1
-    """Patches are moved in each direction by +- up to this fraction of their side."""
+    """Patches are moved in each direction by up to this fraction of their side."""
     scale: Range = [0.7, 1.4]
-    """Zoom factor, log-uniform between these."""
+    """Zoom factor, log-uniform between these two."""
     pca_contrast: Range = [0.5, 2.0]
-    """Factor of each principal component of the seed patches' colours, log-uniform between these."""
+    """Factor of each principal component of the seed patches' colours, log-uniform between these two."""
     color_power: Range = [0.25, 4.0]
-    """Power of saturation and of value in `color_contrast`, log-uniform between these."""
+    """Power of saturation and of value in `color_contrast`, log-uniform between these two."""
     color_factor: Range = [0.7, 1.4]
-    """Factor of saturation and of value in `color_contrast`, log-uniform between these."""
+    """Factor of saturation and of value in `color_contrast`, log-uniform between these two."""
     color_offset: Annotated[float, ("minimum", 0), ("maximum", 1)] = 0.1
-    """Added to saturation and to value in `color_contrast`, +- up to this."""
+    """Largest size of what is added to saturation and to value in `color_contrast`."""
     hue: HalfCircle = 0.1
-    """Hue is shifted by +- up to this fraction of the circle."""
+    """Hue is shifted by up to this fraction of the circle in either direction."""
 
 
 class ExemplarTraining(Recipe, Network):
     """Options of `train_exemplar`."""
 
     network: Literal[tuple(name for name, network in NETWORKS.items() if network.of_patches)] = "exemplar_small"
-    """Which one, of those for patches; see [Networks](#networks)."""
+    """Name of the network, one for patches; see [Networks](#networks)."""
     epochs = 3
     batch_size = 128
     learning_rate = 0.02

@@ -15,13 +15,13 @@ class Scores(Options):
     """Where the scores of each run are."""
 
     scores: Annotated[str, ("minLength", 1)]
-    """Path of a run's scores, with `{run}` where the name of the run stands: `mine/{run}.npz`. The file has the arrays
-    `validation` and `test`, scores of images and classes, and `validation_rows`, the rows of the labelled set (train,
-    then validation) that the former are of."""
+    """Path of a run's scores, with `{run}` in the place of the name of the run: `mine/{run}.npz`. The file has three
+    arrays: `validation` and `test` are scores of images and classes; `validation_rows` tells which rows of the labelled
+    set (train, then validation) the validation scores are of."""
 
 
 class External(Scores, Runs, Method):
-    """Scores that were made elsewhere, by any method. They are checked, and evaluated on the same sealed images."""
+    """Scores made elsewhere, by any method. They are checked, and evaluated on the same sealed images."""
 
     name = "external"
 

@@ -1,4 +1,4 @@
-"""FixMatch: the network must say the same of a weakly and of a strongly changed version of an unlabeled image.
+"""FixMatch: the network must say the same of a weakly and of a strongly changed version of an unlabelled image.
 
 Training starts from random weights, or from the network of a base.
 """
@@ -28,30 +28,31 @@ class FixMatchTraining(UnlabeledBatch, SupervisedTraining):
     unlabeled_batch_size = 448
     labelled_in_pool = True
     unlabeled_weight: Positive = 1.0
-    """Weight of the unlabeled images in the loss."""
+    """Weight of the unlabelled images in the loss."""
     threshold: Part = 0.95
-    """Confidence (probability of the predicted class) from which a prediction counts as a label."""
+    """Lowest confidence (probability of the predicted class) at which a prediction counts as a label."""
     adaptive_threshold: bool = False
-    """Thresholds that follow the confidence of the network, one for each class (FreeMatch), instead of `threshold`."""
+    """Use one threshold for each class, which follows the confidence of the network (FreeMatch), instead of
+    `threshold`."""
     distribution_alignment: bool = False
-    """Predictions for weakly changed images are scaled so that their classes are as frequent, on average, as those of
-    the labelled images (ReMixMatch)."""
+    """Scale the predictions for weakly changed images so that, on average, their classes are as frequent as the classes
+    of the labelled images (ReMixMatch)."""
     prediction_decay: Part = 0.999
-    """Decay, for each step, of the moving averages of predictions that `adaptive_threshold` and
-    `distribution_alignment` use. A training of n steps needs less than 1 - 1/n."""
+    """Decay per step of the moving averages of predictions in `adaptive_threshold` and `distribution_alignment`. A
+    training of n steps needs less than 1 - 1/n."""
     strong_color: Part = 0.5
-    """Of the strong changes, that the network must see through: brightness, contrast and saturation are multiplied by
-    1 +- up to this; 0 for images of one channel."""
+    """Strong changes of colour: brightness, contrast and saturation change by a factor from 1 - this to 1 + this; 0 for
+    images of one channel."""
     strong_hue: HalfCircle = 0.1
-    """Strong changes of hue, +- up to this fraction of the circle; 0 for images of one channel."""
+    """Strong changes of hue, by up to this fraction of the circle in either direction; 0 for images of one channel."""
     strong_rotation: Degrees = 30.0
-    """Strongly changed images are turned by +- up to so many degrees."""
+    """Strongly changed images are rotated by up to this many degrees in either direction."""
     strong_cutout: Natural = 48
-    """Side in pixels of a square that is blanked in each strongly changed image; 0, none."""
+    """Side in pixels of a square that is blanked in each strongly changed image; 0 means none."""
 
 
 class FixMatch(FixMatchTraining, UnlabeledLoss):
-    """What the network predicts for a weakly changed unlabeled image is its label when it is strongly changed."""
+    """What the network predicts for a weakly changed unlabelled image is the label of its strongly changed version."""
 
     name = "fixmatch"
     base = Base(

@@ -16,23 +16,23 @@ class Patches(ImageSize):
     patch_size: AtLeastTwo = 22
     """Side of the square patches, in pixels."""
     patch_images: Count = 20000
-    """Unlabeled images that patches are drawn from."""
+    """Unlabelled images that patches are drawn from."""
     patches_per_image: Count = 16
-    """Patches drawn at random places of each of those images."""
+    """Patches per image, drawn at random places."""
 
 
 class Whitening(Options):
     """Options of `fit_whitening`."""
 
     contrast_constant: Positive = 10.0
-    """Added to a patch's variance (pixels 0..255) before its root divides the patch."""
+    """Constant added to the variance of a patch (pixels 0..255); the patch is divided by the root of the sum."""
 
 
 class Epsilons(Options):
     """What `learn_centroids` runs for, one job for each."""
 
     whitening_epsilon: candidates(Positive) = [1.0, 4.0, 16.0]
-    """Candidates for the constant added to the eigenvalues in ZCA whitening; chosen on validation."""
+    """Candidates for the constant added to the eigenvalues in ZCA whitening; chosen on validation images."""
 
 
 class Centroids(Precision):
@@ -41,22 +41,23 @@ class Centroids(Precision):
     centroids: AtLeastTwo = 1600
     """Number K of centroids; an image has 4 K features."""
     initialization: Literal["gaussian", "patches", "k-means++"] = "gaussian"
-    """First centroids are small Gaussian random numbers, random patches, or patches chosen by k-means++. From patches
-    many centroids keep a single patch, for a patch of high contrast is far from all others."""
+    """First centroids: small Gaussian random numbers, random patches, or patches chosen by k-means++. With patches,
+    many centroids keep a single patch, because a patch of high contrast is far from all others."""
     iterations: Count = 50
-    """Lloyd iterations at most."""
+    """Largest number of Lloyd iterations."""
     tolerance: Part = 1.0e-4
-    """Lloyd's iteration stops when the objective falls by less than this fraction. The first iterations, half of all at
-    most, look only at the leading principal coordinates that hold 80 % of the variance; they do not count here."""
+    """Lloyd's iteration stops when the objective falls by less than this fraction. The first iterations, at most half
+    of all, use only the leading principal coordinates that hold 80 % of the variance; they do not count here."""
     momentum: Part = 0.8
-    """Part of its last update that each centroid moves on by, from the third iteration on; 0, it does not."""
+    """Fraction of its last update by which each centroid moves on, from the third iteration; 0 means that it does
+    not."""
 
 
 class Features(Options):
     """Options of `extract_features`."""
 
     stride: Count = 24
-    """Pixels between neighbouring patches at feature extraction."""
+    """Pixels from one patch to the next when features are extracted."""
 
 
 class SvmOnFeatures(Features, Svm):
@@ -69,14 +70,14 @@ class SolverIterations(Options):
     """Options of `solver_iterations`."""
 
     svm_iterations: Annotated[list[Count], ("uniqueItems", True)] = []
-    """Steps of a stochastic SVM solver at which the table of solver iterations looks; none, no table."""
+    """Steps of a stochastic SVM solver in the table of solver iterations; an empty list makes no table."""
 
 
 LEARNING = (Patches, Whitening, Epsilons, Centroids)  # what the centroids depend on
 
 
 class KMeans(*LEARNING, SvmOnFeatures, SolverIterations, Runs, Method):
-    """Features from centroids of unlabeled patches; with a base its centroids are used, and none are learned."""
+    """Features from centroids of unlabelled patches. With a base its centroids are used, and none are learned."""
 
     name = "kmeans"
     model = True

@@ -1,4 +1,4 @@
-"""Raw pixels and a support vector machine: the floor that every other method should be above."""
+"""Raw pixels and a support vector machine: the floor that every other method should exceed."""
 
 from methods.declare import Method
 from methods.shared import ImageSize, Runs, Svm
@@ -12,7 +12,7 @@ class PixelsSvm(ImageSize, Svm):
 
 
 class Pixels(PixelsSvm, Runs, Method):
-    """The pixels of the scaled images, standardised, are the features of a one-vs-rest support vector machine."""
+    """Standardised pixels of the scaled images are the features of a one-vs-rest support vector machine."""
 
     name = "pixels"
     model = True

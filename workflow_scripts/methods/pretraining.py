@@ -1,4 +1,4 @@
-"""What methods share whose networks learn without labels: their layers are the features of a support vector machine."""
+"""Shared by methods whose networks learn without labels: their layers are the features of a support vector machine."""
 
 from methods.declare import Method
 from methods.shared import ImageSize, Precision, Runs, Svm

@@ -1,4 +1,4 @@
-"""Pseudo-labels in the loss: unlabeled images train beside the labelled ones, with a weight that rises."""
+"""Pseudo-labels in the loss: unlabelled images train together with the labelled ones, with a weight that rises."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -18,17 +18,17 @@ class PseudoLabelLossTraining(UnlabeledBatch, SupervisedTraining):
     learning_rate = 0.01
     schedule = "exponential"
     alpha: Positive = 3.0
-    """Weight of the unlabeled images in the loss, once it has grown to the full."""
+    """Final weight of the unlabelled images in the loss."""
     alpha_start: Natural = 100
-    """Epoch, counted from 0, from which the weight grows from 0."""
+    """Epoch, counted from 0, at which the weight starts to grow from 0."""
     alpha_end: Natural = 600
-    """Epoch, counted from 0, from which the weight is `alpha`; between the two it grows linearly."""
+    """Epoch, counted from 0, at which the weight reaches `alpha`; it grows linearly until then."""
     relabel_each: Literal["step", "epoch"] = "step"
-    """When the unlabeled images are predicted; at every `step` those of its batch, or all once an `epoch`."""
+    """When pseudo-labels are predicted: at every `step` for the images of its batch, or once an `epoch` for all."""
 
 
 class PseudoLabelLoss(PseudoLabelLossTraining, UnlabeledLoss):
-    """A second loss makes the network surer of what it predicts for unlabeled images."""
+    """A second loss makes the network surer of what it predicts for unlabelled images."""
 
     name = "pseudo_label_loss"
     sections = ("networks", "pseudo-labels", "pseudo-label-loss", "changes")

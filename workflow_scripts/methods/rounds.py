@@ -1,4 +1,4 @@
-"""Pseudo-labels in rounds: what a base is surest of among unlabeled images is trained on too, round by round."""
+"""Pseudo-labels in rounds: unlabelled images of which a base is surest are added to the training, round by round."""
 
 import math
 from collections.abc import Iterator
@@ -16,25 +16,25 @@ class Rounds(Options):
     """Options of `train_kmeans_rounds`: how candidates are drawn and accepted."""
 
     rounds: Count = 48
-    """Rounds of learning and accepting; rounds x candidates are at most the unlabeled images. The last one accepts
+    """Rounds of learning and accepting. Rounds x candidates are at most the unlabelled images. The last round accepts
     nothing more."""
     candidates: Count = 1000
-    """Unlabeled images that are predicted in each round, drawn at random and none of them twice."""
+    """Unlabelled images that are predicted in each round, drawn at random, none of them twice."""
     accept: Literal["top", "threshold"] = "top"
-    """Which candidates are accepted with their predicted class: `top`, the `accepted` most confident ones; `threshold`,
-    all of a confidence of at least `threshold`."""
+    """Candidates that are accepted with their predicted class. `top`: the `accepted` most confident ones. `threshold`:
+    all with a confidence of at least `threshold`."""
     accepted: Natural = 100
-    """Candidates accepted in each round with `accept: top`, and the most of them with `class_balanced`. 0 accepts
-    none: a control that trains for as many epochs on the labelled images alone, and so takes fewer steps."""
+    """Candidates accepted in each round with `accept: top`; with `class_balanced`, the largest number of them. 0
+    accepts none: a control that trains for as many epochs on the labelled images alone, and so takes fewer steps."""
     threshold: Part = 0.95
-    """Confidence (probability of the predicted class) from which a prediction counts as a label."""
+    """Lowest confidence (probability of the predicted class) at which a prediction counts as a label."""
     class_balanced: bool = False
     """Accept at most `accepted` / classes images of each predicted class."""
     relabel: bool = False
-    """Predict the images accepted before anew in every round; otherwise they keep the class they were accepted with."""
+    """Predict accepted images again in every round; otherwise they keep the class with which they were accepted."""
     held_out: InnerPart = 0.25
-    """Fraction of the validation images on which nothing is measured but how many of the accepted labels are right; the
-    others give the validation accuracy."""
+    """Fraction of the validation images that only measure how many accepted labels are right; the others give the
+    validation accuracy."""
 
 
 class InRounds(Rounds, Runs, Method):
@@ -83,7 +83,7 @@ class InRounds(Rounds, Runs, Method):
 
 
 class PseudoLabelRoundsTraining(Rounds, Recipe, ImageSize, Augmentation):
-    """Options of `train_pseudo_label_rounds`; the network is the base's."""
+    """Options of `train_pseudo_label_rounds`; the network is that of the base."""
 
     epochs = 5
     """Passes over the training images in each round."""
@@ -91,11 +91,11 @@ class PseudoLabelRoundsTraining(Rounds, Recipe, ImageSize, Augmentation):
     schedule = "cosine"
 
     restart: bool = False
-    """Each round begins from random weights, instead of from those of the round before."""
+    """Start each round from random weights, instead of from the weights of the round before."""
 
 
 class PseudoLabelRounds(PseudoLabelRoundsTraining, InRounds, Supervised):
-    """The network of a base is trained on, round by round, with what it accepts."""
+    """The network of a base is trained further, round by round, with the images that it accepts."""
 
     name = "pseudo_label_rounds"
     training_curves = False

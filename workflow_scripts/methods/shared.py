@@ -40,30 +40,30 @@ class Precision(Options):
 
 
 class Runs(Options):
-    """Which runs there are, beside one for each seed."""
+    """Which runs there are in addition to one for each seed."""
 
     folds: bool = False
-    """Run on the official folds of the data set too (stl10 and photos have ten)."""
+    """Also run on the official folds of the data set (stl10 and photos have ten)."""
     label_counts: Annotated[list[Count], ("uniqueItems", True)] = []
-    """Numbers of labels: for each one and each seed there is a run with so many of the training images, class by class
-    as equal in number as can be, drawn by the seed. Those of a smaller number are among those of a larger one. The
-    seeds, which have all training images, and the folds are points of the curve too. None, no curve."""
+    """Numbers of labels. Each number and each seed give a run with that many of the training images, drawn by the seed
+    with classes as equal as possible. A smaller set is part of a larger one. The seeds, which have all training images,
+    and the folds are points of the curve too. An empty list makes no curve."""
 
 
 class Svm(Options):
     """A support vector machine."""
 
     svm_c: candidates(Positive) = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
-    """Candidates for the support vector machine's C (as in liblinear); chosen on validation."""
+    """Candidates for C of the support vector machine (as in liblinear); chosen on validation images."""
 
 
 class Recipe(Precision):
     """How a network is trained."""
 
     epochs: Count = 28
-    """Passes over the training images; with `steps_per_epoch`, parts of so many training steps."""
+    """Passes over the training images; with `steps_per_epoch`, units of that many training steps."""
     steps_per_epoch: Natural = 0
-    """Steps of an epoch; 0, one pass over the training images."""
+    """Steps of an epoch; 0 means one pass over the training images."""
     batch_size: AtLeastTwo = 64  # batch normalisation needs more than one
     """Images of a training step."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -71,83 +71,84 @@ class Recipe(Precision):
     learning_rate: Positive = 0.1
     """The highest learning rate of the schedule."""
     bias_rate: NumberAtLeastOne = 1.0
-    """The learning rate of biases, those of batch normalisation among them, is so many times that of the weights."""
+    """Factor of the learning rate for biases, including those of batch normalisation; weights have a factor of 1."""
     momentum: Part = 0.9
-    """Nesterov momentum, of `sgd` only."""
+    """Nesterov momentum; for `sgd` only."""
     weight_decay: NotNegative = 5.0e-4
-    """Weight decay of the weights; biases and batch normalisation have none."""
+    """Weight decay of the weights. Biases and batch normalisation have none."""
     schedule: Literal["one_cycle", "cosine", "step", "exponential"] = "one_cycle"
     """How the learning rate changes with the steps. `one_cycle` rises and falls once, `cosine` falls from the start,
     `step` divides by 10 after 60 % and after 80 % of the steps, `exponential` multiplies by 0.998 after each epoch."""
     label_smoothing: Part = 0.05
     """Part of a label that is spread over all classes."""
     ema_decay: Part = 0.0
-    """Decay, for each step, of the exponential moving average of the weights that is evaluated; 0, no average."""
+    """Decay per step of the exponential moving average of the weights, which is then evaluated; 0 means no average."""
     patience: Natural = 0
-    """Epochs without a better validation accuracy after which training stops and goes back to the best; 0, it goes on
-    to the last epoch and keeps that."""
+    """Epochs without a better validation accuracy after which training stops and returns to the best epoch; 0 means
+    that it continues to the last epoch and keeps that one."""
 
 
 class Network(Options):
     """Which network, and what belongs to it."""
 
     network: Literal[tuple(NETWORKS)] = "resnet"
-    """Which one; see [Networks](#networks)."""
+    """Name of the network; see [Networks](#networks)."""
     dropout: Part = 0.3
-    """Part of the activations that is set to zero before the last layer, in training."""
+    """Fraction of the activations before the last layer that is set to zero in training."""
 
 
 class FirstLayer(Options):
     """The first convolution of a network."""
 
     first_layer: Literal["trained", "centroids"] = "trained"
-    """How the filters of the first convolution come about: trained with all others from random weights, or k-means
-    centroids of whitened patches of the images that are learned from, which stay as they are."""
+    """Filters of the first convolution: `trained` from random weights like all others; `centroids` are k-means
+    centroids of whitened patches of the images that it learns from, and stay as they are."""
 
 
 class LabelledNetwork(ImageSize, Network, FirstLayer):
     """A network that learns the classes of images."""
 
     average_flips: bool = True
-    """Average the scores of an image and of its mirror image, when the network is evaluated."""
+    """In evaluation, average the scores of an image and of its mirror image."""
     copies: Annotated[int, ("minimum", 0), ("multipleOf", 3)] = 0
-    """Each training image is replaced by so many changed copies, made once: turned by up to 45 degrees, moved up or
-    down by 1 to 4 pixels, or with Gaussian noise on the pixels that are not zero, a third each; 0, none."""
+    """Number of changed copies, made once, that replace each training image; 0 means none. A third is rotated by up to
+    45 degrees, a third is moved up or down by 1 to 4 pixels, a third has Gaussian noise on the pixels that are not
+    zero."""
 
 
 class Augmentation(Options):
     """How training images are changed."""
 
     shift: Natural = 8
-    """Training images are shifted by up to so many pixels in each direction, their borders reflected."""
+    """Training images are shifted by up to this many pixels in each direction; their borders are reflected."""
     flip: bool = True
     """Half of the training images are mirrored, left to right."""
     alternate_flips: bool = False
-    """With `flip`, a labelled training image is mirrored in every second epoch, instead of at random. In which ones,
-    chance decides once for each image."""
+    """With `flip`, a labelled training image is mirrored in every second epoch instead of at random. Chance decides
+    once for each image whether it starts mirrored."""
     color: Part = 0.2
-    """Brightness, contrast and saturation are multiplied by 1 +- up to this; 0 for images of one channel."""
+    """Brightness, contrast and saturation change by a factor from 1 - this to 1 + this; 0 for images of one channel."""
     hue: HalfCircle = 0.0
-    """Hue is shifted by +- up to this fraction of the circle; 0 for images of one channel."""
+    """Hue is shifted by up to this fraction of the circle in either direction; 0 for images of one channel."""
     cutout: Natural = 16
-    """Side in pixels of a square that is blanked in each training image; 0, none."""
+    """Side in pixels of a square that is blanked in each training image; 0 means none."""
 
 
 class UnlabeledBatch(Options):
-    """Unlabeled images in a training step."""
+    """Unlabelled images in a training step."""
 
     unlabeled_pool: Literal["unlabeled", "hidden", "both"] = "unlabeled"
-    """Which images are used without labels: `unlabeled`, those of the data set; `hidden`, labelled images that a run
-    neither trains nor validates on, their labels hidden: the training images that runs with fewer labels leave, and
-    what folds leave (see `fold_validation_images`); `both`."""
+    """Images that are used without labels. `unlabeled`: the unlabelled images of the data set. `hidden`: labelled
+    images that a run neither trains nor validates on, without their labels; runs with fewer labels leave training
+    images over, and so do folds (see `fold_validation_images`). `both`: both kinds."""
     unlabeled_batch_size: Count = 64
-    """Unlabeled images of a training step, beside the labelled ones."""
+    """Unlabelled images of a training step, in addition to the labelled ones."""
     labelled_in_pool: bool = False
-    """The training images are used without their labels too."""
+    """Also use the training images without their labels."""
 
 
 def enough_unlabeled(key: str, options: Values, data: Data) -> Iterator[Mistake]:
-    """Check that there are as many unlabeled images as an option asks for."""
+    """Check that there are as many unlabelled images as an option asks for."""
     if data.unlabeled_images != "all" and options[key] > data.unlabeled_images:
         yield (
             key,

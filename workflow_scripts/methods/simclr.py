@@ -26,24 +26,25 @@ class SimclrTraining(ImageSize, Recipe, Network, FirstLayer):
     label_smoothing = 0.0
     dropout = 0.0
     views: AtLeastTwo = 4
-    """Views of each image in a training step: crops that are changed at random. The network sees `batch_size` times as
-    many."""
+    """Views of each image in a training step: randomly changed crops. The network sees `batch_size` times as many."""
     temperature: Positive = 0.2
-    """Similarities are divided by it before the softmax."""
+    """Similarities are divided by this before the softmax."""
     crop: InnerPart = 0.2
-    """A view has at least this part of the image's area; it is scaled to `image_size`."""
+    """Smallest fraction of the image's area that a view has; the view is scaled to `image_size`."""
     color: Part = 0.4
-    """Brightness, contrast and saturation of a view are multiplied by 1 +- up to this; 0 for images of one channel."""
+    """Brightness, contrast and saturation of a view change by a factor from 1 - this to 1 + this; 0 for images of one
+    channel."""
     hue: HalfCircle = 0.1
-    """The hue of a view is shifted by +- up to this fraction of the circle; 0 for images of one channel."""
+    """Hue of a view is shifted by up to this fraction of the circle in either direction; 0 for images of one
+    channel."""
     grey: Part = 0.2
-    """Part of the views that lose their colours; 0 for images of one channel."""
+    """Fraction of the views that lose their colours; 0 for images of one channel."""
     flip: bool = True
     """Half of the views are mirrored, left to right."""
 
 
 class Simclr(SimclrTraining, Pretraining):
-    """A network that learned to tell images apart by their crops (SimCLR, with several views of each image)."""
+    """A network that learned to tell images apart by their crops (SimCLR with several views of each image)."""
 
     name = "simclr"
     learns_from = "views"

@@ -23,8 +23,8 @@ class SupervisedTraining(Recipe, LabelledNetwork, Augmentation):
     """Options of `train_supervised`."""
 
     progressive_resizing: PartOrAll = 1.0
-    """Changed training images are scaled to this part of their side in the first half of the epochs. From there it
-    grows to the whole side, which the last 20 % of the epochs have. Sides are rounded to multiples of 4 pixels."""
+    """In the first half of the epochs, augmented training images are scaled to this fraction of their side. The side
+    then grows, and is whole in the last 20 % of the epochs. Sides are rounded to multiples of 4 pixels."""
 
 
 class Supervised(SupervisedTraining, Runs, Method):

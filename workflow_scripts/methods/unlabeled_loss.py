@@ -1,4 +1,4 @@
-"""What methods share whose networks train on labels and, beside them, on pseudo-labels in the loss."""
+"""Shared by methods whose networks train on labels and also on pseudo-labels in the loss."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from methods.supervised import Supervised
 
 
 class UnlabeledLoss(Supervised):
-    """A network trained on labelled and unlabeled images together."""
+    """A network trained on labelled and unlabelled images together."""
 
     learns_from = "labels, pseudo-labels"
     unlabeled = "pseudo-labels"

@@ -57,7 +57,7 @@ def config_schema() -> Config:
 def _data_schema() -> Config:
     """Return the schema of data sets by name: one with the name of a kind is of that kind, any other tells its own."""
     kinds = {name: properties(kind) for name, kind in DATA_SETS.items()}
-    about = "What the data set is; one with the name of a kind is of that kind."
+    about = "Kind of the data set; without this key, the name of the data set is its kind."
     named = {
         name: {
             "description": inspect.getdoc(DATA_SETS[name]),

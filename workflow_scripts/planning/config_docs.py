@@ -27,11 +27,11 @@ INTRODUCTION = f"""\
 
 <!-- Written by `{COMMAND}` from declarations and planning/study.schema.yaml: edit those, not this page. -->
 
-`config.yaml` holds the published study; what it does not set has the default that stands here. A configuration is
-checked before anything else happens: a mistake ends the command with one line,
+`config.yaml` holds the published study. A key that it does not set has the default of this page. A configuration is
+checked before anything else happens. A mistake ends the command with one line,
 `config error: <key>: <what is wrong>; <what to do>`, and nothing is run.
 
-**Change something** in a file of your own that holds the differences only, and name it on the command line:
+**To change something**, write a file that holds only the differences, and name it on the command line:
 
 ```yaml
 # mine.yaml
@@ -49,28 +49,29 @@ snakemake --cores 8 --configfile mine.yaml
 ```
 
 - The file is merged into `config.yaml`: mappings key by key; numbers, texts and lists are replaced as a whole. Several
-  files after `--configfile` are merged one after the other, and the last one wins. `config.demo.yaml` is such a file.
-- **`null` leaves out** a study or an experiment of `config.yaml`, with everything that is made for it only. No other
-  key may be null.
-- **One entry under `experiments` is one row of the comparison**: a new name there is all that a new experiment takes.
-  An option that it does not set comes from the section named after its method, which a configuration may have or not,
-  and else from the default. What a method takes from another one or from a base stands in the method's section below.
+  files after `--configfile` are merged in their order, and the last one wins. `config.demo.yaml` is such a file.
+- **`null` leaves out** a study or an experiment of `config.yaml`, and everything that is made only for it. No other key
+  may be null.
+- **One entry under `experiments` is one row of the comparison.** A new experiment needs a new name there, and nothing
+  else.
+- **Options are looked up in this order**: 1. the experiment; 2. the section with the name of its method (`kmeans:`
+  above); 3. the default in the table of that method below; 4. the base (`builds_on`), if it gives the option;
+  5. section and default of the method that its method builds on.
 - **`only: [kmeans, supervised]`** in a study runs these experiments, with their bases and baselines, and no others.
-- **`builds_on`** names another experiment of the same study that this one builds on, its base. The section of each
-  method below says of which method it is, and what comes from it. So `folds: true` of rounds needs the same of the
-  base, and their `label_counts` must be among those of the base.
-- **`baseline`** of an experiment names the one that its paired difference is taken to; without it, that is the study's
-  `baseline`.
-- **`--config`** on the command line serves for texts only: `--config kmeans='{{precision: float32}}'`. Snakemake hands
-  over numbers and `null` inside a section as texts, and those are refused. Write a file for anything else.
+- **`builds_on`** names the base: another experiment of the same study. The section of each method below says which
+  methods the base may have, and what comes from it. An experiment with `folds: true` needs a base with `folds: true`,
+  and its `label_counts` must be among the `label_counts` of the base.
+- **`baseline`** names the experiment with which this one is compared. Without it, the study's `baseline` is used.
+- **`--config`** on the command line can set texts only: `--config kmeans='{{precision: float32}}'`. Snakemake turns
+  numbers and `null` inside a section into texts, which are refused. Write a file for anything else.
 - In YAML, `1e-3` and `1.0e3` are texts. Write `1.0e-3` and `1.0e+3`, or `0.001` and `1000.0`.
-- Files are UTF-8. A key that stands twice in a mapping, a number that YAML reads as another one (`010` as 8, `1:30` as
-  90), and a key that it reads as true or false (`no`, `on`) are refused.
-- **A title** is one line of Latin letters with their accents, digits, marks of ASCII and Latin-1, and dashes, quotation
-  marks, `…`, `€` and the like. Greek letters, mathematics, other scripts, accents that have no character together with
-  their letter, and line breaks are refused: the report's LaTeX has no letters for them.
+- Files are UTF-8. Three things are refused: a key that occurs twice in a mapping, a number that YAML reads as another
+  one (`010` as 8, `1:30` as 90), and a key that it reads as true or false (`no`, `on`).
+- **A title** is one line of Latin letters with their accents, digits, characters of ASCII and Latin-1, dashes,
+  quotation marks, `…`, `€` and the like. The report's LaTeX has no letters for anything else: Greek letters,
+  mathematics, other scripts, accents that form no single character with their letter, and line breaks are refused.
 
-After a change only those jobs run again whose own options, code or inputs are different.
+After a change, a job runs again only if its own options, code or inputs differ.
 """
 
 
@@ -104,7 +105,8 @@ def scalar_text(part: Schema) -> str:
         "multipleOf": "a multiple of {}",
         "maxLength": "at most {} characters",
     }
-    return ", ".join([kinds[part["type"]], *(text.format(part[name]) for name, text in limits.items() if name in part)])
+    found = [text.format(f"{part[name]:,}") for name, text in limits.items() if name in part]
+    return ", ".join([kinds[part["type"]], *found])
 
 
 def target(part: Schema, schema: Schema) -> Schema:
@@ -113,7 +115,7 @@ def target(part: Schema, schema: Schema) -> Schema:
 
 
 def resolved(part: Schema, schema: Schema) -> Schema:
-    """Return a part with its reference filled in; what stands beside the reference is stronger."""
+    """Return a part with its reference filled in; keys next to the reference are stronger."""
     return resolved(target(part, schema), schema) | part if "$ref" in part else part
 
 
@@ -158,8 +160,8 @@ def document(schema: Schema) -> str:
         page += [f"### {title}\n\n{table(parts[name]['properties'], schema, parts[name]['required'])}"]
     page += [
         f"Names of studies and experiments are {type_text(parts['name'], schema)}, at most "
-        f"{parts['name']['maxLength']} of them. No study may be called {reserved_names(sections['studies'])}, and no "
-        f"experiment {reserved_names(parts['study']['properties']['experiments'])}.\n",
+        f"{parts['name']['maxLength']} characters. No study may be called {reserved_names(sections['studies'])}, and "
+        f"no experiment {reserved_names(parts['study']['properties']['experiments'])}.\n",
     ]
     return "\n".join(page)
 
@@ -168,7 +170,8 @@ def method_section(method: type[Method], schema: Schema) -> str:
     """Return what there is to say of a method: what it is, its options, and where others come from."""
     text = [f"## {method.name}\n", f"{inspect.getdoc(method)}\n"]
     for parent in parent_methods(method):
-        text += [f"It has all options of [{parent.name}](#{parent.name}); here stand new ones and other defaults.\n"]
+        link = f"[{parent.name}](#{parent.name})"
+        text += [f"It has all options of {link}. This table has new options and other defaults.\n"]
     if method.base:
         text += [base_text(method) + "\n"]
     return "\n".join([*text, table(section_options(method), schema, required_names(method))])
@@ -178,24 +181,23 @@ def networks_section() -> str:
     """Return the networks that the option of that name may choose."""
     lines = ["| network | smallest images | what it is |", "| --- | --- | --- |"]
     lines += [f"| `{name}` | {network.smallest} pixels | {network.about} |" for name, network in NETWORKS.items()]
-    return "\n".join(["## Networks\n", "Values of the option `network`. All begin with random weights.\n", *lines, ""])
+    return "\n".join(["## Networks\n", "Values of the option `network`. All start from random weights.\n", *lines, ""])
 
 
 def base_text(method: type[Method]) -> str:
-    """Say of which method the base is, and what comes from it."""
+    """Say which methods the base may have, and what comes from it."""
     base = method.base
     given = [] if base.gives is None else option_names(*base.gives)
     merely_given = [f"`{name}`" for name in given if name not in base.fixed]
     fixed = [f"`{name}`" for name in base.fixed]
     methods = " or ".join(f"[{name}](#{name})" for name in base.of)
-    text = f"The base of an experiment (`builds_on`) is one of {methods}; "
-    text += "there must be one." if base.needed else "there may be none."
+    text = f"An experiment {'needs' if base.needed else 'may have'} a base (`builds_on`) of method {methods}."
     if base.gives is None:
-        text += " What the experiment and this section do not set comes from it."
+        text += " The base gives all options that neither the experiment nor this section sets."
     if merely_given:
-        text += f" From it come {', '.join(merely_given)}."
+        text += f" The base gives {', '.join(merely_given)}."
     if fixed:
-        text += f" From it come, and cannot be set beside it: {', '.join(fixed)}."
+        text += f" The base fixes these options, which then cannot be set: {', '.join(fixed)}."
     return text
 
 

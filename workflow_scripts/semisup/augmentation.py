@@ -1,4 +1,4 @@
-"""Random changes of a batch of images, drawn anew for every image, on the device that holds them."""
+"""Random changes of a batch of images, drawn for every image, on the device that holds them."""
 
 from collections.abc import Callable
 from typing import NamedTuple

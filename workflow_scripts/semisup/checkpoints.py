@@ -145,7 +145,7 @@ def _set_aside(path: Path, reason: str) -> None:
 def deferred_stop() -> Iterator[Callable[[], int | None]]:
     """Within the block, the first SIGINT or SIGTERM only makes the yielded function return its number.
 
-    So the program can save what it has before it goes. A second signal acts at once, but for a repeated SIGTERM: when a
+    So the program can save what it has before it goes. A second signal acts at once, except a repeated SIGTERM: when a
     job's time is up SLURM sends two within milliseconds, and SIGKILL later. A first signal that the function was not
     asked about acts at the end of the block.
     """

@@ -159,7 +159,7 @@ def read_images(path: str | Path, split: str) -> np.ndarray:
 
 
 def image_blocks(path: str | Path, split: str, block: int) -> Iterator[np.ndarray]:
-    """Yield the images of a split in order, uint8 (n, C, H, W) with n = `block` but for the last."""
+    """Yield the images of a split in order, uint8 (n, C, H, W) with n = `block` except in the last."""
     with open_hdf5(path) as file:
         images = _images(file, split)
         for start in range(0, len(images), block):

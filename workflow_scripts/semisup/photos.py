@@ -148,7 +148,7 @@ def draw_crops(
 def distinct_crops(
     picture: np.ndarray, number: int, tile: Tile, seen: set[bytes], rng: np.random.Generator
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield the crops of a tile in random order as (number, y, x), but for blank ones and for pixels that were seen."""
+    """Yield the crops of a tile in random order as (number, y, x), without blank crops and pixels that were seen."""
     rows = max(tile.bottom - tile.top - CROP + 1, 0)
     columns = max(tile.right - tile.left - CROP + 1, 0)
     for position in rng.permutation(rows * columns):

@@ -72,7 +72,7 @@ def count_images(size: int, name: str | Path) -> int:
 
 
 def bin_blocks(path: str | Path, block: int) -> Iterator[np.ndarray]:
-    """Yield the images of a .bin file, uint8 (n, 3, 96, 96) with n = `block` but for the last.
+    """Yield the images of a .bin file, uint8 (n, 3, 96, 96) with n = `block` except in the last.
 
     Raises UserError if its size does not fit.
     """

@@ -37,7 +37,7 @@ def fit_for_each_c(train: Labelled, validation: Labelled, classes: int, c_values
 
 
 def warn_at_edge(chosen: float, candidates: list[float], name: str) -> None:
-    """Log a line if the chosen value is the smallest or largest of several, for a better one may lie beyond."""
+    """Log a line if the chosen value is the smallest or largest of several, because a better one may lie beyond."""
     if len(candidates) > 1 and chosen in (min(candidates), max(candidates)):
         logging.warning(
             "%s = %g was chosen at the edge of its candidates; widen them in the configuration", name, chosen

@@ -44,7 +44,7 @@ def _cell(value: object) -> object:
 
 
 def without_empty(rows: Sequence[Mapping[str, Any]], kept: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return the rows without the columns, but for those that are kept, that are None or not there in every one."""
+    """Return the rows without the columns that are None or missing in every row; columns to keep stay."""
     filled = {*kept, *(name for row in rows for name, value in row.items() if value is not None)}
     return [{name: value for name, value in row.items() if name in filled} for row in rows]
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# Beside ASCII: Latin-1 and Latin Extended-A, but for what the fonts lack, and marks of typesetters.
+# In addition to ASCII: Latin-1 and Latin Extended-A, except what the fonts lack, and marks of typesetters.
 _LACKING = "\u00a0\u00ad\u00b8\u0126\u0127\u0138\u013f\u0140\u0149\u0166\u0167\u017f"
 _MARKS = "ȘșȚțẞ–—‘’‚“”„†‡•…‰‹›€™"
 SETTABLE = frozenset(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x180)])) - frozenset(_LACKING) | frozenset(_MARKS)
