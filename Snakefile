@@ -33,6 +33,7 @@ rule all:
     default_target: True
     input:
         "results/report/report.pdf",
+        "results/report/supplement.pdf",
         predictions(),
         model_cards(),
 

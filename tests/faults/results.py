@@ -9,8 +9,12 @@ from fixtures_training import TIMED
 
 # What is under results/ beside results: notes of single runs, and what says on purpose when and how fast one was made.
 FOLDERS_APART = {"logs", "benchmarks", "checkpoints"}
-WITH_DATES = ("report.tex", "report.pdf", "typeset/report.pdf", "timings.csv", "provenance.json")
-FILES_APART = {Path("report") / name for name in WITH_DATES}
+OF_REPORT = [
+    f"{name}.{end}"
+    for name in ("report", "supplement", "typeset/report", "typeset/supplement")
+    for end in ("tex", "pdf")
+]
+FILES_APART = {Path("report") / name for name in (*OF_REPORT, "timings.csv", "provenance.json")}
 
 
 def is_result(path):
