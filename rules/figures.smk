@@ -141,10 +141,38 @@ rule plot_training:
     params:
         code=code_digest("plot_training"),
         program=program("plot_training"),
-        names=lambda wildcards: trained_together(wildcards.study),
+        names=lambda wildcards: [
+            planning.short_name(CONFIG, wildcards.study, name) for name in trained_together(wildcards.study)
+        ],
     shell:
-        "python {params.program:q} --histories {input.histories} --names {params.names}"
+        "python {params.program:q} --histories {input.histories} --names {params.names:q}"
         " --pdf {output.pdf} --png {output.png} 2> {log}"
+
+
+rule plot_forest:
+    input:
+        comparison="results/{study}/comparison.csv",
+        metrics="results/{study}/metrics.csv",
+    output:
+        pdf="results/{study}/figures/forest.pdf",
+        png=reported_figure("forest", "all experiments with their intervals"),
+        svg="results/{study}/figures/forest.svg",
+    log:
+        "results/logs/{study}/figures/plot_forest.log",
+    conda:
+        environment("report")
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("plot_forest"),
+        program=program("plot_forest"),
+        texts=report_texts("published.yaml"),
+        published=report_files("published.yaml"),
+        plan=lambda wildcards: json.dumps(planning_report.forest_plan(CONFIG, wildcards.study)),
+    shell:
+        "python {params.program:q} --comparison {input.comparison} --metrics {input.metrics} --plan {params.plan:q}"
+        " --published {params.published:q} --pdf {output.pdf} --png {output.png} --svg {output.svg} 2> {log}"
 
 
 rule plot_label_curve:
@@ -166,9 +194,12 @@ rule plot_label_curve:
         texts=report_texts("published.yaml"),
         published=report_files("published.yaml"),
         data_set=lambda wildcards: planning.data_kind(CONFIG, dataset_of(wildcards.study)).kind,
+        names=lambda wildcards: json.dumps(
+            {name: planning.short_name(CONFIG, wildcards.study, name) for name in experiments(wildcards.study)}
+        ),
     shell:
         "python {params.program:q} --label-curve {input.label_curve} --published {params.published:q}"
-        " --data-set {params.data_set} --pdf {output.pdf} --png {output.png} 2> {log}"
+        " --names {params.names:q} --data-set {params.data_set} --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
 rule plot_rounds:

@@ -1,8 +1,9 @@
 """Draw test accuracy against the number of labels, one line an experiment; published accuracies are crosses."""
 
 import argparse
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,15 +66,15 @@ def set_ticks(axes: Axes, counts: Sequence[int]) -> None:
         axes.tick_params(axis="x", rotation=90)
 
 
-def label_figure(table: pd.DataFrame, points: Sequence[PublishedPoint]) -> Figure:
-    """Draw one panel, and a legend below it."""
+def label_figure(table: pd.DataFrame, names: Mapping[str, str], points: Sequence[PublishedPoint]) -> Figure:
+    """Draw one panel, and a legend below it. names: what the experiments are called."""
     curves = list(table.groupby("experiment", sort=False))
     span = table["labels"].max() / table["labels"].min()
     rows = -(-(len(curves) + bool(points)) // LEGEND_COLUMNS)
     figure = new_figure(TEXT_WIDTH, 3.0 + 0.18 * rows)
     axes = figure.add_subplot()
     for number, (name, part) in enumerate(curves):
-        draw_curve(axes, number, name, part, span ** (APART * (number - (len(curves) - 1) / 2)))
+        draw_curve(axes, number, names[name], part, span ** (APART * (number - (len(curves) - 1) / 2)))
     draw_published(axes, points)
     set_ticks(axes, sorted({*table["labels"], *(point.labels for point in points)}))
     axes.set(xlabel="labels", ylabel="test accuracy (%)")
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--label-curve", required=True, help="table of evaluate (CSV)")
+    parser.add_argument("--names", type=json.loads, required=True, help="what the experiments are called, as JSON")
     parser.add_argument("--published", type=Path, required=True, help="published accuracies (YAML)")
     parser.add_argument("--data-set", required=True, help="kind of the study's data set, for what was published on it")
     parser.add_argument("--pdf", required=True)
@@ -103,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if table.empty:
         raise UserError(f"{options.label_curve} has no rows: give an experiment of the study label_counts")
     points = published_points(yaml.safe_load(options.published.read_text(encoding="utf-8")), options.data_set)
-    save_figure(label_figure(table, points), options.pdf, options.png)
+    save_figure(label_figure(table, options.names, points), options.pdf, options.png)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from fixtures_demo import TINY, WHOLE, run_demo
 from workflow.clones import clone
 
 RUN = Path("results/photos/coates/seed3")
-OF_STUDY = ("training", "label_curve", "near_copies")  # figures of a study as a whole
+OF_STUDY = ("forest", "training", "label_curve", "near_copies")  # figures of a study as a whole
 TEST_IMAGES, CLASSES = TINY["data"]["photos"]["test_images"], 10
 
 

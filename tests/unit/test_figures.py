@@ -1,5 +1,7 @@
 """The programs that draw: what is in the figures, and in the tables that the maps are drawn from."""
 
+import json
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -363,7 +365,8 @@ literature:
 def label_curve_options(folder, labels, data_set="photos"):
     (folder / "published.yaml").write_text(PUBLISHED)
     path, table = write_label_curve(folder, labels)
-    return {"label_curve": path, "published": folder / "published.yaml", "data_set": data_set}, table
+    names = json.dumps({name: name.upper() for name in labels})
+    return {"label_curve": path, "published": folder / "published.yaml", "data_set": data_set, "names": names}, table
 
 
 @pytest.mark.parametrize("labels", [{"one": [600, 50]}, {"one": [50, 600, 150], "two": [150], "three": [50, 4000]}])
@@ -371,7 +374,7 @@ def test_label_curves(draw, tmp_path, labels):
     options, table = label_curve_options(tmp_path, labels)
     figure = draw(plot_label_curve, **options)
     (axes,) = figure.axes
-    assert legend_texts(figure) == list(labels)
+    assert legend_texts(figure) == [name.upper() for name in labels]
     assert len({to_hex(curve.lines[0].get_color()) for curve in axes.containers}) == len(labels)
     for curve, name in zip(axes.containers, labels, strict=True):
         line, _, (bars,) = curve.lines
@@ -397,7 +400,7 @@ def test_published_accuracies_are_crosses(draw, tmp_path):
     crosses = [line for line in axes.lines if line.get_marker() == "x"]
     assert {tuple(cross.get_xydata()[0]) for cross in crosses} == {(1000, 31.8), (1000, 72.75)}
     assert {text.get_text() for text in axes.texts} == {"raw pixels", "a network"}
-    assert legend_texts(figure) == ["one", "published"]
+    assert legend_texts(figure) == ["ONE", "published"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["100", "1,000", "4,000"]
 
 

@@ -15,9 +15,10 @@ figure = new_figure(2, 1)
 axes = figure.add_subplot()
 axes.plot([1, 2, 3], label="π é")
 axes.legend()
-save_figure(figure, "figure.pdf", "figure.png")
+save_figure(figure, "figure.pdf", "figure.png", "figure.svg")
 """
 RC = "font.size: 30\nfigure.facecolor: red\nlines.linewidth: 9\nsavefig.transparent: True\ntext.usetex: True\n"
+RC += "svg.fonttype: path\n"
 TEX = r"\documentclass{article}\begin{document}Text.\end{document}"
 
 
@@ -27,7 +28,7 @@ def run(folder, *arguments, **variables):
     environment = os.environ | {"PYTHONPATH": str(SCRIPTS)} | variables
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return {path.name: path.read_bytes() for path in Path(folder).glob("*.p[dn][fg]")}
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.suffix in (".pdf", ".png", ".svg")}
 
 
 def test_figure(tmp_path):
@@ -38,7 +39,7 @@ def test_figure(tmp_path):
     variables = {"HOME": "/proc/nowhere", "MPLBACKEND": "module://nowhere", "TMPDIR": str(changed / "temporary")}
     variables |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "OMP_NUM_THREADS": "3"}
     expected = run(plain, "-c", DRAW)
-    assert sorted(expected) == ["figure.pdf", "figure.png"]
+    assert sorted(expected) == ["figure.pdf", "figure.png", "figure.svg"]
     assert run(changed, "-X", "utf8=1", "-c", DRAW, **variables) == expected
 
 

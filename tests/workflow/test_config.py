@@ -1173,11 +1173,25 @@ def test_file_of_another_encoding_is_refused_in_one_line(tmp_path, encoding):
         ("a\tb", "'\\t' (a control character)"),
     ],
 )
-@pytest.mark.parametrize("place", ["studies/stl10", "studies/stl10/experiments/kmeans"])
+@pytest.mark.parametrize(
+    "place",
+    ["studies/stl10/title", "studies/stl10/experiments/kmeans/title", "studies/stl10/experiments/kmeans/short"],
+)
 def test_title_that_latex_cannot_set_is_refused(place, title, named):
-    found = error_of(with_value(f"{place}/title", title, merged({})))
+    found = error_of(with_value(place, title, merged({})))
     remedy = "write Latin letters, digits and usual marks, in one line"
-    assert found == f"{place.replace('/', '.')}.title: the report cannot set {named}; {remedy}"
+    assert found == f"{place.replace('/', '.')}: the report cannot set {named}; {remedy}"
+
+
+@pytest.mark.parametrize("short", ["RN", "supervised"])
+def test_two_experiments_with_one_short_name_are_refused(short):
+    """A name counts where no short name is given."""
+    changes = {"kmeans": {"short": short}, "supervised": {"short": "RN"} if short == "RN" else {}}
+    config = merged({"studies": {"stl10": {"experiments": changes}}})
+    if short == "supervised":
+        del config["studies"]["stl10"]["experiments"]["supervised"]["short"]
+    place = "studies.stl10.experiments.supervised.short"
+    assert error_of(config) == f"{place}: 'kmeans' is called {short!r} too; give each its own"
 
 
 def test_accents_of_a_title_are_put_together():

@@ -130,7 +130,7 @@ def test_changes_elsewhere(fresh, finished):
         "figures": {"patches": 9},
         "kmeans": {"centroids": 30, "patch_images": 30, "iterations": 9},  # both experiments say these themselves
         **with_experiments(
-            kmeans={"title": "Another title"},
+            kmeans={"title": "Another title", "short": "Another"},
             kmeans_coates={"contrast_constant": 10.0},  # what it is by default
         ),
     }

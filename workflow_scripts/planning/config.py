@@ -134,13 +134,21 @@ def checked_config(config: Config, schema: Config) -> Config:
 
 
 def _with_title(content: Config, place: str) -> Config:
-    """Return a study or an experiment with its title as the report sets it. Raises ConfigError if it cannot."""
-    if "title" not in content:
-        return content
-    mistake = title_mistake(content["title"])
-    if mistake:
-        raise ConfigError(f"{place}.title: {mistake}")
-    return content | {"title": composed(content["title"])}
+    """Return a study or an experiment with title and short name as the report sets them.
+
+    Raises ConfigError if it cannot.
+    """
+    texts = {key: content[key] for key in ("title", "short") if key in content}
+    for key, text in texts.items():
+        mistake = title_mistake(text)
+        if mistake:
+            raise ConfigError(f"{place}.{key}: {mistake}")
+    return content | {key: composed(text) for key, text in texts.items()}
+
+
+def short_name(config: Config, study: str, experiment: str) -> str:
+    """Return how figures and tables call an experiment."""
+    return config["studies"][study]["experiments"][experiment].get("short", experiment)
 
 
 def _only(experiments: Config, content: Config, place: str) -> Config:
@@ -283,9 +291,22 @@ def _check_study(config: Config, study: str) -> None:
     for experiment in experiments:
         _check_base(config, study, experiment, f"{place}.experiments.{experiment}")
         _check_baseline(experiments, experiment, f"{place}.experiments.{experiment}")
+    _check_short_names(config, study, place)
     for experiment in experiments:  # options can be told only when every base is in order
         _check_sizes(config, study, experiment, f"{place}.experiments.{experiment}")
     _check_map(config, content["dataset"])
+
+
+def _check_short_names(config: Config, study: str, place: str) -> None:
+    """Check that no two experiments are called alike."""
+    called: dict[str, str] = {}
+    for experiment in config["studies"][study]["experiments"]:
+        name = short_name(config, study, experiment)
+        if name in called:
+            raise ConfigError(
+                f"{place}.experiments.{experiment}.short: {called[name]!r} is called {name!r} too; give each its own"
+            )
+        called[name] = experiment
 
 
 def _check_map(config: Config, dataset: str) -> None:

@@ -16,6 +16,7 @@ from planning.config import (
     experiment_options,
     experiment_runs,
     method_of,
+    short_name,
 )
 from semisup.run_names import parsed_run
 
@@ -132,16 +133,47 @@ def card_plan(config: Config, study: str) -> Config:
     }
 
 
-def _card_experiment(config: Config, study: str, name: str) -> Config:
-    """Return what the card of an experiment's model is told."""
-    chain = [name]  # behind all that it builds on
+def _chain(config: Config, study: str, name: str) -> list[type[Method]]:
+    """Return the methods of an experiment and of all that it builds on, the first base first."""
+    chain = [name]
     while (base := base_experiment(config, study, chain[0])) != chain[0]:
         chain.insert(0, base)
-    method = method_of(config, study, name)
-    uses = dict.fromkeys(filter(None, (method_of(config, study, part).unlabeled for part in chain)))
+    return [method_of(config, study, part) for part in chain]
+
+
+def family_of(config: Config, study: str, name: str) -> str:
+    """Return what an experiment learns from: one of semisup.forest.FAMILIES."""
+    chain = _chain(config, study, name)
+    if not all(method.model for method in chain):
+        return "other"
+    if any(method.unlabeled == "pseudo-labels" or (method.unlabeled and method.training_curves) for method in chain):
+        return "beside"
+    return "features" if any(method.unlabeled for method in chain) else "labels"
+
+
+def forest_plan(config: Config, study: str) -> Config:
+    """Return all that the forest plot of a study is told."""
+    content = config["studies"][study]
+    return {
+        "title": content.get("title", study),
+        "data_set": data_kind(config, content["dataset"]).kind,
+        "experiments": {
+            name: {
+                "short": short_name(config, study, name),
+                "method": method_of(config, study, name).name,
+                "family": family_of(config, study, name),
+            }
+            for name in content["experiments"]
+        },
+    }
+
+
+def _card_experiment(config: Config, study: str, name: str) -> Config:
+    """Return what the card of an experiment's model is told."""
+    uses = dict.fromkeys(filter(None, (method.unlabeled for method in _chain(config, study, name))))
     return {
         "title": config["studies"][study]["experiments"][name].get("title", name),
-        "about": inspect.getdoc(method),
+        "about": inspect.getdoc(method_of(config, study, name)),
         "unlabeled": " and ".join(uses),
     }
 
@@ -170,6 +202,8 @@ def _experiment_plan(config: Config, study: str, name: str) -> Config:
     options = experiment_options(config, study, name)
     return {
         "title": own.get("title", name),
+        "short": short_name(config, study, name),
+        "family": family_of(config, study, name),
         "method": method.name,
         "network_file": method.network_file,
         "base": own.get("builds_on"),

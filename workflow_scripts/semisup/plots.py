@@ -4,6 +4,7 @@ Whatever a user has set for matplotlib (its files, styles, MPLBACKEND) does not 
 """
 
 import argparse
+import io
 import logging
 import os
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ os.environ.pop("MPLBACKEND", None)  # one that is not installed, as notebooks se
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.lines import Line2D  # noqa: F401 (for the programs)
 from matplotlib.ticker import (  # noqa: F401 (for the programs)
     LogLocator,
     MaxNLocator,
@@ -63,21 +65,36 @@ def new_figure(width: float, height: float) -> Figure:
             "axes.spines.right": False,
             "legend.frameon": False,
             "pdf.fonttype": 42,
+            "svg.fonttype": "none",  # letters stay letters: a page can be searched, and the file is small
+            "svg.hashsalt": "figure",  # else the names of parts are drawn by lot
             "axes.prop_cycle": mpl.cycler(color=COLORS),
         }
     )
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
-    """Write the figure for the printed and for the HTML report. No dates, so equal figures are equal files."""
+def save_figure(figure: Figure, pdf: str | Path, png: str | Path, svg: str | Path | None = None) -> None:
+    """Write the figure for the printed and for the HTML report, and for pages if asked for.
+
+    No dates, so equal figures are equal files.
+    """
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would log every glyph
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # the layout is found; each of the two files would look for it again
+    figure.set_layout_engine("none")  # the layout is found; each of the files would look for it again
     with atomic_path(pdf) as path:
         figure.savefig(path, format="pdf", dpi=300, metadata={"CreationDate": None})
     with atomic_path(png) as path:
         figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
+    if svg is not None:
+        with atomic_path(svg) as path:
+            path.write_text(svg_text(figure), encoding="utf-8")
+
+
+def svg_text(figure: Figure) -> str:
+    """Return the figure as SVG."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()
 
 
 def image_grid(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
