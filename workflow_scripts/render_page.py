@@ -14,6 +14,7 @@ from reporting.page import picture_files, picture_values, study_page
 from reporting.page_text import FILTERS
 from reporting.text import Values
 from semisup.cli import run_program
+from semisup.families import FAMILIES
 from semisup.files import atomic_path
 
 LARGEST = 5_000_000  # bytes that the page should have at most
@@ -22,7 +23,8 @@ LARGEST = 5_000_000  # bytes that the page should have at most
 def read_captions(sources: Path, plan: Values) -> dict[str, str]:
     """Return what every kind of figure in the page shows. sources: the folder of the report's templates."""
     kinds = {kind for study in plan["studies"].values() for kind in study["figures"]}
-    return {kind: (sources / f"captions/{kind}.rst").read_text(encoding="utf-8").strip() for kind in sorted(kinds)}
+    files = {kind: sources / f"captions/{kind}.rst" for kind in ("forest", *sorted(kinds))}
+    return {kind: file.read_text(encoding="utf-8").strip() for kind, file in files.items()}
 
 
 def page_values(plan: Values, results: Path, provenance: Path, timings: Path, published: Values, page: Path) -> Values:
@@ -32,7 +34,8 @@ def page_values(plan: Values, results: Path, provenance: Path, timings: Path, pu
         "studies": studies,
         "embedded": embedded_kinds(plan["studies"]),
         "confidence": plan["confidence"],
-        "families": plan["families"],
+        "derivations": plan["derivations"],
+        "families": {family: words for family, (words, *_) in FAMILIES.items()},
         "pictures": picture_values(picture_files(plan["studies"], results), page),
         "provenance": json.loads(provenance.read_text(encoding="utf-8")),
         "compared": {study["name"]: study["compared"] for study in studies},

@@ -49,8 +49,8 @@ def picture_files(studies: Values, results: Path) -> dict[Picture, Path]:
 def picture_values(files: dict[Picture, Path], page: Path) -> dict[Picture, Values]:
     """Return how the page shows each figure.
 
-    data: the picture; None where it is left out for its size, and where it equals that of another experiment, whose
-    place in the page is `same`. file: the whole picture, as the page links it.
+    data: the picture; None where it is left out for its size, and where it equals another one, which `same` names.
+    file: the whole picture, as the page links it.
     """
     owners: dict[bytes, Picture] = {}
     same = {place: owners.setdefault(path.read_bytes(), place) for place, path in files.items()}
@@ -58,8 +58,7 @@ def picture_values(files: dict[Picture, Path], page: Path) -> dict[Picture, Valu
     return {
         place: {
             "data": data.get(path) if same[place] == place else None,
-            "same": None if same[place] == place else f"{same[place][0]}-{same[place][2]}",
-            "same_name": same[place][2],
+            "same": None if same[place] == place else same[place],
             "file": link(path, page),
         }
         for place, path in files.items()
@@ -91,11 +90,26 @@ def run_files(row: Values, folder: Path, page: Path) -> list[Values]:
     return [{"words": words, "path": str(path), "file": link(path, page)} for words, path in places.items()]
 
 
-def card_values(row: Values, by_name: dict[str, Values], folder: Path, page: Path) -> Values:
-    """Return what the card of an experiment shows, beside pictures and classes. folder: of the study's results."""
+def answers_of(row: Values, figures: dict[str, list[str]]) -> list[str]:
+    """Return what an experiment shows: the kinds of its figures, and in which way it uses unlabelled images.
+
+    figures: the names of the experiments with a figure, by kind.
+    """
+    facts = row["facts"]
+    answers = [kind for kind, names in figures.items() if row["name"] in names]
+    answers += ["network_rounds" if row["network_file"] else "feature_rounds"] if facts["in_rounds"] else []
+    return answers + (["loss"] if facts["training_curves"] and facts["unlabeled"] else [])
+
+
+def card_values(row: Values, by_name: dict[str, Values], plan: Values, folder: Path, page: Path) -> Values:
+    """Return what the card of an experiment shows, beside pictures and classes.
+
+    plan: of the study; folder: of its results.
+    """
     baseline = by_name[row["baseline"]]
     return {
-        **{key: row[key] for key in ("name", "short", "title", "method", "family", "facts", "network_file", "seeds")},
+        **{key: row[key] for key in ("name", "short", "title", "method", "family", "facts", "seeds")},
+        "answers": answers_of(row, plan["figures"]),
         "summaries": [summary | {"title": runs_title(summary)} for summary in measured(row)],
         "base": by_name[row["base"]] if row["base"] else None,
         "baseline": None if baseline is row else baseline,
@@ -124,7 +138,7 @@ def study_page(name: str, plan: Values, results: Path, timings: Path, published:
         "forest": inline_svg(folder / "figures" / "forest.svg", f"forest-{name}", f"Forest plot of {plan['title']}"),
         "rows": table_rows(experiments, seconds),
         "published": published_rows(literature(published, plan["kind"]), methods),
-        "cards": [card_values(row, by_name, folder, page) for row in experiments],
+        "cards": [card_values(row, by_name, plan, folder, page) for row in experiments],
         "classes": classes,
         "confusions": class_confusions(folder / "confusion.csv"),
         "best_layers": best_layers(folder / "clustering.csv"),

@@ -48,7 +48,7 @@ def spread(experiments: list[Values]) -> Values | None:
         {"short": row["short"], "runs": summary["runs"], "std": summary["test_accuracy_std"]}
         for row in experiments
         for summary in measured(row)
-        if summary["protocol"] == "seeds" and "test_accuracy_std" in summary
+        if summary["protocol"] == "seeds" and summary["runs"] > 1
     ]
     most = max(rows, key=lambda row: row["std"], default=None)
     return most and most | {"compared": len(rows)}

@@ -38,6 +38,8 @@ def setting(value: object) -> str:
         return ", ".join(map(setting, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
