@@ -34,6 +34,7 @@ rule all:
     input:
         "results/report/report.pdf",
         "results/report/supplement.pdf",
+        "results/report/index.html",
         predictions(),
         model_cards(),
 

@@ -1,6 +1,8 @@
-# Helpers of the rules for the report and its theory: what the text is told and reads. No rules.
+# Helpers of the rules for the report, its theory and the page: what the texts are told and read. No rules.
 import json
+import shlex
 
+from planning import page as planning_page
 from planning.digest import content_digest
 
 REPORT_SOURCES = CLONE / "report"
@@ -114,3 +116,43 @@ def study_results(wildcards=None):
 def report_plan(wildcards):
     """What the text has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
     return json.dumps(planning_report.report_plan(CONFIG, REPORT_SOURCES))
+
+
+# The page
+
+
+def page_texts():
+    """Every file in report/ that the page is made of."""
+    captions = [f"captions/{kind}.rst" for kind in ("forest", *planning_page.SHOWN)]
+    parts = [f"page{part}.html" for part in ("", "_study", "_card", "_questions")]
+    return [*parts, "page.css", "page.js", "published.yaml", *captions]
+
+
+def page_results(wildcards):
+    """Everything that the page reads from the studies, beside the logs that it links."""
+    files = []
+    for study in CONFIG["studies"]:
+        tables = ("comparison", "label_curve", "per_class", "confusion", "clustering", "near_copy_counts")
+        files += [f"results/{study}/{table}.csv" for table in tables]
+        files.append(f"results/{study}/figures/forest.svg")
+        for kind in planning_page.shown_figures(figures_of(study)):
+            files += [ancient(f"results/{study}/figures/{kind}"), f"results/{study}/figures/{kind}.sha256"]
+        files += [
+            f"results/{study}/{experiment}/seed{seed}/{table}"
+            for experiment in experiments(study)
+            for table in dict.fromkeys(("history.csv", method_of(study, experiment).network_history))
+            for seed in CONFIG["studies"][study]["seeds"]
+        ]
+    return files
+
+
+def page_plan(wildcards):
+    """What the page has to say of, as JSON: a params function, as a title may hold braces, which would be wildcards."""
+    return json.dumps(planning_page.page_plan(CONFIG, REPORT_SOURCES))
+
+
+def command_again(wildcards, output):
+    """A params function: the command that makes what is named after it. It is not recorded: it depends on output."""
+    here = Path.cwd()
+    files = [path.relative_to(here) if path.is_relative_to(here) else path for path in workflow.overwrite_configfiles]
+    return shlex.join(["snakemake", "--cores", "all", *(["--configfile", *map(str, files), "--"] if files else [])])

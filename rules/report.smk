@@ -1,4 +1,4 @@
-# The report: provenance, the text with its numbers, the PDF.
+# The report: provenance, the text with its numbers, the PDF; and the page.
 
 
 rule plot_rulegraph:
@@ -149,3 +149,35 @@ rule publish_report:
         runtime=run_time(minutes=10),
     shell:
         "{{ cp {input.pdf:q} {output.pdf:q} && cp {input.supplement:q} {output.supplement:q}; }} 2> {log:q}"
+
+
+rule render_page:
+    input:
+        results=page_results,
+        provenance="results/report/provenance.json",
+        timings="results/report/timings.csv",
+    output:
+        page=report(
+            "results/report/index.html",
+            caption="../report/captions/page.rst",
+            category="Report",
+            labels={"result": "the page, to read in a browser"},
+        ),
+    log:
+        "results/logs/report/render_page.log",
+    conda:
+        environment("report")
+    resources:
+        mem_mb=memory(1000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("render_page"),
+        program=program("render_page"),
+        texts=report_texts(*page_texts()),
+        sources=report_files("page.html", "published.yaml"),
+        plan=page_plan,
+        again=command_again,
+        results=lambda wildcards, output: str(Path(output.page).parents[1]),
+    shell:
+        "python {params.program:q} --plan {params.plan:q} --results {params.results:q} --provenance {input.provenance}"
+        " --timings {input.timings} --sources {params.sources:q} --command {params.again:q} --page {output.page} 2> {log}"

@@ -16,9 +16,10 @@ from fixtures_machine import HAS_LATEX
 from workflow.clones import ROOT, run_python, run_snakemake
 
 TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
-REPORT = "results/report/report.tex"  # everything but the PDF: predictions and provenance are among its sources
+REPORT = "results/report/report.tex"  # predictions and provenance are among its sources
+PAGE = "results/report/index.html"
 SITE = ROOT / "tests/loaded"  # whose sitecustomize makes every program note what it has loaded
-WHOLE = [] if HAS_LATEX else ["--", REPORT]  # what is asked for: the report, typeset where LaTeX is installed
+WHOLE = [] if HAS_LATEX else ["--", REPORT, PAGE]  # what is asked for: all, typeset where LaTeX is installed
 
 
 class Job(NamedTuple):
@@ -80,7 +81,7 @@ def read_jobs(clone, scratch):
     """
     script = ROOT / "tests/workflow/dump_dag.py"
     (scratch / "config.json").write_text(json.dumps(TINY))
-    process = run_snakemake(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, cwd=scratch)
+    process = run_snakemake(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, PAGE, cwd=scratch)
     assert process.returncode == 0, process.stderr
     jobs = {}
     for described in json.loads(process.stdout)["jobs"]:

@@ -1,4 +1,4 @@
-"""Record what made the results: commit, versions, machine. Record the seconds and memory of each rule."""
+"""Record what made the results: commit, versions, machine, day. Record the seconds and memory of each rule."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,10 @@ def git(repository: str, *arguments: str) -> str | None:
 
 
 def collect(repository: str) -> dict:
-    """Return commit, versions and machine; values that cannot be known are null."""
+    """Return commit, versions, machine and day (UTC); values that cannot be known are null."""
     changes = git(repository, "status", "--porcelain", "--untracked-files=no")
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "commit": git(repository, "rev-parse", "HEAD"),
         "uncommitted_changes": None if changes is None else bool(changes),
         "python": platform.python_version(),

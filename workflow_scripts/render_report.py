@@ -12,6 +12,7 @@ import yaml
 from reporting import theory
 from reporting.claims import claims
 from reporting.copies import copies_rows
+from reporting.facts import embedded_kinds
 from reporting.questions import over_studies
 from reporting.rounds import wilson_interval
 from reporting.sections import method_values, under_headings
@@ -56,7 +57,7 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
         "sections": plan["sections"],
         "networks": plan["networks"],
         "methods": method_values(plan["methods"], studies, published),
-        "embedded": sorted({study["kind"] for study in plan["studies"].values() if study["embedded"]}),
+        "embedded": embedded_kinds(plan["studies"]),
         "confidence": plan["evaluation"]["confidence"],
         "bootstrap_samples": plan["evaluation"]["bootstrap_samples"],
         "neighbors": plan["figures"]["neighbors"],

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import zipfile
 from html import unescape
 from pathlib import Path
@@ -14,14 +13,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from fixtures_demo import WHOLE, run_demo
-from fixtures_machine import HAS_LATEX, lacking
-
-# A browser without a window that asks nothing, keeps nothing and calls nobody.
-CHROMIUM_OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,900", "--no-first-run"]
-CHROMIUM_OPTIONS += ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
-CHROMIUM_OPTIONS += ["--disable-sync"]
-SECONDS = 20  # that a picture may take
+from fixtures_browser import SECONDS, console_errors
+from fixtures_demo import PAGE, WHOLE, run_demo
+from fixtures_machine import HAS_LATEX
 
 
 @pytest.fixture(scope="module")
@@ -32,22 +26,6 @@ def report(demo, tmp_path_factory):
     with zipfile.ZipFile(demo / "report.zip") as archive:
         archive.extractall(folder)
     return folder / "report"
-
-
-@pytest.fixture
-def browser(tmp_path):
-    """Chromium, driven by Debian's chromedriver of the same version; nothing is downloaded."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        lacking("Chromium is not installed: make browser")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in (*CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as started:
-        started.implicitly_wait(SECONDS)
-        yield started
 
 
 def variable(report: Path, name: str) -> Any:
@@ -63,17 +41,12 @@ def words(html: str) -> str:
 
 
 def expected(demo: Path) -> list[str]:
-    """Paths of all that the report must hold: the PDF, every figure, every table of a study or of the whole."""
+    """Paths of all that the report must hold: PDF and page, every figure, every table of a study or of the whole."""
     results = demo / "results"
     # Coordinates of maps and the sample that they are made of are steps on the way to a figure.
     tables = [path for path in results.glob("*/*.csv") if path.name not in ("tsne.csv", "test_sample.csv")]
     pdf = [results / "report" / f"{name}.pdf" for name in ("report", "supplement")] if HAS_LATEX else []
-    return [str(path.relative_to(demo)) for path in (*tables, *results.rglob("*.png"), *pdf)]
-
-
-def console_errors(browser: webdriver.Chrome) -> list[str]:
-    """What the console has had of errors, exceptions and files that were not found, since it was asked last."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    return [str(path.relative_to(demo)) for path in (*tables, *results.rglob("*.png"), *pdf, demo / PAGE)]
 
 
 def click(browser: webdriver.Chrome, element: Any) -> None:

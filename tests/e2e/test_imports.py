@@ -55,6 +55,7 @@ MAY_LOAD = {
     "prepare_mnist5k": set(),
     "prepare_photos": SKLEARN,
     "prepare_stl10": set(),
+    "render_page": TABLES,
     "render_report": TABLES | {"scipy"},
     "sample_patches": COMPUTES,
     "solver_iterations": SKLEARN,

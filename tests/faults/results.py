@@ -14,7 +14,8 @@ OF_REPORT = [
     for name in ("report", "supplement", "typeset/report", "typeset/supplement")
     for end in ("tex", "pdf")
 ]
-FILES_APART = {Path("report") / name for name in (*OF_REPORT, "timings.csv", "provenance.json")}
+MADE_APART = (*OF_REPORT, "index.html", "timings.csv", "provenance.json")
+FILES_APART = {Path("report") / name for name in MADE_APART}
 
 
 def is_result(path):

@@ -1,6 +1,7 @@
 """The table of what each rule cost, for the experiments apart."""
 
 import json
+from datetime import date
 
 import pandas as pd
 
@@ -31,4 +32,6 @@ def test_timings_are_those_of_each_experiment_and_rule(tmp_path):
         ["supervised", "train_supervised", 2, 40.0, 30.0, "130.0"],
     ]
     assert set(table["study"]) == {"photos"}
-    assert json.loads((tmp_path / "provenance.json").read_text())["commit"] is None
+    made_by = json.loads((tmp_path / "provenance.json").read_text())
+    assert made_by["commit"] is None
+    assert abs((date.fromisoformat(made_by["date"]) - date.today()).days) <= 1, "today in UTC"

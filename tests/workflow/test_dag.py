@@ -177,7 +177,7 @@ def test_maps_know_test_labels_from_the_evaluation_alone(dag):
 
 
 def test_near_copies_are_looked_for_in_the_images_alone_and_reach_the_report(dag):
-    """Which labelled image a test image is like tells its label: of all rules only the report may know."""
+    """Which labelled image a test image is like tells its label: of all rules only those of the report may know."""
     (report,) = jobs_of(dag, "render_report")
     studies = {job["wildcards"]["study"] for job in jobs_of(dag, "evaluate")}
     found = jobs_of(dag, "find_copies")
@@ -188,7 +188,7 @@ def test_near_copies_are_looked_for_in_the_images_alone_and_reach_the_report(dag
         assert {f"{folder}/near_copy_counts.csv", f"{folder}/figures/near_copies.pdf"} <= set(report["inputs"])
     tables = {output for job in found for output in job["outputs"]}
     takers = {job["rule"] for job in dag["jobs"] if tables & set(job["inputs"])}
-    assert takers == {"plot_copies", "render_report", "collect_provenance"}
+    assert takers == {"plot_copies", "render_report", "render_page", "collect_provenance"}
     in_runs = {file for file in paths(dag) if re.search(r"/(seed|fold)\d+/", file)}
     assert not tables & files_behind(dag, in_runs)
 

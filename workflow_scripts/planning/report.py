@@ -142,7 +142,7 @@ def _chain(config: Config, study: str, name: str) -> list[type[Method]]:
 
 
 def family_of(config: Config, study: str, name: str) -> str:
-    """Return what an experiment learns from: one of semisup.forest.FAMILIES."""
+    """Return what an experiment learns from: one of semisup.families.FAMILIES."""
     chain = _chain(config, study, name)
     if not all(method.model for method in chain):
         return "other"

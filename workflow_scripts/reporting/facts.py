@@ -1,8 +1,16 @@
-"""What the declaration of an experiment's method says of it."""
+"""What the declarations of data sets and methods say of studies and experiments."""
 
 from reporting.text import Values
 
 PSEUDO_LABELS = "pseudo-labels"  # what unlabeled images are used for
+
+
+def embedded_kinds(studies: Values) -> list[str]:
+    """Return the kinds of data sets that come with the installed packages: with any, this is a demonstration.
+
+    studies: the plans of all, by name.
+    """
+    return sorted({study["kind"] for study in studies.values() if study["embedded"]})
 
 
 def with_pseudo_labels(row: Values) -> bool:

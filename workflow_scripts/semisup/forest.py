@@ -6,17 +6,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from semisup.families import FAMILIES
 from semisup.plots import Axes, Figure, Line2D, new_figure
 from semisup.run_names import COMPARED
 
 KINDS = {"seeds": "seed", "folds": "fold"}  # of a run, by protocol
-# What a family of experiments learns from: words, colour, marker. An experiment of none is drawn in grey.
-FAMILIES = {
-    "labels": ("labels only", "#D55E00", "o"),
-    "features": ("features learned without labels", "#0072B2", "s"),
-    "beside": ("unlabelled images beside the labels", "#009E73", "D"),
-    "other": ("scores made elsewhere", "#7F7F7F", "v"),
-}
 GREY = "#7F7F7F"
 ROW, HEAD, FOOT = 0.175, 0.42, 0.62  # inches: of a row, of a panel beside its rows, of the axis and the legend
 SMALL = 6.5  # points: of the texts beside the rows
