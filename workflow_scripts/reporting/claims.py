@@ -51,7 +51,8 @@ def solver_claim(table: Values) -> Values:
 
 def claims(studies: list[Values], source_table: Values, seed_setting: Values, theory: Values) -> list[Values]:
     """Return the claims of the source documents in the order of the documents."""
-    stl10, mnist = (list(experiments_on(studies, kind)) for kind in ("stl10", "mnist"))
+    stl10 = list(experiments_on(studies, "stl10"))
+    mnist = list(experiments_on(studies, "mnist"))
     rounds = [row for row in stl10 if row["method"] == "pseudo_label_rounds" and not row["control"]]
     copied = [row for row in mnist if row["facts"]["training_curves"] and changed_alone(row, mnist)]
     loss = [row for row in mnist if row["method"] == "pseudo_label_loss"]

@@ -7,6 +7,7 @@ import pandas as pd
 
 Values = dict[str, Any]
 SHORTEST = 0.1  # minutes: what is less is not told apart
+PAGE_OF_LINES = 40  # rows of one line each that a page has room for, and their headings
 SHORT_TABLE = 12  # rows, each of up to three lines; a table of more may go on over pages
 
 
@@ -137,4 +138,5 @@ FILTERS = {
     "superscript": superscript,
     # The command of the template that sets a table of so many rows.
     "table": lambda rows: r"\shorttable" if len(rows) <= SHORT_TABLE else r"\longertable",
+    "table_of_lines": lambda rows: r"\shorttable" if len(rows) <= PAGE_OF_LINES else r"\longertable",
 }
