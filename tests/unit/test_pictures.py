@@ -177,10 +177,14 @@ def test_deep_png_with_alpha(tmp_path, colour_type):
 
 
 def tiff(path, samples, order, bits, sample_format=1, photometric=1):
-    """Write a TIFF of one channel (H, W): order "<" or ">"; samples: as they lie in the file, of `bits` each."""
+    """Write a TIFF of one channel (H, W): order "<" or ">"; samples: as they lie in the file, of `bits` each.
+
+    sample_format: None leaves the tag out.
+    """
     body = samples.tobytes()
     tags = [(256, samples.shape[1]), (257, samples.shape[0]), (258, bits), (259, 1), (262, photometric)]
-    tags += [(273, 8), (277, 1), (278, samples.shape[0]), (279, len(body)), (339, sample_format)]
+    tags += [(273, 8), (277, 1), (278, samples.shape[0]), (279, len(body))]
+    tags += [] if sample_format is None else [(339, sample_format)]
     if bits == 12:
         tags[0] = (256, samples.shape[1] * 2 // 3)
     entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags)
@@ -205,6 +209,51 @@ def test_deep_tiff_of_any_kind(tmp_path, order, kind, inverse):
             read_picture(tmp_path / "picture.tiff", 1)
         return
     assert np.abs(read_picture(tmp_path / "picture.tiff", 1)[0] - greys().astype(int)).max() <= 1
+
+
+def test_integers_of_32_bits_are_unsigned_unless_the_tiff_says_otherwise(tmp_path):
+    tiff(tmp_path / "picture.tiff", greys().astype("<u4") * (2**24 + 2**16 + 2**8 + 1), "<", 32, sample_format=None)
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.tiff", 1)[0], greys())
+
+
+def test_signed_integers_of_8_bits_are_scaled_by_their_range(tmp_path):
+    tiff(tmp_path / "picture.tiff", np.array([[-128, -1, 0, 64, 127]], np.int8), "<", 8, sample_format=2)
+    assert read_picture(tmp_path / "picture.tiff", 1)[0].tolist() == [[0, 0, 0, 129, 255]]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_deep_tiff_whose_channels_lie_apart(tmp_path, order, channels):
+    """channels: 4 with transparency."""
+    planes = [plane.astype(f"{order}u2") * 257 for plane in colours().transpose(2, 0, 1)]
+    planes += [np.full((12, 20), 65535, f"{order}u2")] * (channels - 3)
+    planes[-1][0, 0] *= channels == 3  # transparent
+    body = b"".join(plane.tobytes() for plane in planes)
+    tags = [(256, [20]), (257, [12]), (258, [16] * channels), (259, [1]), (262, [2])]
+    tags += [(273, [8 + 480 * plane for plane in range(channels)]), (277, [channels]), (278, [12])]
+    tags += [(279, [480] * channels), (284, [2])] + ([(338, [2])] if channels > 3 else [])
+    header = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(body))
+    lists = 8 + len(body) + 2 + 12 * len(tags) + 4
+    entries = tail = b""
+    for tag, values in tags:
+        value = values[0] if len(values) == 1 else lists + len(tail)
+        tail += b"" if len(values) == 1 else struct.pack(f"{order}{len(values)}I", *values)
+        entries += struct.pack(f"{order}HHII", tag, 4, len(values), value)
+    directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    (tmp_path / "picture.tiff").write_bytes(header + body + directory + tail)
+    expected = colours()
+    if channels == 4:
+        expected[0, 0] = 255
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.tiff", 3).transpose(1, 2, 0), expected)
+
+
+def test_grey_tiff_with_alpha_that_is_multiplied_in(tmp_path):
+    samples = np.array([[[128, 255], [64, 128], [0, 0]]], np.uint8)
+    path = tmp_path / "picture.tiff"
+    Image.fromarray(samples, "LA").save(path)
+    tag = struct.pack("<HHI", 338, 3, 1)
+    path.write_bytes(path.read_bytes().replace(tag + b"\2", tag + b"\1"))
+    assert read_picture(tmp_path / "picture.tiff", 1)[0].tolist() == [[128, 191, 255]]
 
 
 def test_tiff_of_twelve_bits(tmp_path):
@@ -233,6 +282,13 @@ def test_numbers_that_are_none_are_black(tmp_path):
     values = np.array([[np.nan, -5, 0.5, 1]], np.float32)
     Image.fromarray(values).save(tmp_path / "picture.tiff")
     assert read_picture(tmp_path / "picture.tiff", 1)[0].tolist() == [[0, 0, 128, 255]]
+
+
+def test_infinite_numbers_do_not_set_the_range(tmp_path):
+    """Maps of depth have them where there is nothing."""
+    values = np.array([[np.inf, -np.inf, 0.5, 1]], np.float32)
+    Image.fromarray(values).save(tmp_path / "picture.tiff")
+    assert read_picture(tmp_path / "picture.tiff", 1)[0].tolist() == [[255, 0, 128, 255]]
 
 
 @pytest.mark.parametrize("text", ["P2 20 12 1000\n", "P2 20 12 15\n"])
@@ -274,12 +330,15 @@ def test_colours_are_those_of_the_embedded_profile(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["gif", "png", "webp", "tiff"])
-def test_first_picture_of_several_counts_and_it_is_said(tmp_path, caplog, ending):
+@pytest.mark.parametrize("mode", ["RGB", "L", "1"])
+def test_first_picture_of_several_counts_and_it_is_said(tmp_path, caplog, ending, mode):
     caplog.set_level(logging.INFO)
-    first, second = (Image.new("RGB", (20, 12), colour) for colour in ("red", "blue"))
+    colours = ("red", "blue") if mode == "RGB" else ("white", "black")
+    first, second = (Image.new(mode, (20, 12), colour) for colour in colours)
     options = {"lossless": True} if ending == "webp" else {}
     first.save(tmp_path / f"moving.{ending}", save_all=True, append_images=[second], **options)
-    assert read_picture(tmp_path / f"moving.{ending}", 3)[:, 0, 0].tolist() == [255, 0, 0]
+    expected = [255, 0, 0] if mode == "RGB" else [255, 255, 255]
+    assert read_picture(tmp_path / f"moving.{ending}", 3)[:, 0, 0].tolist() == expected
     assert caplog.messages == [f"{tmp_path}/moving.{ending} holds several pictures: the first one counts"]
 
 
@@ -366,6 +425,27 @@ def test_other_reasons(tmp_path, monkeypatch):
     Image.new("1", (100, 100)).save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert reason(path) == "has too many pixels, more than 2,000: make it smaller"
+
+
+def test_drawings_are_refused_whatever_is_installed(tmp_path, monkeypatch):
+    """Pillow would start Ghostscript, if PATH has it, and run the program that such a file is."""
+    calls = tmp_path / "calls"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {calls}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    Image.fromarray(colours()).save(tmp_path / "a.eps")
+    assert reason(tmp_path / "a.eps") == "is a page or a drawing (EPS), which cannot be read: save it as PNG or JPEG"
+    assert not calls.exists()
+    (tmp_path / "a.svg").write_text('<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>')
+    assert reason(tmp_path / "a.svg") == "is a page or a drawing (SVG), which cannot be read: save it as PNG or JPEG"
+
+
+def test_padding_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    Image.new("1", (200, 1)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(PictureError, match=r"a\.png has too long a side to be padded, 200 .*: choose another --fit"):
+        read_picture(tmp_path / "a.png", 3, fit="pad")
+    assert read_picture(tmp_path / "a.png", 3, fit="crop").shape == (3, 1, 1)
 
 
 def test_large_pictures_that_are_read_say_nothing(tmp_path, monkeypatch, recwarn):

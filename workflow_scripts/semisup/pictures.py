@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from semisup.cli import UserError, in_one_line
 from semisup.edges import edge_pixels
@@ -25,9 +25,12 @@ UPRIGHT = {  # what a viewer does for each orientation of EXIF
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-ORIENTATION, BITS, PHOTOMETRIC, SAMPLE_FORMAT = 274, 258, 262, 339  # tags of EXIF and TIFF
+ORIENTATION, BITS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 274, 258, 262, 284, 339  # tags of EXIF and TIFF
 SHALLOW = {"L;2": 85, "L;4": 17}  # what Pillow multiplies samples of 2 and 4 bits by, but not the transparent one
-UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of the latter two
+APART = 2  # value of PLANES
+UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of SAMPLE_FORMAT and PHOTOMETRIC
+# Formats of lines and pages. Pillow would read the first two with programs of the machine, if it has them.
+DRAWINGS = {b"%!PS": "EPS", b"\xc5\xd0\xd3\xc6": "EPS", b"\xd7\xcd\xc6\x9a": "WMF", b"%PDF": "PDF"}
 
 
 class PictureError(UserError):
@@ -52,10 +55,19 @@ def read_picture(path: str | Path, channels: int, size: int | None = None, fit: 
         raise
     except Exception as error:  # decoders raise anything for damaged files
         raise PictureError(f"{in_one_line(path)} {_reason(path, error)}") from error
+    if fit == "pad" and max(shown.size) ** 2 > most_pixels():
+        raise PictureError(
+            f"{in_one_line(path)} has too long a side to be padded, {max(shown.size):,} pixels: choose another --fit"
+        )
     shown = _fitted(shown.convert("RGB" if channels > 1 else "L"), fit)
     if size is not None:
         shown = shown.resize((size, size), Image.Resampling.BILINEAR)  # as models scale images to their size
     return np.atleast_3d(np.array(shown)).transpose(2, 0, 1)
+
+
+def most_pixels() -> int:
+    """Return how many pixels a picture may have. A file of few bytes may be made to fill the memory."""
+    return 2 * Image.MAX_IMAGE_PIXELS
 
 
 def _fitted(picture: Image.Image, fit: str) -> Image.Image:
@@ -71,14 +83,28 @@ def _fitted(picture: Image.Image, fit: str) -> Image.Image:
 def _open_shown(path: str | Path) -> Image.Image:
     """Return what a viewer shows of a file, in RGB or L."""
     with Path(path).open("rb") as file, Image.open(file) as picture:  # by path Pillow would garble TIFFs that it turns
+        if picture.format in DRAWINGS.values():
+            raise UnidentifiedImageError
         samples = picture.tile[0].args if picture.tile else None
+        tags = getattr(picture, "tag_v2", {})
+        if tags.get(PLANES) == APART and 16 in tags[BITS] and picture.tile[0].codec_name == "raw":  # noqa: PLR2004
+            picture.tile = [_deep(tile, tags.prefix) for tile in picture.tile]
         picture.load()  # of a TIFF this turns it, too
         if isinstance(samples, str) and samples in SHALLOW and "transparency" in picture.info:
             picture.info["transparency"] *= SHALLOW[samples]
         turn = UPRIGHT.get(_orientation(picture))
-        shown = _eight_bits(picture) if picture.mode == "F" or picture.mode.startswith("I") else _flat(picture)
+        signed = picture.mode == "L" and tags.get(SAMPLE_FORMAT) == (SIGNED,)
+        deep = signed or picture.mode == "F" or picture.mode.startswith("I")
+        shown = _eight_bits(picture) if deep else _flat(picture)
+        shown = shown.copy() if turn is None else shown.transpose(turn)  # to look for others may undo what is loaded
         _say_if_several(path, picture)
-    return shown.transpose(turn) if turn is not None else shown
+    return shown
+
+
+def _deep(tile: ImageFile._Tile, order: bytes) -> ImageFile._Tile:
+    """Return a channel of 16 bits as such, which Pillow takes for one of 8; order: of its bytes, as a TIFF begins."""
+    channel, *others = tile.args
+    return tile._replace(args=(f"{channel};16{'B' if order == b'MM' else 'L'}", *others))
 
 
 def _say_if_several(path: str | Path, picture: Image.Image) -> None:
@@ -106,7 +132,7 @@ def _flat(picture: Image.Image) -> Image.Image:
     profile = _profile(picture)
     if not picture.has_transparency_data:
         return _in_srgb(picture if picture.mode in ("L", "CMYK") else picture.convert("RGB"), profile)
-    clear = picture.convert("RGBA")
+    clear = (picture.convert("LA") if picture.mode == "La" else picture).convert("RGBA")
     colours = _in_srgb(clear.convert("RGB"), profile)
     white = Image.new("RGB", picture.size, WHITE)
     return Image.composite(colours, white, clear.getchannel("A"))
@@ -143,8 +169,10 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     """Return a picture of more than 8 bits in L, scaled by its range."""
     values = np.asarray(picture)
     tags = getattr(picture, "tag_v2", {})
-    if picture.mode == "I" and tags.get(SAMPLE_FORMAT, (SIGNED,))[0] == UNSIGNED:
+    if picture.mode == "I" and tags and tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED:
         values = values.view(np.uint32)
+    elif picture.mode == "L":
+        values = values.view(np.int8)
     top = _largest_value(picture, tags) or _usual_range(values, picture.mode)
     shown = np.clip(np.nan_to_num(values.astype(np.float64) / top), 0, 1)
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
@@ -167,7 +195,7 @@ def _largest_value(picture: Image.Image, tags: dict) -> int | None:
 
 def _usual_range(values: np.ndarray, mode: str) -> float:
     """Return the smallest usual range that holds the values: nothing in the file tells."""
-    largest = float(np.nan_to_num(values).max(initial=0))
+    largest = float(values.max(initial=0, where=np.isfinite(values)))
     ranges = (1, 255, 65535) if mode == "F" else (255, 65535, 2**31 - 1, 2**32 - 1)
     return next((value for value in ranges if largest <= value), largest)
 
@@ -178,7 +206,7 @@ def _usual_range(values: np.ndarray, mode: str) -> float:
 def _reason(path: str | Path, error: Exception) -> str:
     """Return why a file could not be read, and what to do."""
     if isinstance(error, Image.DecompressionBombError):
-        return f"has too many pixels, more than {2 * Image.MAX_IMAGE_PIXELS:,}: make it smaller"
+        return f"has too many pixels, more than {most_pixels():,}: make it smaller"
     if getattr(error, "errno", None):
         return f"cannot be read: {os.strerror(error.errno)}"
     with Path(path).open("rb") as file:
@@ -188,6 +216,9 @@ def _reason(path: str | Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head[:64]:
             return "is a HEIC picture, which cannot be read: save it as JPEG (heif-convert does it)"
+        drawing = "SVG" if b"<svg" in head else DRAWINGS.get(head[:4])
+        if drawing:
+            return f"is a page or a drawing ({drawing}), which cannot be read: save it as PNG or JPEG"
         if _is_text(head):
             return "is text, not a picture: remove it"
         if not _is_recognised(head):
