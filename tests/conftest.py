@@ -11,7 +11,13 @@ from workflow.clones import clone
 # What one process must run alone: commands in the folder of the finished demonstration, which Snakemake locks, and
 # Slurm, of which there is one on a machine.
 ONE_PROCESS = {
-    "demonstration": ("test_imports.py", "test_demo.py", "test_html_report.py", "test_page.py", "test_pdf_report.py"),
+    "demonstration": (
+        "test_imports.py",
+        "test_demo.py",
+        "test_html_report.py",
+        "test_page_in_browser.py",
+        "test_pdf_report.py",
+    ),
     "slurm": ("test_slurm.py", "test_slurm_cluster.py"),
 }
 

@@ -97,7 +97,10 @@ def test_every_font_is_embedded(demo):
 @needs_latex
 @needs_poppler
 def test_paper_is_short_and_refers_to_pages_of_the_supplement(demo):
-    pages = [page.split() for page in of_pdf("pdftotext", str(demo / "results/report/report.pdf"), "-").split("\f")]
+    pages = [
+        page.split()
+        for page in of_pdf("pdftotext", "-layout", str(demo / "results/report/report.pdf"), "-").split("\f")
+    ]
     (references,) = [number for number, page in enumerate(pages, 1) if "References" in page]
     assert references <= MOST_PAGES
     index = "".join(map(" ".join, pages)).split("question section page")[1].split("1 Introduction")[0]

@@ -147,31 +147,24 @@ def test_each_part_stands_alone(tmp_path, part):
     assert set(re.findall(r"\\ref\{([^}]*)\}", text)) <= set(labels)
 
 
-def test_theory_comes_first_in_the_appendix(tmp_path):
+def test_theory_comes_before_what_made_the_results(tmp_path):
     text = rendered(tmp_path, *made_up.PARTS)
-    sections = ("Discussion", "Derivations", "Small experiments", "Reproducibility")
-    discussion, *others = (text.index(rf"\section{{{section}}}") for section in sections)
-    order = [discussion, text.index(r"\appendix"), *others]
+    sections = ("Conclusion", "Derivations", "Small experiments", "Reproducibility")
+    order = [text.rindex(rf"\section{{{section}}}") for section in sections]
     assert order == sorted(order)
 
 
 @pytest.mark.parametrize(
-    ("parts", "derives", "tries"),
-    [
-        ((), False, False),
-        (("derivations",), True, False),
-        (("crowding",), False, True),
-        (("derivations", "crowding"), True, True),
-    ],
+    ("parts", "derives"),
+    [((), False), (("derivations",), True), (("crowding",), False), (("derivations", "crowding"), True)],
 )
-def test_abstract_and_methods_name_the_theory_that_there_is(tmp_path, parts, derives, tries):
+def test_abstract_and_questions_name_the_theory_that_there_is(tmp_path, parts, derives):
     text = render(tmp_path, plan_of("kmeans", "supervised") | made_up.theory_plan(*parts))
     abstract = text.split(r"\begin{abstract}")[1].split(r"\end{abstract}")[0]
-    assert ("An appendix derives" in abstract) == derives
-    assert ("tries in small experiments" in abstract) == tries
-    body = text.split(r"\appendix")[0]
-    for label in ("topk", "optimisation", "initialisation", "crowding", "dropout"):
-        assert (rf"Appendix~\ref{{sec:{label}}}" in body) == derives, label
+    assert ("A supplement derives" in abstract) == derives
+    questions = text.split(r"\section{Introduction}")[0]
+    for label in ("topk", "crowding", "dropout"):
+        assert (f"sec:{label}}}" in questions) == derives, label
 
 
 # Derivations

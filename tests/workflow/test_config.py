@@ -295,7 +295,7 @@ MALFORMED = [
     ("supervised/learningrate", 0.1, r"^supervised: unknown key 'learningrate'; did you mean 'learning_rate'\?"),
     ("exemplar/cutout", 8, r"^exemplar: unknown key 'cutout'; docs/configuration\.md lists the known keys"),
     # an option of another method
-    (f"{OWN}/cutout", 8, r"^studies\.photos\.experiments\.kmeans: unknown key 'cutout'; known keys: method, title, bu"),
+    (f"{OWN}/cutout", 8, r"^studies\.photos\.experiments\.kmeans: unknown key 'cutout'; known keys: method, title, sh"),
     (
         f"{SUPERVISED}/stride",
         8,
