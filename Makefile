@@ -25,7 +25,7 @@ test: $(VENV)/ready latex browser
 
 test-all: $(VENV)/ready latex browser slurm
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest --numprocesses 4 \
-	  tests/cluster tests/conda tests/faults tests/e2e tests/unit tests/workflow
+	  tests/cluster tests/conda tests/faults/test_full_disk.py tests/faults tests/e2e tests/unit tests/workflow
 	@grep -q avx512 /proc/cpuinfo || { echo "No AVX-512 here: the tests of numbers need no second run without it"; exit 0; }; \
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(OLD_PROCESSOR) python -m pytest $(OF_NUMBERS)
 

@@ -63,9 +63,8 @@ TARGETS = ("results/report/report.tex", "evaluated")
 DOWNLOADED = "t10k-labels-idx1-ubyte.gz"
 LOCAL = (f"resources/mnist/{DOWNLOADED}", *(["results/report/report.pdf"] if HAS_LATEX else []))
 # Fewer threads than the rules ask for, as the test machine may have two processors.
-THREADS = dict.fromkeys(("fit_whitening", "learn_centroids", "extract_features", "train_supervised"), 1) | {
-    "train_svm": 2
-}
+ONE_THREAD = ("find_copies", "fit_whitening", "learn_centroids", "extract_features", "train_supervised")
+THREADS = dict.fromkeys(ONE_THREAD, 1) | {"train_svm": 2}
 # One node that is always near, and no accounting database.
 IN_THIS_CLUSTER = ("--slurm-init-seconds-before-status-checks", 1, "--slurm-status-command", "squeue")
 IN_THIS_CLUSTER += ("--latency-wait", 10)

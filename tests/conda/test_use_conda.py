@@ -126,7 +126,7 @@ def test_a_program_fails_in_an_environment_without_its_package(conda, tmp_path):
     root = clone(tmp_path / "clone")
     rules = root / "rules/methods/kmeans.smk"
     before = rules.read_text()
-    after = re.sub(r"(rule sample_patches:.*?)train\.yaml", r"\1data.yaml", before, count=1, flags=re.DOTALL)
+    after = re.sub(r'(rule sample_patches:.*?environment\(")train', r"\1data", before, count=1, flags=re.DOTALL)
     assert after != before
     rules.write_text(after)
     patches = "results/photos/coates/seed0/patches.h5"

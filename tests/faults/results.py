@@ -9,7 +9,8 @@ from fixtures_training import TIMED
 
 # What is under results/ beside results: notes of single runs, and what says on purpose when and how fast one was made.
 FOLDERS_APART = {"logs", "benchmarks", "checkpoints"}
-FILES_APART = {Path("report") / name for name in ("report.tex", "report.pdf", "timings.csv", "provenance.json")}
+WITH_DATES = ("report.tex", "report.pdf", "typeset/report.pdf", "timings.csv", "provenance.json")
+FILES_APART = {Path("report") / name for name in WITH_DATES}
 
 
 def is_result(path):

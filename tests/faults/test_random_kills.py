@@ -19,7 +19,7 @@ from fixtures_snakemake import environment
 from workflow.clones import clone
 
 AIMED = 3  # more of them, which after their random moment wait for a training to take a step
-KILLS = 25 + AIMED
+KILLS = 17 + AIMED
 LONGEST = 9.0  # seconds until a kill: Snakemake plans for two or three of them, and most jobs take as long
 PLAIN_UNLOCKS = 3  # for the others only the file that `snakemake --unlock` deletes is deleted, to save its start
 PART = ("results/photos/coates/seed3/scores.npz", "results/photos/supervised/seed3/history.csv")
