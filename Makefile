@@ -4,28 +4,32 @@ VENV := .venv
 SNAKEMAKE := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake
 CORES ?= all
 CONFIG ?= config.demo.yaml
+STUDY = --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
 .DEFAULT_GOAL := help
 
 .NOTPARALLEL: # two apt-get get in each other's way
-.PHONY: help report html test test-all lint bench clean latex browser slurm
+.PHONY: help report html status test test-all lint bench clean latex browser slurm
 
 help:
 	@echo "make report  the whole demonstration: results/report/report.pdf; CONFIG=... another study (docs/own-pictures.md)"
 	@echo "make html    after make report: the page results/report/index.html; the same CONFIG=..."
+	@echo "make status  which runs of it are finished or at work, and about how long the rest takes; also while it runs"
 	@echo "make test    the tests; make test-all: the long ones too, among them faults and a SLURM of its own"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
-DEMO = $(SNAKEMAKE) --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
-
 report: $(VENV)/ready latex
 	@$(VENV)/bin/python workflow_scripts/planning/config_files.py $(CONFIG)
-	$(DEMO)
+	$(SNAKEMAKE) $(STUDY)
 
 html: $(VENV)/ready
 	@$(VENV)/bin/python workflow_scripts/planning/config_files.py $(CONFIG)
-	$(DEMO) -- results/report/index.html
+	$(SNAKEMAKE) $(STUDY) -- results/report/index.html
+
+status:
+	@if [ -e $(VENV)/ready ]; then $(VENV)/bin/python workflow_scripts/planning/status.py $(STUDY); \
+	else echo "Nothing was begun here: make report begins."; fi
 
 test: $(VENV)/ready latex browser
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest

@@ -19,7 +19,8 @@ import pandas as pd
 import pytest
 
 from fixtures_machine import HAS_LATEX
-from fixtures_snakemake import ROOT, command_of, environment, read_jobs
+from fixtures_snakemake import ROOT, command_of, environment
+from planning.dry_run import read_jobs
 
 EPOCHS = 16
 LOOK_SECONDS = 30  # between two looks of Slurm at the time limits of jobs

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from semisup import checkpoints
+from semisup.checkpoint_files import epochs_so_far, is_locked
 from semisup.checkpoints import deferred_stop, load_checkpoint, locked_checkpoint, new_fingerprint, save_checkpoint
 from semisup.cli import UserError
 
@@ -186,7 +187,8 @@ def test_checkpoint_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatc
 def test_whoever_has_the_lock_deletes_what_others_left(tmp_path):
     """Of other hosts too: a job that goes on after a lost node may run on another one."""
     for host in (platform.node(), "another-node"):
-        (tmp_path / f".checkpoint.pt.{host}.999999999.tmp").touch()
+        for name in ("checkpoint.pt", "history.csv"):
+            (tmp_path / f".{name}.{host}.999999999.tmp").touch()
     assert load(tmp_path) is None
     assert files(tmp_path) == ["lock"]
 
@@ -200,6 +202,7 @@ def test_second_process_waits_until_the_first(end, tmp_path, caplog):
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
+        assert is_locked(tmp_path)
         waiting = threading.Thread(target=save, args=[tmp_path], daemon=True)
         waiting.start()
         waiting.join(timeout=0.3)
@@ -213,7 +216,21 @@ def test_second_process_waits_until_the_first(end, tmp_path, caplog):
         assert not waiting.is_alive()
     assert holder.returncode == (0 if end == "ends" else -signal.SIGKILL)
     assert f"another process is at work in {tmp_path}: waiting for it to end" in caplog.text
+    assert not is_locked(tmp_path)
     assert load(tmp_path) is not None
+
+
+def test_where_there_is_no_lock_nobody_is_at_work(tmp_path):
+    assert not is_locked(tmp_path)
+    assert not is_locked(tmp_path / "absent")
+    assert epochs_so_far(tmp_path / "absent") == []
+
+
+def test_those_who_ask_do_not_see_each_other(tmp_path):
+    save(tmp_path)
+    with (tmp_path / "lock").open("rb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_locked(tmp_path)
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])

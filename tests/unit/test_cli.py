@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semisup import cli
-from semisup.cli import UserError, peak_memory_gib, progress, run_program
+from semisup.cli import UserError, peak_memory_gib, progress, run_program, seldom
 
 
 @pytest.fixture
@@ -27,6 +27,33 @@ def test_long_loop_leaves_a_few_lines(in_a_log, capsys, monkeypatch):
     assert "images: 100%" in shown
     assert "4/4" in shown
     assert ".00/" not in shown
+
+
+def test_bars_and_other_lines_do_not_mix_in_a_log(in_a_log, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "LOG_SECONDS", 0.0)
+    for number in progress(iter(range(3)), 3, "blocks", "images"):
+        sys.stderr.write(f"line {number}\n")
+    shown = capsys.readouterr().err
+    lines = shown.splitlines()
+    assert shown.endswith("\n")
+    assert "\r" not in shown
+    assert [line for line in lines if line.startswith("line ")] == ["line 0", "line 1", "line 2"]
+    assert len([line for line in lines if line.startswith("images: ")]) == len(lines) - 3 > 3
+
+
+def test_bars_of_a_terminal_stay_in_their_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    list(progress(iter(range(3)), 3, "blocks", "images"))
+    shown = capsys.readouterr().err
+    assert shown.count("\r") > 1
+    assert shown.count("\n") == 1
+
+
+def test_seldom(monkeypatch):
+    times = iter([100.0, 101.0, 109.9, 110.0, 119.0, 130.0])
+    monkeypatch.setattr(cli.time, "perf_counter", lambda: next(times))
+    is_due = seldom(10.0)
+    assert [is_due() for _ in range(6)] == [True, False, False, True, False, True]
 
 
 def test_large_counts_can_be_shortened(in_a_log, capsys, monkeypatch):

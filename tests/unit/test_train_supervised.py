@@ -379,6 +379,7 @@ def test_checkpoint_of_another_run_is_set_aside(changes, reason, images, pretrai
     assert "resumed after" not in caplog.text
     assert sorted(path.name for path in (tmp_path / "checkpoint").iterdir()) == [
         "checkpoint.pt",
+        "history.csv",
         "lock",
         "set-aside-1.pt",
     ]

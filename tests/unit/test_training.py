@@ -1,6 +1,7 @@
 import math
 import os
 import signal
+import sys
 from collections import OrderedDict
 from contextlib import contextmanager
 from copy import deepcopy
@@ -22,6 +23,7 @@ from fixtures_training import (
     untimed,
 )
 from semisup import labelled_loss, network, training
+from semisup.checkpoint_files import epochs_so_far
 from semisup.checkpoints import load_checkpoint, locked_checkpoint
 from semisup.cli import UserError
 from semisup.fixmatch import FixMatchLoss
@@ -66,9 +68,10 @@ def train(
     train=TRAIN,
     validation=VALIDATION,
     unlabeled=None,
+    run="a test",
     **of_images,
 ):
-    with locked_checkpoint(folder, {"run": "a test"}, seconds) as checkpoint:
+    with locked_checkpoint(folder, {"run": run}, seconds) as checkpoint:
         losses = [LabelledLoss(train, augment, recipe, **of_images), *([unlabeled] if unlabeled else [])]
         return train_network(network, losses, accuracy_on(validation, recipe.precision), recipe, SEED, checkpoint)
 
@@ -916,6 +919,85 @@ def test_other_errors_are_not_taken_for_want_of_memory(tmp_path, caplog):
         train(tmp_path, network)
     assert given == [8]
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+# What shows while it runs
+
+
+def watched(folder):
+    """Return an augmentation that notes at each step how many epochs the history beside the checkpoint has."""
+    seen = []
+
+    def augment(images):
+        seen.append([int(row["epoch"]) for row in epochs_so_far(folder)])
+        return noisy(images)
+
+    return augment, seen
+
+
+def in_words(table):
+    """What a reader of a file sees of a table."""
+    return [{name: str(value) for name, value in row.items()} for row in table]
+
+
+def test_history_grows_by_a_row_an_epoch(tmp_path):
+    augment, seen = watched(tmp_path)
+    history = train(tmp_path, tiny_network(), augment=augment)
+    assert seen == [[]] * 4 + [[1]] * 4 + [[1, 2]] * 4
+    assert epochs_so_far(tmp_path) == in_words(history_table(history))
+
+
+def test_history_goes_on_with_the_rows_of_the_checkpoint(tmp_path):
+    """A killed training may have shown epochs behind its last checkpoint; they come again."""
+    with pytest.raises(SystemExit):
+        train(tmp_path, tiny_network(), augment=at_step(6, terminate))
+    (row,) = epochs_so_far(tmp_path)
+    with (tmp_path / "history.csv").open("a") as file:
+        file.write(",".join(["2", *list(row.values())[1:]]) + "\n")
+    assert [row["epoch"] for row in epochs_so_far(tmp_path)] == ["1", "2"]
+    augment, seen = watched(tmp_path)
+    history = train(tmp_path, tiny_network(), augment=augment)
+    assert seen == [[1]] * 2 + [[1, 2]] * 4
+    assert epochs_so_far(tmp_path) == in_words(history_table(history))
+    assert epochs_so_far(tmp_path)[0] == row
+
+
+def test_history_of_another_run_does_not_stay(tmp_path):
+    train(tmp_path, tiny_network(), run="another")
+    assert len(epochs_so_far(tmp_path)) == 3
+    augment, seen = watched(tmp_path)
+    train(tmp_path, tiny_network(), augment=augment)
+    assert seen[:5] == [[]] * 4 + [[1]]
+
+
+def epoch_lines(caplog):
+    return [record.message for record in caplog.records if record.message.startswith("epoch ")]
+
+
+def test_each_epoch_is_a_line_of_a_log(tmp_path, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(training, "EPOCH_LINE_SECONDS", 0.0)
+    history = train(tmp_path, tiny_network())
+    assert epoch_lines(caplog) == [
+        f"epoch {row.epoch} of 3: loss {row.train_loss:.3f}, validation {row.validation_accuracy:.3f}, "
+        f"{row.seconds:.1f} s"
+        for row in history
+    ]
+
+
+@pytest.mark.parametrize("changes", [{}, {"patience": 2, "learning_rate": 1e-30}], ids=["epochs", "patience"])
+def test_short_epochs_do_not_flood_a_log(changes, tmp_path, caplog):
+    caplog.set_level("INFO")
+    history = train(tmp_path, tiny_network(), RECIPE._replace(epochs=6, **changes))
+    assert len(history) == (3 if changes else 6)
+    assert [line.partition(":")[0] for line in epoch_lines(caplog)] == ["epoch 1 of 6", f"epoch {len(history)} of 6"]
+
+
+def test_a_terminal_shows_the_bar_alone(tmp_path, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    train(tmp_path, tiny_network())
+    assert not epoch_lines(caplog)
 
 
 # Scores

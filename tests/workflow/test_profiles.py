@@ -10,7 +10,8 @@ import yaml
 from clones import run_snakemake
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
-from fixtures_snakemake import ROOT, command_of, read_jobs
+from fixtures_snakemake import ROOT, command_of
+from planning.dry_run import read_jobs
 
 TINY = yaml.safe_load((ROOT / "tests/e2e/config.tiny.yaml").read_text())
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())

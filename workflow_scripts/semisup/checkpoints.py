@@ -24,6 +24,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import torch
 
+from semisup.checkpoint_files import CHECKPOINT, LOCK
 from semisup.cli import UserError
 from semisup.files import atomic_path
 
@@ -63,7 +64,7 @@ def locked_checkpoint(folder: str | Path, fingerprint: dict[str, str], seconds: 
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         try:
             _wait_for_lock(lock, folder)
         except OSError as error:
@@ -72,7 +73,7 @@ def locked_checkpoint(folder: str | Path, fingerprint: dict[str, str], seconds: 
                 " with --directory"
             ) from error
         # Of processes that were killed while they wrote, on this host or another: none of them has the lock.
-        for unfinished in folder.glob(".checkpoint.pt.*.tmp"):
+        for unfinished in folder.glob(".*.tmp"):
             unfinished.unlink()
         yield Checkpoint(folder, fingerprint, seconds)
 
@@ -130,7 +131,7 @@ def _check_sums(path: Path) -> None:
 
 
 def _path(checkpoint: Checkpoint) -> Path:
-    return checkpoint.folder / "checkpoint.pt"
+    return checkpoint.folder / CHECKPOINT
 
 
 def _set_aside(path: Path, reason: str) -> None:

@@ -2,11 +2,13 @@
 
 import argparse
 import gc
+import io
 import logging
 import math
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -63,14 +65,46 @@ def in_one_line(name: object) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(name))
 
 
+def in_a_log() -> bool:
+    """Tell whether what is written to stderr goes into a file or another program, where it is read line by line."""
+    return not sys.stderr.isatty()
+
+
+def seldom(seconds: float) -> Callable[[], bool]:
+    """Return a function that says yes when it is asked for the first time, and then at most once in so many seconds."""
+    last = -math.inf
+
+    def is_due() -> bool:
+        nonlocal last
+        now = time.perf_counter()
+        due = now - last >= seconds
+        last = now if due else last
+        return due
+
+    return is_due
+
+
+class _Lines(io.TextIOBase):
+    """A stderr in which each state of a bar is a line: tqdm begins it with a carriage return and does not end it."""
+
+    def write(self, text: str) -> int:
+        if state := text.strip():
+            sys.stderr.write(f"{state}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def progress_settings() -> dict[str, Any]:
     """Return tqdm's settings for a bar that is live on a terminal, and in a log one line every 30 seconds.
 
     A loop that takes less than that leaves nothing in a log.
     """
-    interactive = sys.stderr.isatty()
+    interactive = not in_a_log()
     interval = 0.2 if interactive else LOG_SECONDS
     return {
+        "file": None if interactive else _Lines(),
         "delay": 0.0 if interactive else LOG_SECONDS,
         "mininterval": interval,
         "maxinterval": interval,

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,15 +18,17 @@ from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from semisup.checkpoint_files import HISTORY
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
-from semisup.cli import UserError, out_of_memory, peak_memory_gib, progress_settings
+from semisup.cli import UserError, in_a_log, out_of_memory, peak_memory_gib, progress_settings, seldom
 from semisup.constants import EPOCH_FACTOR
 from semisup.device import fast_products
 from semisup.network import Network
-from semisup.tables import without_empty
+from semisup.tables import without_empty, write_table
 
 # Columns of the history that losses fill.
 SHOWN = ("train_loss", "train_accuracy", "unlabeled_loss", "unlabeled_weight", "accepted", "threshold")
+EPOCH_LINE_SECONDS = 10.0  # between two lines of epochs in a log
 CHECK_STEPS = 50  # steps between two looks at the losses, each of which waits for the device
 RISE = 0.2  # of all steps: the way up of the one-cycle schedule
 STEP_FRACTIONS = (0.6, 0.8)  # of all steps: where the step schedule multiplies the learning rate ...
@@ -154,6 +157,7 @@ def train_network(
     measure: gives the validation accuracy of a network, which it may leave in evaluation mode.
     Kept are the weights of the last epoch or, with patience, of the one that did best on validation; with an
     exponential moving average it is the average that is validated and kept.
+    The history so far lies beside the checkpoint, and grows by a row when an epoch ends.
 
     Raises UserError for a loss that is not finite. SIGINT and SIGTERM save a checkpoint and raise SystemExit.
     """
@@ -172,14 +176,15 @@ def train_network(
     if saved:
         progress = _restore(learner, saved)
         logging.info("resumed after %d epochs and %d steps", progress.epoch, progress.step)
-    last_saved = time.perf_counter()
+    _write_history(checkpoint.folder, progress)  # that of another run, or epochs that are lost, may lie there
+    last_saved, is_due = time.perf_counter(), seldom(EPOCH_LINE_SECONDS)
     done = progress.epoch * steps + progress.step
     with (
         tqdm(total=recipe.epochs * steps, initial=done, unit=" steps", **progress_settings()) as bar,
         deferred_stop() as stop,
     ):
         logging.info("training: %d epochs of %d steps", recipe.epochs, steps)
-        while progress.epoch < recipe.epochs and not _out_of_patience(progress, recipe.patience):
+        while not _has_ended(progress, recipe):
             rng = np.random.default_rng([seed, progress.epoch])
             batches = [_batches(rng, loss.count, loss.batch_size, steps, device) for loss in losses]
             if progress.step == 0:
@@ -206,11 +211,12 @@ def train_network(
                     raise SystemExit(128 + signal_number)
                 clock = time.perf_counter()
             _close_epoch(learner, measure, recipe.patience, progress)
+            _write_history(checkpoint.folder, progress)
             row = progress.history[-1]
-            bar.set_postfix_str(
-                f"epoch {row['epoch']}, loss {row['train_loss'] or 0:.3f}, validation {row['validation_accuracy']:.3f}",
-                refresh=False,
-            )
+            reached = f"loss {row['train_loss'] or 0:.3f}, validation {row['validation_accuracy']:.3f}"
+            bar.set_postfix_str(f"epoch {row['epoch']}, {reached}", refresh=False)
+            if in_a_log() and (_has_ended(progress, recipe) or is_due()):
+                logging.info("epoch %d of %d: %s, %.1f s", row["epoch"], recipe.epochs, reached, row["seconds"])
     _check_weights(learner.network, progress)
     network.load_state_dict(progress.best_weights or _kept(learner).state_dict())
     save_checkpoint(checkpoint, {"finished": network.state_dict(), "history": progress.history})
@@ -442,8 +448,17 @@ def _best_accuracy(progress: _Progress) -> float:
     return max((row["validation_accuracy"] for row in progress.history), default=-1.0)
 
 
-def _out_of_patience(progress: _Progress, patience: int) -> bool:
-    return patience > 0 and progress.epoch - progress.best_epoch >= patience
+def _has_ended(progress: _Progress, recipe: Recipe) -> bool:
+    out_of_patience = 0 < recipe.patience <= progress.epoch - progress.best_epoch
+    return out_of_patience or progress.epoch >= recipe.epochs
+
+
+def _write_history(folder: Path, progress: _Progress) -> None:
+    """Write the table of the epochs so far; without any, delete the one that is there."""
+    if progress.history:
+        write_table(folder / HISTORY, history_table([EpochRow(**row) for row in progress.history]))
+    else:
+        (folder / HISTORY).unlink(missing_ok=True)
 
 
 def device_peak_gib(device: torch.device) -> float:
