@@ -23,6 +23,7 @@ from semisup.files import atomic_path
 from semisup.model_files import model_kind
 from semisup.model_format import About, read_about
 from semisup.models.network import NetworkModel, description, image_shape, read_model
+from semisup.outputs import check_outputs
 from semisup.scaling import to_pixels
 
 BATCH = 2  # images of the example that the network is followed with; 1 would be taken for a fixed number
@@ -121,6 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pixels", choices=("float", "uint8"), default="float", help="of the images (default: float)")
     parser.add_argument("--output", required=True, help="file to write")
     options = parser.parse_args(arguments)
+    check_outputs([options.output], [options.model])
     kind = model_kind(options.model)
     if kind != "network":
         raise UserError(

@@ -24,6 +24,7 @@ from semisup.device import leased_device
 from semisup.edges import edge_pixels
 from semisup.hdf5 import finite
 from semisup.model_files import Model, read_model
+from semisup.outputs import check_outputs
 from semisup.pictures import FITS
 from semisup.sheet import end_sheet, new_sheet, write_figure
 from semisup.tables import new_table
@@ -55,7 +56,7 @@ def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="model.h5 of a run")
     parser.add_argument(
-        "--images", type=Path, nargs="+", required=True, help="pictures, folders of them, data sets (HDF5), .bin files"
+        "--images", type=given, nargs="+", required=True, help="pictures, folders of them, data sets (HDF5), .bin files"
     )
     parser.add_argument("--predictions", required=True, help="table to write (CSV)")
     parser.add_argument("--kaggle", action="store_true", help="write the columns Id and Prediction")
@@ -69,6 +70,13 @@ def new_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def given(text: str) -> Path:
+    """Argument type: a path. An empty one, as of a variable of the shell that is not set, is no folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty")
+    return Path(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the predictions."""
     options = new_parser().parse_args(arguments)
@@ -79,8 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classes = {class_key(name): label for label, name in enumerate(model.class_names)}
     reading = Reading(model.channels, model.size, options.fit, options.block, options.split, options.strict)
     what = listed(options.images, classes)
+    outputs = [path for path in (options.predictions, options.html) if path is not None]
+    check_outputs(outputs, [options.model, *what.sets, *(picture for picture, _ in what.pictures)])
     tally = Tally(*(np.zeros((len(model.class_names),) * sides, np.int64) for sides in (1, 2)))
-    sheet = new_sheet(options.html, f"Predictions of {options.model}", facts) if options.html else nullcontext()
+    sheet = new_sheet(options.html, f"Predictions of {options.model}", facts) if outputs[1:] else nullcontext()
     columns = KAGGLE_COLUMNS if options.kaggle else COLUMNS
     with (
         new_table(options.predictions, columns) as write,

@@ -73,6 +73,13 @@ def test_missing_exporter_is_named_with_its_remedy(tmp_path, monkeypatch):
         export_model.write_onnx(tmp_path / "model.onnx", None, ABOUT, "float")
 
 
+def test_model_is_not_written_over(tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"model")
+    with pytest.raises(UserError, match=r"model\.h5 is read too: name another"):
+        export_model.main(command_line(model=tmp_path / "model.h5", output=tmp_path / "model.h5"))
+    assert (tmp_path / "model.h5").read_bytes() == b"model"
+
+
 def test_what_is_no_network_is_refused(tmp_path):
     linear = LinearModel(np.zeros((192, 2), np.float32), np.zeros(2, np.float32))
     scaling = Scaling(np.zeros(192, np.float32), np.ones(192, np.float32))

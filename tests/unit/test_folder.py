@@ -229,6 +229,13 @@ def test_picture_that_cannot_be_read_is_named_and_nothing_is_left(folder, tmp_pa
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_link_that_leads_nowhere_is_named(folder, tmp_path):
+    (folder / "cat" / "gone.png").symlink_to("absent")
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match=r"cat/gone\.png cannot be read: No such file or directory"):
+        prepare(folder, tmp_path / "out")
+
+
 def test_listing_changes_with_any_file(folder):
     digests = {listing_digest([folder])}
     os.utime(folder / "cat/0.png", (0, 0))

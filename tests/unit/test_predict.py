@@ -317,6 +317,44 @@ def test_images_that_cannot_be_read(colour, tmp_path):
     assert_refused(colour, colour.images, output, "lacks what is needed", split="folds")
 
 
+def test_links_that_lead_nowhere_are_skipped_and_counted(colour, caplog, tmp_path):
+    caplog.set_level(logging.INFO)
+    save_picture(tmp_path / "pictures" / "a.png", read_images(colour.images, "test")[0])
+    for name, target in (("gone.png", "absent"), ("loop", "loop")):
+        (tmp_path / "pictures" / name).symlink_to(target)
+    assert len(colour.predict(tmp_path / "pictures", tmp_path / "out.csv")) == 1
+    reasons = [message for message in caplog.messages if message.startswith("skipped: ")]
+    assert [line.rsplit("pictures/")[1] for line in reasons] == [
+        "gone.png cannot be read: No such file or directory",
+        "loop cannot be read: Too many levels of symbolic links",
+    ]
+
+
+def test_pipes_are_refused(colour, tmp_path):
+    os.mkfifo(tmp_path / "pi\npe")
+    assert_refused(colour, tmp_path / "pi\npe", tmp_path / "out.csv", r"pi\\npe is a pipe or a device: save what comes")
+
+
+def test_empty_path_is_no_folder(colour, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        colour.predict("", tmp_path / "out.csv")
+    assert capsys.readouterr().err.endswith("error: argument --images: a path is empty\n")
+
+
+def test_input_is_not_written_over(colour, tmp_path):
+    save_picture(tmp_path / "a.png", read_images(colour.images, "test")[0])
+    before = (tmp_path / "a.png").read_bytes()
+    for output, sheet, match in [
+        (tmp_path / "a.png", tmp_path / "out.html", r"a\.png is read too: name another"),
+        (tmp_path / "out.csv", colour.folder / "model.h5", r"model\.h5 is read too: name another"),
+        (tmp_path / "out.csv", tmp_path / "out.csv", r"out\.csv is asked for twice: name another"),
+    ]:
+        with pytest.raises(UserError, match=match):
+            colour.predict(tmp_path / "a.png", output, html=sheet)
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_wrong_channels(colour, grey, tmp_path):
     assert_refused(colour, grey.images, tmp_path / "out.csv", "images of 1 channels, and the model takes 3")
     (tmp_path / "test_X.bin").write_bytes(image_bytes(read_images(colour.images, "test")))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from semisup.cli import UserError
+from semisup.cli import UserError, in_one_line
 from semisup.dataset import image_blocks
 from semisup.hdf5 import open_hdf5
 from semisup.listing import is_passed_over, pictures_below
@@ -65,26 +65,37 @@ def class_key(name: str) -> str:
 def listed(paths: Sequence[Path], classes: Mapping[str, int]) -> Listed:
     """List pictures, folders of them, data sets and .bin files; classes: label of each class by `class_key`.
 
-    Raises UserError if one of the paths is not there, or if there is nothing in them.
+    Raises UserError if one of the paths is not there or no file, or if there is nothing in them.
     """
     pictures: list[tuple[Path, int | None]] = []
     sets, passed_over = [], 0
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path} does not exist: give pictures, folders of them, a data set (.h5) or a .bin file")
+            name = in_one_line(path)
+            raise UserError(f"{name} does not exist: give pictures, folders of them, a data set (.h5) or a .bin file")
         if path.is_dir():
             found, passed = pictures_below(path)
             passed_over += passed
             pictures += [(picture, _label(picture, path, classes)) for picture in found]
-        elif path.suffix == ".bin" or h5py.is_hdf5(path):
+        elif not path.is_file():
+            raise UserError(f"{in_one_line(path)} is a pipe or a device: save what comes from it as a file")
+        elif path.suffix == ".bin" or _is_hdf5(path):
             sets.append(path)
         elif is_passed_over(path.name.lstrip(".")):  # who names a hidden file means it
             passed_over += 1
         else:
             pictures.append((path, _label(path, path.parent, classes)))
     if not pictures and not sets:
-        raise UserError(f"{', '.join(map(str, paths))} holds no pictures: give image files, or folders of them")
+        raise UserError(f"{', '.join(map(in_one_line, paths))} holds no pictures: give image files, or folders of them")
     return Listed(pictures, sets, passed_over)
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Tell whether a file is HDF5; not if it cannot be opened, which whoever reads it as a picture will say."""
+    try:
+        return h5py.is_hdf5(path)
+    except OSError:
+        return False
 
 
 def _label(picture: Path, folder: Path, classes: Mapping[str, int]) -> int | None:

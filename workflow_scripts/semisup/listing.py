@@ -24,9 +24,25 @@ def is_passed_over(name: str) -> bool:
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
-    """Return the files of a folder, sorted by name, without those that are passed over."""
-    kept = [entry for entry in os.scandir(folder) if entry.is_file() and not is_passed_over(entry.name)]
+    """Return the files of a folder, sorted by name, without those that are passed over.
+
+    A link that leads nowhere is among them, so that it is not missed.
+    """
+    kept = [entry for entry in os.scandir(folder) if _is_file(entry) and not is_passed_over(entry.name)]
     return [Path(entry.path) for entry in sorted(kept, key=lambda entry: (natural_key(entry.name), entry.name))]
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    return _leads_nowhere(entry) or entry.is_file()
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    return not _leads_nowhere(entry) and entry.is_dir()
+
+
+def _leads_nowhere(entry: os.DirEntry) -> bool:
+    """Tell whether an entry is a link to nothing, or to itself."""
+    return entry.is_symlink() and not Path(entry.path).exists()
 
 
 def pictures_below(folder: str | Path) -> tuple[list[Path], int]:
@@ -42,9 +58,9 @@ def pictures_below(folder: str | Path) -> tuple[list[Path], int]:
             continue
         seen.add(real)
         entries = list(os.scandir(place))
-        passed += sum(entry.is_file() and is_passed_over(entry.name) for entry in entries)
+        passed += sum(_is_file(entry) and is_passed_over(entry.name) for entry in entries)
         found += pictures_in(place)
-        folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        folders = [entry.name for entry in entries if _is_folder(entry) and not entry.name.startswith(".")]
         waiting += [place / name for name in sorted(folders, key=lambda name: (natural_key(name), name), reverse=True)]
     return found, passed
 
@@ -56,7 +72,7 @@ def pictures_of_classes(folder: str | Path) -> dict[str, list[Path]]:
     """
     classes: dict[str, list[Path]] = {}
     for entry in os.scandir(folder):
-        if entry.is_dir() and not entry.name.startswith("."):
+        if _is_folder(entry) and not entry.name.startswith("."):
             name = unicodedata.normalize("NFC", entry.name)
             if name in classes:
                 raise ValueError(f"two folders are both called {name!r}: rename one")
@@ -68,9 +84,10 @@ def listing_digest(folders: Iterable[str | Path]) -> str:
     """Return a digest of the paths, sizes and times of the pictures in these folders and in folders in them."""
     digest = hashlib.sha256()
     for folder in folders:
-        inside = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+        folders = [entry for entry in os.scandir(folder) if _is_folder(entry) and not entry.name.startswith(".")]
+        inside = sorted(entry.path for entry in folders)
         for path in [path for place in (folder, *inside) for path in pictures_in(place)]:
-            status = path.stat()
+            status = path.stat() if path.exists() else path.lstat()
             words = (str(path.relative_to(folder)), status.st_size, status.st_mtime_ns)
             digest.update(repr(words).encode(errors="surrogateescape"))
         digest.update(b"|")

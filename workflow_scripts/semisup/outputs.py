@@ -1,0 +1,43 @@
+"""What is looked at before a program that a person starts writes its files, so that nothing of theirs is lost."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from semisup.cli import UserError, in_one_line
+
+
+def check_outputs(outputs: Sequence[str], inputs: Iterable[str | Path]) -> None:
+    """Raise UserError if a file to be written is an input, another output, no usual file, or below none.
+
+    A pipe or a device such as /dev/null would be replaced by a file.
+    """
+    for position, output in enumerate(outputs):
+        mistake = _mistake(output) or _clash(output, outputs[:position], "asked for twice")
+        if mistake:
+            raise UserError(f"{in_one_line(output) or 'an empty path'} {mistake}: name another file to write")
+    there = [output for output in outputs if Path(output).exists()]
+    for given in inputs if there else ():
+        for output in there:
+            if mistake := _clash(output, [given], "read too"):
+                raise UserError(f"{in_one_line(output)} {mistake}: name another file to write")
+
+
+def _mistake(output: str) -> str | None:
+    """Say why no file can be written there; None if nothing speaks against it."""
+    if Path(output).is_dir() or output.endswith("/") or not output:
+        return "is no file, but a folder" if output else "cannot be written"
+    if Path(output).exists() and not Path(output).is_file():
+        return "is a pipe or a device, not a usual file"
+    above = next(place for place in Path(output).absolute().parents if os.path.lexists(place))
+    if not above.is_dir():
+        return f"cannot be written: {in_one_line(above)} is no folder"
+    if not os.access(above, os.W_OK | os.X_OK):
+        return f"cannot be written: {in_one_line(above)} may not be written to"
+    return None
+
+
+def _clash(output: str, others: Iterable[str | Path], what: str) -> str | None:
+    """Say that a file is one of the others; None if it is not."""
+    place = os.path.realpath(output)
+    return f"is {what}" if any(place == os.path.realpath(other) for other in others) else None
