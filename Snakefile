@@ -33,6 +33,7 @@ rule all:
     default_target: True
     input:
         "results/report/report.pdf",
+        "results/report/supplement.pdf",
         "results/report/index.html",
         predictions(),
         model_cards(),

@@ -20,11 +20,15 @@ def report_files(*names):
 
 
 def included_texts():
-    """Every text that report.tex may include for these studies."""
+    """Every text that the paper and its supplement may include for these studies."""
     kinds = [planning.data_kind(CONFIG, dataset_of(study)) for study in CONFIG["studies"]]
     networks = planning_report.network_texts(planning_report.networks_of(CONFIG), REPORT_SOURCES)
     return {
+        "answers.tex",
+        "conclusion.tex",
         "derivations.tex",
+        "macros.tex",
+        "preamble.tex",
         "results.tex",
         *(planning_report.data_set_text(kind, REPORT_SOURCES) for kind in kinds),
         *(network["text"] for network in networks),
@@ -91,7 +95,7 @@ def study_results(wildcards=None):
         ]
         for kind in figures_of(study):  # a copy of a folder is newer, of a file with its checksums not
             files += [ancient(f"results/{study}/figures/{kind}"), f"results/{study}/figures/{kind}.sha256"]
-        files += [f"results/{study}/figures/near_copies.pdf"]
+        files += [f"results/{study}/figures/{name}.pdf" for name in ("forest", "near_copies")]
         files += [f"results/{study}/figures/training.pdf"] if trained_together(study) else []
         files += [f"results/{study}/figures/label_curve.pdf"] if with_label_counts(study) else []
         files += [

@@ -72,6 +72,7 @@ rule render_report:
         timings="results/report/timings.csv",
     output:
         tex="results/report/report.tex",
+        supplement="results/report/supplement.tex",
         bibliography="results/report/references.bib",
     log:
         "results/logs/report/render_report.log",
@@ -83,19 +84,20 @@ rule render_report:
     params:
         code=code_digest("render_report", by_name=["reporting/methods"]),
         program=program("render_report"),
-        texts=report_texts("report.tex", "references.bib", "published.yaml", *included_texts()),
-        sources=report_files("report.tex", "references.bib", "published.yaml"),
+        texts=report_texts("report.tex", "supplement.tex", "references.bib", "published.yaml", *included_texts()),
+        sources=report_files("report.tex", "supplement.tex", "references.bib", "published.yaml"),
         plan=report_plan,
         results=lambda wildcards, output: str(Path(output.tex).parents[1]),
     shell:
         "python {params.program:q} --plan {params.plan:q} --results {params.results:q} --provenance {input.provenance}"
         " --timings {input.timings} --sources {params.sources:q} --tex {output.tex}"
-        " --bibliography {output.bibliography} 2> {log}"
+        " --supplement {output.supplement} --bibliography {output.bibliography} 2> {log}"
 
 
 rule typeset_report:
     input:
         tex="results/report/report.tex",
+        supplement="results/report/supplement.tex",
         bibliography="results/report/references.bib",
         figures=lambda wildcards: [
             path for path in study_results() + theory_results() if Path(path).suffix in ("", ".sha256", ".pdf")
@@ -103,6 +105,7 @@ rule typeset_report:
         rulegraph="results/report/rulegraph.pdf",
     output:
         pdf="results/report/typeset/report.pdf",
+        supplement="results/report/typeset/supplement.pdf",
     log:
         "results/logs/report/typeset_report.log",
     localrule: True
@@ -115,19 +118,26 @@ rule typeset_report:
         code=code_digest("typeset_report"),
         program=program("typeset_report"),
     shell:
-        "python {params.program:q} --tex {input.tex} --pdf {output.pdf} 2> {log}"
+        "python {params.program:q} --tex {input.tex} {input.supplement} --pdf {output.pdf} {output.supplement} 2> {log}"
 
 
 # Apart, because Snakemake deletes what a job is to make, and LaTeX may fail.
 rule publish_report:
     input:
         pdf="results/report/typeset/report.pdf",
+        supplement="results/report/typeset/supplement.pdf",
     output:
         pdf=report(
             "results/report/report.pdf",
             caption="../report/captions/report.rst",
             category="Report",
-            labels={"result": "the report, as a PDF"},
+            labels={"result": "the paper, as a PDF"},
+        ),
+        supplement=report(
+            "results/report/supplement.pdf",
+            caption="../report/captions/supplement.rst",
+            category="Report",
+            labels={"result": "its supplement, as a PDF"},
         ),
     log:
         "results/logs/report/publish_report.log",
@@ -138,7 +148,7 @@ rule publish_report:
         mem_mb=memory(1000),
         runtime=run_time(minutes=10),
     shell:
-        "cp {input.pdf:q} {output.pdf:q} 2> {log:q}"
+        "{{ cp {input.pdf:q} {output.pdf:q} && cp {input.supplement:q} {output.supplement:q}; }} 2> {log:q}"
 
 
 rule render_page:

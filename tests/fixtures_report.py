@@ -1,6 +1,7 @@
 """Results that the report is made of, made up: the plan as the workflow makes it, and tables of random numbers."""
 
 import json
+import re
 from itertools import product
 from pathlib import Path
 
@@ -27,6 +28,7 @@ METHODS = declared_methods()
 PUBLISHED = planning.read_yaml(ROOT / "report" / "published.yaml")
 CONFIG = planning.checked_config(planning.read_yaml(ROOT / "config.yaml"), planning.config_schema())
 DEFAULTS = {name: planning.section_defaults(method) for name, method in METHODS.items()}
+SOURCES = ("report.tex", "supplement.tex", "references.bib", "published.yaml")
 CLASS_NAMES = ["cat", "dog", "9_&"]
 IMAGES = 4  # of each split
 LAYERS = {"features.h5": ["features"], "layers.h5": ["conv1", "conv2", "full"]}  # by what maps are made from
@@ -203,10 +205,10 @@ def made_up_rounds(options, rng):
 
 
 def made_up_held_out(history, rng):
-    """Return the held-out images that go with the history of rounds."""
+    """Return the held-out images that go with the history of rounds; the first one would get a wrong label."""
     rounds = np.repeat(history["round"], history["held_out_images"])
-    columns = {"row": range(len(rounds)), "label": 1, "predicted": 1, "confidence": rng.uniform(0.9, 1, len(rounds))}
-    return pd.DataFrame({"round": rounds} | columns)
+    columns = {"row": range(len(rounds)), "label": 1, "confidence": rng.uniform(0.9, 1, len(rounds))}
+    return pd.DataFrame({"round": rounds} | columns).assign(predicted=[0, *[1] * len(rounds)][: len(rounds)])
 
 
 def made_up_training(method, options, rng):
@@ -327,6 +329,21 @@ def write_results(folder, plan):
     write_csv(folder / "report" / "timings.csv", [*timings, timings[-1] | {"experiment": "other"}])
 
 
+class Report(str):
+    """The LaTeX of the paper, then that of its supplement."""
+
+    def __new__(cls, paper, supplement):
+        """Return both as one text, which knows its parts."""
+        report = super().__new__(cls, paper + supplement)
+        report.paper, report.supplement = paper, supplement
+        return report
+
+
+def section(text, heading):
+    """What stands in a text under this heading, up to the next one."""
+    return re.split(r"\\(?:sub)?section\b", text.split(rf"section{{{heading}}}")[1])[0]
+
+
 def render(folder, plan):
     """Return the LaTeX of the report on made-up results."""
     write_results(folder, plan)
@@ -336,12 +353,13 @@ def render(folder, plan):
         "results": [folder],
         "provenance": [report / "provenance.json"],
         "timings": [report / "timings.csv"],
-        "sources": [ROOT / "report" / name for name in ("report.tex", "references.bib", "published.yaml")],
+        "sources": [ROOT / "report" / name for name in SOURCES],
         "tex": [report / "report.tex"],
+        "supplement": [report / "supplement.tex"],
         "bibliography": [report / "references.bib"],
     }
     render_report.main([str(text) for name, values in options.items() for text in (f"--{name}", *values)])
-    return (report / "report.tex").read_text()
+    return Report(*((report / f"{name}.tex").read_text() for name in ("report", "supplement")))
 
 
 def with_seeds(plan, seeds, folds=None):

@@ -10,9 +10,12 @@ import pandas as pd
 import yaml
 
 from reporting import theory
+from reporting.claims import claims
 from reporting.copies import copies_rows
 from reporting.facts import embedded_kinds
-from reporting.sections import method_values
+from reporting.questions import over_studies
+from reporting.rounds import wilson_interval
+from reporting.sections import method_values, under_headings
 from reporting.source import source_values
 from reporting.studies import study_values
 from reporting.text import FILTERS, Values
@@ -28,12 +31,27 @@ def rule_timings(timings: pd.DataFrame) -> list[Values]:
     return timings.groupby(["study", "rule"]).agg(columns).reset_index().to_dict("records")
 
 
+def add_minutes(studies: list[Values], timings: pd.DataFrame) -> None:
+    """Give each experiment the minutes of all its benchmarked jobs for each of its runs; None where none is known."""
+    seconds = timings.groupby(["study", "experiment"])["seconds"].sum()
+    for study in studies:
+        for row in study["experiments"]:
+            total = seconds.get((study["name"], row["name"]))
+            row["minutes"] = None if total is None else total / 60 / len(row["runs"])
+
+
 def report_values(plan: Values, results: Path, provenance: Path, timings: Path, published: Values) -> Values:
-    """Return every value of the template."""
+    """Return every value of the templates."""
     studies = [study_values(name, content, results, published) for name, content in plan["studies"].items()]
     made_by = json.loads(provenance.read_text(encoding="utf-8"))
+    times = read_table(timings)
+    add_minutes(studies, times)
+    of_theory = theory.theory_values(plan, results / "theory")
+    of_source = source_values(published, studies)
     return {
         "studies": studies,
+        "questions": over_studies(studies),
+        "names": under_headings(studies, lambda row: True),
         "copies": copies_rows(studies),
         "thumbnail": THUMBNAIL,
         "sections": plan["sections"],
@@ -45,11 +63,13 @@ def report_values(plan: Values, results: Path, provenance: Path, timings: Path, 
         "neighbors": plan["figures"]["neighbors"],
         "most_centroids": plan["figures"]["centroids"],
         "published": published,
-        **source_values(published, studies),
+        **of_source,
+        "claims": claims(studies, of_source["source_table"], of_source["seed_setting"], of_theory),
         "provenance": made_by,
         "packages": [f"{name} {version}" for name, version in made_by["packages"].items()],
-        "timings": rule_timings(read_table(timings)),
-        "theory": theory.theory_values(plan, results / "theory"),
+        "timings": rule_timings(times),
+        "hours": times["seconds"].sum() / 3600,
+        "theory": of_theory,
     }
 
 
@@ -67,7 +87,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(FILTERS | theory.FILTERS)
+    environment.filters.update(FILTERS | theory.FILTERS | {"wilson": wilson_interval})
     return environment
 
 
@@ -79,13 +99,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--provenance", type=Path, required=True, help="file of collect_provenance (JSON)")
     parser.add_argument("--timings", type=Path, required=True, help="table of collect_provenance (CSV)")
     parser.add_argument(
-        "--sources", type=Path, nargs=3, required=True, help="report.tex, references.bib, published.yaml"
+        "--sources",
+        type=Path,
+        nargs=4,
+        required=True,
+        help="report.tex, supplement.tex, references.bib, published.yaml",
     )
-    parser.add_argument("--tex", required=True, help="file to write")
+    parser.add_argument("--tex", required=True, help="file to write: the paper")
+    parser.add_argument("--supplement", required=True, help="file to write")
     parser.add_argument("--bibliography", required=True, help="file to write")
     options = parser.parse_args(arguments)
 
-    template, bibliography, published = options.sources
+    paper, supplement, bibliography, published = options.sources
     values = report_values(
         options.plan,
         options.results,
@@ -93,12 +118,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.timings,
         yaml.safe_load(published.read_text(encoding="utf-8")),
     )
-    environment = template_environment(template.parent)
+    environment = template_environment(paper.parent)
     for study in values["studies"]:
         study["text"] = environment.get_template(study["text"]).module
-    text = environment.get_template(template.name).render(values)
-    with atomic_path(options.tex) as path:
-        path.write_text(text, encoding="utf-8")
+    for template, output in ((paper, options.tex), (supplement, options.supplement)):
+        text = environment.get_template(template.name).render(values | {"paper": template is paper})
+        with atomic_path(output) as path:
+            path.write_text(text, encoding="utf-8")
     copy_file(bibliography, options.bibliography)
 
 

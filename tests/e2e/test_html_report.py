@@ -45,7 +45,7 @@ def expected(demo: Path) -> list[str]:
     results = demo / "results"
     # Coordinates of maps and the sample that they are made of are steps on the way to a figure.
     tables = [path for path in results.glob("*/*.csv") if path.name not in ("tsne.csv", "test_sample.csv")]
-    pdf = [results / "report" / "report.pdf"] if HAS_LATEX else []
+    pdf = [results / "report" / f"{name}.pdf" for name in ("report", "supplement")] if HAS_LATEX else []
     return [str(path.relative_to(demo)) for path in (*tables, *results.rglob("*.png"), *pdf, demo / PAGE)]
 
 

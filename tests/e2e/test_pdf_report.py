@@ -14,6 +14,8 @@ from fixtures_machine import needs, needs_latex
 from fixtures_snakemake import ROOT
 from workflow.clones import run_python
 
+NAMES = ("report", "supplement")
+MOST_PAGES = 12  # of the paper, before its references
 OVERFULL = 2.0  # points that a line may stick out
 needs_poppler = needs("pdffonts", remedy="make browser")
 # Everything that `complaints` has to find.
@@ -40,9 +42,11 @@ def typeset(folder: Path, tex: str, environment: dict[str, str] | None = None) -
 def complaints(log: str) -> list[str]:
     """What the last pass of LaTeX and any run of BibTeX warn of, a line each.
 
-    `log` is what they print. There a warning begins a line, so that the breaks after 79 letters do not hide one.
+    `log` is what they print. There a warning begins a line, so that the breaks after 79 letters do not hide one. Of
+    several texts the last pass of each counts.
     """
-    last = log.rsplit("This is pdfTeX", 1)[1]
+    passes = log.split("This is pdfTeX")[1:]
+    last = "\n".join({re.search(r"\(\./(\w+)\.tex", text)[1]: text for text in passes}.values())
     warnings = re.findall(r"^.*\bwarning(?: \(\w+\))?: .*$", last, re.MULTILINE | re.IGNORECASE)
     overfull = re.findall(r"^(Overfull \\[hv]box \(([0-9.]+)pt too .*)$", last, re.MULTILINE)
     warnings += [line for line, points in overfull if float(points) > OVERFULL]
@@ -57,7 +61,8 @@ def of_pdf(program: str, *arguments: str) -> str:
 @needs_latex
 def test_report_is_typeset_without_complaints(demo):
     assert complaints((demo / "results/logs/report/typeset_report.log").read_text()) == []
-    assert (demo / "results/report/report.pdf").read_bytes().startswith(b"%PDF")
+    for name in NAMES:
+        assert (demo / f"results/report/{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
 @needs_latex
@@ -83,9 +88,36 @@ def test_every_kind_of_complaint_is_found(tmp_path):
 @needs_poppler
 def test_every_font_is_embedded(demo):
     # The last columns: embedded, subset, unicode, and the two numbers of the object.
-    fonts = of_pdf("pdffonts", str(demo / "results/report/report.pdf")).splitlines()[2:]
-    assert len(fonts) > 10
-    assert [font for font in fonts if font.split()[-5] != "yes"] == []
+    for name in NAMES:
+        fonts = of_pdf("pdffonts", str(demo / f"results/report/{name}.pdf")).splitlines()[2:]
+        assert len(fonts) > 10
+        assert [font for font in fonts if font.split()[-5] != "yes"] == []
+
+
+@needs_latex
+@needs_poppler
+def test_paper_is_short_and_refers_to_pages_of_the_supplement(demo):
+    pages = [page.split() for page in of_pdf("pdftotext", str(demo / "results/report/report.pdf"), "-").split("\f")]
+    (references,) = [number for number, page in enumerate(pages, 1) if "References" in page]
+    assert references <= MOST_PAGES
+    index = "".join(map(" ".join, pages)).split("question section page")[1].split("1 Introduction")[0]
+    assert re.search(r"batch normalisation, its gradient, and a learnable shift S\d+\.\d+ S\d+", index)
+    assert re.search(r"do pseudo-labels help\? \d\.\d \d+", index)
+
+
+@needs_latex
+def test_a_text_may_refer_to_a_later_one(tmp_path):
+    """And that one back to it: both are set until nothing changes."""
+    head = r"\documentclass{article}\usepackage{xr-hyper}\usepackage{hyperref}\externaldocument{%s}\begin{document}"
+    for name, other in (("one", "two"), ("two", "one")):
+        body = rf"\section{{A}}\newpage\section{{B}}\label{{{name}}}See \ref{{{other}}}, page \pageref{{{other}}}."
+        (tmp_path / f"{name}.tex").write_text(head % other + body + r"\end{document}")
+    program = [sys.executable, str(ROOT / "workflow_scripts" / "typeset_report.py")]
+    command = [*program, "--tex", "one.tex", "two.tex", "--pdf", "one.pdf", "two.pdf"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert complaints(done.stderr) == []
+    assert (tmp_path / "two.pdf").read_bytes().startswith(b"%PDF")
 
 
 @needs_latex
@@ -98,10 +130,13 @@ def test_first_page_says_that_the_images_are_stand_ins(demo):
 
 
 def test_text_has_the_numbers_of_the_tables(demo):
-    text = (demo / "results/report/report.tex").read_text()
+    text, supplement = ((demo / f"results/report/{name}.tex").read_text() for name in NAMES)
+    assert r"\VAR" not in supplement
     table = pd.read_csv(demo / "results/photos/comparison.csv").set_index("experiment")
     assert f"{100 * table.loc['coates', 'seeds_test_accuracy_mean']:.1f}" in text
     assert r"Photographs \& more" in text
+    assert r"RN \& more" in text, "the short name of an experiment"
+    assert r"\texttt{supervised}" in supplement, "and the key that it stands for"
     assert "This is the demonstration" in text
     assert r"\VAR" not in text
     assert r"\BLOCK" not in text

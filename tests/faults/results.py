@@ -9,8 +9,8 @@ from fixtures_training import TIMED
 
 # What is under results/ beside results: notes of single runs, and what says on purpose when and how fast one was made.
 FOLDERS_APART = {"logs", "benchmarks", "checkpoints"}
-MADE_APART = ("report.tex", "report.pdf", "index.html", "timings.csv", "provenance.json")
-FILES_APART = {Path("report") / name for name in MADE_APART}
+OF_REPORT = [f"{name}.{end}" for name in ("report", "supplement") for end in ("tex", "pdf")]
+FILES_APART = {Path("report") / name for name in (*OF_REPORT, "index.html", "timings.csv", "provenance.json")}
 
 
 def is_result(path):

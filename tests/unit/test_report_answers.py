@@ -26,9 +26,11 @@ def test_differences_carry_the_mark_of_their_baseline():
     assert [row["mark"] for row in rows] == ["", "", "a"]
     groups = comparisons.compared_groups(rows, "seeds")
     assert [(group["baseline"], group["mark"]) for group in groups] == [("A", ""), ("B", "a")]
-    assert groups[0]["better"] == [r"\emph{B} ($+10.0$)"]
-    assert groups[1]["worse"] == [r"\emph{C} ($-10.0$)"]
-    assert [group["undecided"] for group in comparisons.compared_groups(rows, "folds")] == [[r"\emph{C} ($+0.0$)"]]
+    assert groups[0]["better"] == [r"\emph{B} ($+10.0$ [$+9.0$, $+11.0$])"]
+    assert groups[1]["worse"] == [r"\emph{C} ($-10.0$ [$-11.0$, $-9.0$])"]
+    assert [group["undecided"] for group in comparisons.compared_groups(rows, "folds")] == [
+        [r"\emph{C} ($+0.0$ [$-1.0$, $+1.0$])"]
+    ]
     assert difference(rows[0]["seeds"]) == "--"
     assert r"\mathrm{a}" in difference(rows[2]["seeds"], "a")
 
@@ -40,8 +42,8 @@ def test_nothing_is_claimed_of_experiments_compared_by_one_run():
     ]
     (of_seeds,), (of_folds,) = (comparisons.compared_groups(rows, protocol) for protocol in ("seeds", "folds"))
     assert [of_seeds[name] for name in ("better", "worse", "undecided")] == [[], [], []]
-    assert of_seeds["none"] == [r"\emph{B} ($+10.0$)"]
-    assert (of_folds["better"], of_folds["none"]) == ([r"\emph{B} ($+10.0$)"], [])
+    assert of_seeds["none"] == [r"\emph{B} ($+10.0$ [$+9.0$, $+11.0$])"]
+    assert (of_folds["better"], of_folds["none"]) == ([r"\emph{B} ($+10.0$ [$+9.0$, $+11.0$])"], [])
 
 
 def test_only_the_same_network_from_random_weights_answers_for_the_unlabeled_images():
@@ -82,8 +84,9 @@ def test_who_answers_for_the_unlabeled_images():
         ("FIXMATCH", "PLAIN", "seeds", "worse"),
     ]
     assert [row["first"] for row in answers["rows"]] == [True, True, False, True, False, True, True, True]
-    assert answers["verdicts"] == {"better": 4, "worse": 2, "undecided": 2, "none": 0}
-    assert answers["elsewhere"] == [r"\texttt{exemplar}"], "ablations of one method ask another question"
+    assert answers["verdicts"] == {"better": 4, "worse": 2, "undecided": 2, "none": 0, "not comparable": 0}
+    assert answers["most"] == r"\emph{PROBE} ($+10.0$ [$+9.0$, $+11.0$])"
+    assert answers["elsewhere"] == [r"\emph{EXEMPLAR}"], "ablations of one method ask another question"
     # 1,000 of its own after 100 of the base, against 100; 1,100 against the 1,100 of the control; 1,000 against 100.
     assert answers["longer"] == [r"\emph{ROUNDS} (11.0 times)", r"\emph{FIXMATCH} (10.0 times)"]
     assert answers["shorter"] == []
@@ -111,6 +114,10 @@ def test_other_settings_than_the_baseline_are_named_where_both_train_on_labels()
         experiment("exemplar", "exemplar", "plain", options=common | {"epochs": 1}),
         experiment("of_surrogate", "supervised", "exemplar", options=common),
     ]
+    compared = [row | {"seeds": row["seeds"] | summary(0.1)} for row in rows[1:3]]
+    found = answering.unlabeled_answers([rows[0], *compared])
+    assert found["verdicts"] == {"better": 0, "worse": 0, "undecided": 0, "none": 0, "not comparable": 2}
+    assert (found["most"], found["groups"]) == (None, [])
     assert answering.otherwise_trained(rows, {row["name"]: row for row in rows}) == [
         r"\emph{FIXMATCH} and \emph{FREEMATCH} (\texttt{epochs}, \texttt{dropout})",
         r"\emph{TUNED} (\texttt{epochs})",
@@ -157,14 +164,14 @@ def test_no_answer_without_a_comparison():
 @pytest.mark.parametrize(
     ("differences", "expected"),
     [
-        ([0.02], r"unlabeled images helped \emph{A} ($+2.0$)"),
-        ([-0.02], r"unlabeled images did harm to \emph{A} ($-2.0$)"),
-        ([0.0], r"for \emph{A} ($+0.0$) it cannot be said whether unlabeled images helped"),
-        ([0.02, -0.03], r"unlabeled images helped \emph{A} ($+2.0$); they did harm to \emph{B} ($-3.0$)"),
+        ([0.02], r"unlabelled images helped \emph{A}"),
+        ([-0.02], r"unlabelled images did harm to \emph{A}"),
+        ([0.0], r"for \emph{A} it cannot be said whether unlabelled images helped"),
+        ([0.02, -0.03], r"unlabelled images helped \emph{A}; they did harm to \emph{B}"),
         (
             [0.0, 0.02, -0.03, 0.04],
-            r"unlabeled images helped \emph{B} ($+2.0$) and \emph{D} ($+4.0$); they did harm to \emph{C} ($-3.0$); "
-            r"for \emph{A} ($+0.0$) it cannot be said whether they helped",
+            r"unlabelled images helped \emph{B} and \emph{D}; they did harm to \emph{C}; "
+            r"for \emph{A} it cannot be said whether they helped",
         ),
     ],
 )

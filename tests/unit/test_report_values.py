@@ -95,6 +95,7 @@ def test_values_of_rounds(tmp_path):
     assert values["precision"] == pytest.approx(2 / 3)
     assert values["confidence"] == pytest.approx(0.9)
     assert values["lowest"] == pytest.approx(0.7)
+    assert (values["images"], values["mistakes"]) == (2, 1), "image 7 would be accepted in two rounds"
 
 
 def test_rounds_that_accept_nothing_have_no_confidence(tmp_path):
@@ -151,10 +152,10 @@ def test_only_rounds_that_accept_are_shown():
     control_first = [row for row in rows if row["control"]] + rows
     assert [row["name"] for row in figures.shown_rounds(control_first)] == ["rounds", "svm"]
     for row in rows:
-        row |= {"options": {"transformations": []}}
+        row |= {"options": {"transformations": []}, "rounds": {"mistakes": int(row["name"] == "svm")}}
         row["seeds"] |= {"validation_accuracy_mean": 0.5}
     shown = figures.shown_figures(rows, files)
-    assert [row["name"] for row in shown["mistakes"]] == ["rounds"]
+    assert [row["name"] for row in shown["mistakes"]] == ["svm"], "the first that has any"
     assert [row["name"] for row in shown["unlabeled"]] == ["fixmatch", "loss"]
 
 
@@ -173,10 +174,10 @@ def test_strong_changes_are_those_of_the_strong_version():
 
 def test_ranges_name_the_exceptions_first():
     rows = [
-        {"name": name, "options": {"transformations": ["translation"], "translation": value}}
+        {"title": name, "options": {"transformations": ["translation"], "translation": value}}
         for name, value in (("first", 0.1), ("second", 0.2), ("third", 0.2))
     ]
-    text = r"$\pm$0.1 (\texttt{first}), else $\pm$0.2"
+    text = r"$\pm$0.1 (\emph{first}), else $\pm$0.2"
     assert ranges_text(rows, "translation") == text
     assert ranges_text(rows[1:], "translation") == r"$\pm$0.2"
     assert range_text({"scale": [0.7, 1.4]}, "scale") == "0.7 to 1.4"
@@ -238,7 +239,7 @@ def test_published_training_accuracies_cannot_be_stl10():
     assert facts["equal_last_rows"] == 3
     assert facts["study"] is None
     assert facts["inverted_rows"] == 3
-    assert facts["fitting_counts"] == ["10\\,000", "60\\,000"]
+    assert facts["fitting_counts"] == ["10,000", "60,000"]
 
 
 @pytest.mark.parametrize(

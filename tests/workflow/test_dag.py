@@ -4,6 +4,7 @@ import copy
 import importlib
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
@@ -386,6 +387,24 @@ def test_fewer_labels_share_what_their_seed_learned(build_dag):
                 assert file.startswith(f"results/photos/{owner}/{seed}/"), file
     (evaluation,) = jobs_of(dag, "evaluate")
     assert f"results/photos/{names[0]}/labels50_seed1/scores.npz" in evaluation["inputs"]
+
+
+def test_every_study_has_a_forest_plot_with_the_short_names(demo):
+    jobs = jobs_of(demo, "plot_forest")
+    drawn = [
+        f"results/{study}/figures/forest.{end}" for study in ("mnist5k", "photos") for end in ("pdf", "png", "svg")
+    ]
+    assert sorted(output for job in jobs for output in job["outputs"]) == drawn
+    for job in jobs:
+        assert {Path(path).name for path in job["inputs"]} == {"comparison.csv", "metrics.csv"}
+        assert '"short": "KM-6"' in job["shell"]
+
+
+def test_paper_and_supplement_are_typeset_together(demo):
+    (job,) = jobs_of(demo, "typeset_report")
+    assert {f"results/report/{name}.tex" for name in ("report", "supplement")} <= set(job["inputs"])
+    (job,) = jobs_of(demo, "publish_report")
+    assert sorted(job["outputs"]) == ["results/report/report.pdf", "results/report/supplement.pdf"]
 
 
 def test_label_curve_is_drawn_where_there_are_fewer_labels(build_dag, demo):

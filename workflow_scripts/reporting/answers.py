@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from reporting.comparisons import verdict
 from reporting.facts import on_labels_alone, without_labels
 from reporting.rounds import ACCEPTANCE, fewer_steps
-from reporting.text import Values, code, emphasized, listed, with_points
+from reporting.text import Values, code, emphasized, listed, with_interval, with_points
 from semisup.run_names import COMPARED
 
 RUNS = ("folds", "label_counts")  # options that say which runs there are, and not what one does
+OTHERWISE = "not comparable"  # the verdict where more differs than the unlabeled images
 LONGER = 1.5  # times as many training images as the baseline, or 1 / LONGER: worth a sentence
 
 
@@ -78,10 +79,11 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
     """Return what unlabeled images gain: each experiment that uses them against a baseline that does so less.
 
     rows: one for each experiment and kind of run; groups: for each kind of run a sentence of those that are better,
-    worse and undecided; verdicts: how many rows are, and how many have none; longer, shorter: experiments that are also
+    worse and undecided; verdicts: how many rows are, and how many have none; most: the largest gain that can be
+    claimed; longer, shorter: experiments that are also
     trained on more or on fewer images; otherwise: those that are also trained with other options; controls: what rounds
     gain over a control; elsewhere: names of those whose baseline uses unlabeled images in a way of its own, which so
-    answer another question. Nothing if there is no such comparison.
+    answer another question; remarks: whether any of this is to be said. Nothing if there is no such comparison.
     """
     by_name = {row["name"]: row for row in experiments}
     rows, elsewhere, answering = [], [], []
@@ -91,7 +93,7 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
         if not uses or not compared:
             continue
         if not of_baseline < uses:
-            elsewhere += [row["name"]] if of_baseline != uses else []
+            elsewhere += [emphasized(row["title"])] if of_baseline != uses else []
             continue
         rows += [
             {
@@ -99,22 +101,32 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
                 "baseline": by_name[row["baseline"]]["title"],
                 "first": protocol == compared[0],
                 "runs_name": protocol,
-                "verdict": verdict(row[protocol]),
+                "verdict": OTHERWISE if otherwise(row, by_name) else verdict(row[protocol]),
                 **row[protocol],
             }
             for protocol in compared
         ]
         answering.append(row)
     groups = [answer_group([row for row in rows if row["runs_name"] == protocol]) for protocol in COMPARED]
-    verdicts = {name: sum(row["verdict"] == name for row in rows) for name in ("better", "worse", "undecided", "none")}
+    names = ("better", "worse", "undecided", "none", OTHERWISE)
+    verdicts = {name: sum(row["verdict"] == name for row in rows) for name in names}
     answers = {"rows": rows, "groups": [group for group in groups if group], "verdicts": verdicts}
     reservations = {
+        "most": largest_gain(rows),
         **training_lengths(answering, by_name),
         "otherwise": otherwise_trained(answering, by_name),
         "controls": control_differences(answering, experiments),
-        "elsewhere": list(map(code, elsewhere)),
+        "elsewhere": elsewhere,
     }
-    return answers | reservations if rows else None
+    remarks = any([*reservations.values(), *answers["groups"]])
+    return answers | reservations | {"remarks": remarks} if rows else None
+
+
+def largest_gain(rows: list[Values]) -> str | None:
+    """Return the row with the largest gain of those that are better, with its interval; None if none is."""
+    better = [row for row in rows if row["verdict"] == "better"]
+    best = max(better, key=lambda row: row["difference"], default=None)
+    return with_interval(best["title"], best) if best else None
 
 
 def training_lengths(rows: list[Values], by_name: dict[str, Values]) -> dict[str, list[str]]:
@@ -127,17 +139,22 @@ def training_lengths(rows: list[Values], by_name: dict[str, Values]) -> dict[str
     }
 
 
-def otherwise_trained(rows: list[Values], by_name: dict[str, Values]) -> list[str]:
-    """Return the experiments trained on labels with other options than their baselines, by the options that differ.
+def otherwise(row: Values, by_name: dict[str, Values]) -> list[str]:
+    """Return the options in which an experiment's training on labels differs from that of its baseline.
 
-    Only where both train a network on labels, epoch by epoch: rounds go on from a finished training.
+    Nothing unless both train a network on labels, epoch by epoch: rounds go on from a finished training.
     """
+    twin = by_name[row["baseline"]]
+    if not (row["facts"]["training_curves"] and twin["facts"]["training_curves"]):
+        return []
+    return different_options(row, twin)
+
+
+def otherwise_trained(rows: list[Values], by_name: dict[str, Values]) -> list[str]:
+    """Return the experiments trained on labels with other options than their baselines, by the options that differ."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
-        twin = by_name[row["baseline"]]
-        if not (row["facts"]["training_curves"] and twin["facts"]["training_curves"]):
-            continue
-        different = different_options(row, twin)
+        different = otherwise(row, by_name)
         if different:
             groups.setdefault(tuple(different), []).append(emphasized(row["title"]))
     return [f"{listed(titles)} ({', '.join(map(code, different))})" for different, titles in groups.items()]
@@ -171,17 +188,17 @@ def answer_group(rows: list[Values]) -> Values:
 
     Nothing if there are none, or none of several runs.
     """
-    rows = [row for row in rows if row["verdict"] != "none"]
+    rows = [row for row in rows if row["verdict"] not in ("none", OTHERWISE)]
     titles: dict[str, list[str]] = {"better": [], "worse": [], "undecided": []}
     for row in rows:
-        titles[row["verdict"]].append(with_points(row["title"], row["difference"]))
+        titles[row["verdict"]].append(emphasized(row["title"]))
     parts = []
     if titles["better"]:
-        parts.append(f"unlabeled images helped {listed(titles['better'])}")
+        parts.append(f"unlabelled images helped {listed(titles['better'])}")
     if titles["worse"]:
-        parts.append(f"{'they' if parts else 'unlabeled images'} did harm to {listed(titles['worse'])}")
+        parts.append(f"{'they' if parts else 'unlabelled images'} did harm to {listed(titles['worse'])}")
     if titles["undecided"]:
-        images = "they" if parts else "unlabeled images"
+        images = "they" if parts else "unlabelled images"
         parts.append(f"for {listed(titles['undecided'])} it cannot be said whether {images} helped")
     first = rows[0] if rows else {}
     return {"labels": first["labels"], "runs_name": first["runs_name"], "sentence": "; ".join(parts)} if rows else {}

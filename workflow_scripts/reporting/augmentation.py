@@ -4,6 +4,8 @@ from reporting.text import Values, count, plain
 from semisup.constants import COPY_NOISE, COPY_ROTATION, COPY_SHIFTS
 
 AUGMENTATIONS = ("shift", "flip", "alternate_flips", "color", "hue", "cutout")
+# Options that say how images are changed, in training or at evaluation.
+CHANGES = {*AUGMENTATIONS, "copies", "average_flips", "transformations"}
 
 
 def augmentation(options: Values) -> list[str]:
@@ -15,6 +17,19 @@ def augmentation(options: Values) -> list[str]:
         for name in (*AUGMENTATIONS, "rotation")
         if options.get(name)
     ]
+
+
+def changed_alone(row: Values, experiments: list[Values]) -> bool:
+    """Tell whether an experiment differs from its baseline, of the same method, only in how images are changed.
+
+    Of copies an epoch has more images, so that its number of epochs may be another one.
+    """
+    twin = next((other for other in experiments if other["name"] == row["baseline"]), row)
+    if twin is row or (twin["method"], twin["base"]) != (row["method"], row["base"]):
+        return False
+    different = {key for key, value in row["options"].items() if twin["options"].get(key) != value}
+    different -= {"folds", "label_counts"} | ({"epochs"} if "copies" in different else set())
+    return bool(different) and different <= CHANGES
 
 
 def changes_values(experiments: list[Values]) -> Values:

@@ -1,8 +1,9 @@
 """Experiments beside their baselines: which are better or worse, and of which that cannot be said."""
 
 import string
+from collections.abc import Callable
 
-from reporting.text import Values, with_points
+from reporting.text import Values, with_interval
 from semisup.run_names import COMPARED
 
 
@@ -27,17 +28,20 @@ def verdict(summary: Values) -> str:
     return "worse" if summary["difference_high"] < 0 else "undecided"
 
 
-def compared_groups(experiments: list[Values], protocol: str) -> list[Values]:
+def compared_groups(
+    experiments: list[Values], protocol: str, wanted: Callable[[Values], bool] = lambda row: True
+) -> list[Values]:
     """Return, for each baseline that is compared with, the titles of the better, worse and undecided experiments.
 
-    none: those compared by one run, of which nothing is claimed.
+    Each has its difference with it. Only experiments that are `wanted` are compared. none: those compared by one run,
+    of which nothing is claimed.
     """
     titles = {row["name"]: row["title"] for row in experiments}
     groups: dict[str, Values] = {}
     for row in experiments:
-        if "difference" not in row[protocol]:
+        if "difference" not in row[protocol] or not wanted(row):
             continue
         empty: Values = {"better": [], "worse": [], "undecided": [], "none": []}
         group = groups.setdefault(row["baseline"], {"baseline": titles[row["baseline"]], "mark": row["mark"], **empty})
-        group[verdict(row[protocol])].append(with_points(row["title"], row[protocol]["difference"]))
+        group[verdict(row[protocol])].append(with_interval(row["title"], row[protocol]))
     return sorted(groups.values(), key=lambda group: group["mark"])

@@ -26,6 +26,7 @@ def experiment_values(name: str, plan: Values, row: pd.Series, results: Path, si
     """Return what the text says of one experiment.
 
     row: of comparison.csv. results: folder of the study. size: side of its images in pixels. classes: their number.
+    title: its short name, by which text, tables and figures call it; full_title: what the configuration calls it.
     further: the options that the appendix gives; all of them where the module of the method does not say which.
     """
     folder = results / name
@@ -33,6 +34,8 @@ def experiment_values(name: str, plan: Values, row: pd.Series, results: Path, si
     values = {
         "name": name,
         **plan,
+        "title": plan["short"],
+        "full_title": plan["title"],
         **summaries(row),
         **method.values(plan, folder, size, classes),
         "further": getattr(method, "FURTHER", list(plan["options"])),

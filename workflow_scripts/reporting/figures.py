@@ -54,7 +54,7 @@ def shown_figures(experiments: list[Values], figures: dict[str, list[str]]) -> V
     rounds = shown_rounds(experiments)
     shown = {
         "rounds": rounds,
-        "mistakes": rounds[:1],
+        "mistakes": [row for row in rounds if row["rounds"]["mistakes"]][:1],
         "unlabeled": list(losses.values()),
         "centroids": experiments,
         "surrogates": shown_surrogates([row for row in experiments if "transformations" in row["options"]]),

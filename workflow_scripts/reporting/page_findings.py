@@ -1,6 +1,6 @@
 """What the page says in sentences: the best experiment, whether unlabelled images helped, how far seeds differ."""
 
-from reporting.answers import different_options, unlabeled_answers
+from reporting.answers import OTHERWISE, unlabeled_answers
 from reporting.figures import best_on_validation
 from reporting.page_rows import measured
 from reporting.text import Values
@@ -14,29 +14,23 @@ def findings(experiments: list[Values]) -> Values:
 def help_values(experiments: list[Values]) -> Values | None:
     """Return what unlabelled images gain over the baselines that use them less; None without such a comparison.
 
-    compared: comparisons of several runs, the only ones with a verdict; single: comparisons of one run; better, worse,
-    undecided: how many of those compared are; most: the one of the largest gain that is better, None without any;
-    otherwise: how many of those that are better are also trained with other options than their baseline.
+    compared: comparisons with a verdict, which are of several runs that differ in the unlabelled images alone; better,
+    worse, undecided: how many of them are; most: the one of the largest gain that is better, None without any; single:
+    comparisons of one run; otherwise: those that are also trained with other options than their baseline.
     """
     answers = unlabeled_answers(experiments)
     if answers is None:
         return None
-    judged = [row for row in answers["rows"] if row["verdict"] != "none"]
-    better = [row for row in judged if row["verdict"] == "better"]
-    by_title = {row["title"]: row for row in experiments}
+    verdicts = answers["verdicts"]
+    better = [row for row in answers["rows"] if row["verdict"] == "better"]
+    judged = ("better", "worse", "undecided")
     return {
-        "compared": len(judged),
-        "single": len(answers["rows"]) - len(judged),
-        **{name: answers["verdicts"][name] for name in ("better", "worse", "undecided")},
+        "compared": sum(verdicts[name] for name in judged),
+        **{name: verdicts[name] for name in judged},
+        "single": verdicts["none"],
+        "otherwise": verdicts[OTHERWISE],
         "most": max(better, key=lambda row: row["difference"], default=None),
-        "otherwise": sum(_otherwise(by_title[row["title"]], by_title[row["baseline"]]) for row in better),
     }
-
-
-def _otherwise(row: Values, baseline: Values) -> bool:
-    """Tell whether both train a network on labels, epoch by epoch, and with different options."""
-    alike = all(one["facts"]["training_curves"] for one in (row, baseline))
-    return alike and bool(different_options(row, baseline))
 
 
 def spread(experiments: list[Values]) -> Values | None:

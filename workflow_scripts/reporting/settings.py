@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reporting.text import Values, code, setting
+from reporting.text import Values, code, setting, tex
 
 # How a network is trained, beside epochs, batch and learning rate.
 RECIPE = (
@@ -34,5 +34,5 @@ def grouped_settings(experiments: list[Values]) -> list[Values]:
     groups: dict[tuple, list[str]] = {}
     for row in experiments:
         values = tuple(f"{code(key)} {setting(row['options'][key])}" for key in row["further"])
-        groups.setdefault(values, []).append(code(row["name"]))
+        groups.setdefault(values, []).append(tex(row["title"]))
     return [{"names": names, "options": options} for options, names in groups.items()]

@@ -5,26 +5,26 @@ from pathlib import Path
 import pandas as pd
 
 from reporting.answers import pretraining_answers, unlabeled_answers
-from reporting.comparisons import compared_groups, mark_baselines
+from reporting.comparisons import mark_baselines
 from reporting.copies import copies_values
 from reporting.experiments import experiment_values
 from reporting.figures import best_on_validation, shown_figures
 from reporting.label_curves import label_curve_values
 from reporting.literature import literature_groups
+from reporting.questions import limits, question_values, seen_filters
 from reporting.settings import grouped_settings
 from reporting.source import solver_rows
 from reporting.text import Values
 from semisup.dataset import SPLITS, fold_validation_images, image_count, image_shape, read_class_names
 from semisup.published import literature
-from semisup.run_names import COMPARED
 from semisup.tables import read_table
 
 
 def extreme_classes(per_class: pd.DataFrame, experiment: str) -> tuple[Values, Values]:
-    """Return the class that is recognised most often and the one least, mean of the seeds."""
+    """Return the classes that are recognised most often and those least, mean of the seeds; ties are all named."""
     rows = per_class[(per_class["experiment"] == experiment) & per_class["run"].str.startswith("seed")]
     means = rows.astype({"class": str}).groupby("class")["test_accuracy"].mean()
-    return tuple({"name": name, "accuracy": means[name]} for name in (means.idxmax(), means.idxmin()))
+    return tuple({"names": list(means.index[means == edge]), "accuracy": edge} for edge in (means.max(), means.min()))
 
 
 def clustering_rows(folder: Path, titles: dict[str, str]) -> list[Values]:
@@ -108,9 +108,14 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         for experiment, options in plan["experiments"].items()
     ]
     mark_baselines(experiments, plan["baseline"])
+    titles = {row["name"]: row["title"] for row in experiments}
+    for row in experiments:
+        row["base_title"] = titles.get(row["base"], "")
     folded = [row for row in experiments if row["folds"]]
     counts = {split: image_count(images, split) for split in SPLITS}
     curve = label_curve_values(folder, experiments, published, plan["kind"])
+    shown = shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]}
+    known = literature(published, plan["kind"])
     test_groups = int(read_table(folder / "metrics.csv")["test_groups"].iloc[0])
     return {
         "name": name,
@@ -127,16 +132,17 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
         "methods": {row["method"] for row in experiments},
         "folded": folded,
         "folds": folded[0]["folds"] if folded else None,
-        "groups": {protocol: compared_groups(experiments, protocol) for protocol in COMPARED},
         "label_curve": curve,
-        "literature": literature_groups(
-            experiments, curve["rows"] if curve else [], literature(published, plan["kind"]), counts["unlabeled"]
-        ),
+        "literature": literature_groups(experiments, curve["rows"] if curve else [], known, counts["unlabeled"]),
+        "crosses": {row["method"] for row in known if row.get("cross")} & {row["method"] for row in experiments},
+        "questions": question_values(experiments),
+        "seen": seen_filters(experiments, shown),
+        **limits(experiments),
         "answers": pretraining_answers(experiments),
         "help": unlabeled_answers(experiments),
         "rounds": [row for row in experiments if row["facts"]["in_rounds"]],
         "has_networks": any(row["network_file"] for row in experiments),
-        "shown": shown_figures(experiments, plan["figures"]) | {"training": plan["training_figure"]},
+        "shown": shown,
         "settings": grouped_settings(experiments),
         **best_values(experiments, read_table(folder / "per_class.csv", texts=("class",))),
         **beside_source(plan, experiments, read_table(folder / "solver_iterations.csv"), published),

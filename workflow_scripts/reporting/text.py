@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 Values = dict[str, Any]
+SHORTEST = 0.1  # minutes: what is less is not told apart
+PAGE_OF_LINES = 40  # rows of one line each that a page has room for, and their headings
 SHORT_TABLE = 12  # rows, each of up to three lines; a table of more may go on over pages
 
 
@@ -26,8 +28,8 @@ def percent(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """12345 -> 12 345, with a thin space."""
-    return f"{int(value):,}".replace(",", "\\,")
+    """12345 -> 12,345."""
+    return f"{int(value):,}"
 
 
 def short(value: float) -> str:
@@ -79,6 +81,17 @@ def with_points(title: str, value: float) -> str:
     return f"{emphasized(title)} ({points(value)})"
 
 
+def interval(summary: Values) -> str:
+    """Return a difference with its interval, in percentage points."""
+    value, low, high = (points(summary[f"difference{key}"]) for key in ("", "_low", "_high"))
+    return f"{value} [{low}, {high}]"
+
+
+def with_interval(title: str, summary: Values) -> str:
+    """Return the title of an experiment and by how many points it differs, with the interval."""
+    return f"{emphasized(title)} ({interval(summary)})"
+
+
 def mean_std(summary: Values) -> str:
     """Mean and standard deviation of the test accuracy in per cent; the mean alone if there was one run."""
     mean = percent(summary["test_accuracy_mean"])
@@ -92,10 +105,7 @@ def difference(summary: Values, mark: str = "") -> str:
 
     mark: a letter that tells to which baseline the difference is, if not to that of the study.
     """
-    if "difference" not in summary:
-        return "--"
-    value, low, high = (100 * summary[key] for key in ("difference", "difference_low", "difference_high"))
-    return f"${value:+.1f}$ [${low:+.1f}$, ${high:+.1f}$]{superscript(mark)}"
+    return f"{interval(summary)}{superscript(mark)}" if "difference" in summary else "--"
 
 
 def superscript(mark: str) -> str:
@@ -109,8 +119,10 @@ FILTERS = {
     "percent": percent,
     "percent0": lambda value: f"{100 * value:.0f}",
     "count": count,
+    "count_in_formula": lambda value: count(value).replace(",", "{,}"),  # a comma there is followed by a space
     "decimals": lambda value: f"{value:.3f}".replace("-", "$-$"),
     "decimals1": lambda value: f"{value:.1f}",
+    "minutes": lambda value: "--" if value is None else f"{value:.1f}" if value >= SHORTEST else f"$<{SHORTEST}$",
     "whole": lambda value: "--" if pd.isna(value) else f"{value:.0f}",
     "percent_if_any": lambda value: "--" if pd.isna(value) else percent(value),
     "millions": lambda value: f"{value / 1e6:.2f}",
@@ -126,4 +138,5 @@ FILTERS = {
     "superscript": superscript,
     # The command of the template that sets a table of so many rows.
     "table": lambda rows: r"\shorttable" if len(rows) <= SHORT_TABLE else r"\longertable",
+    "table_of_lines": lambda rows: r"\shorttable" if len(rows) <= PAGE_OF_LINES else r"\longertable",
 }

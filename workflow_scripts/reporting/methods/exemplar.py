@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reporting.runs import chosen_settings, seed_runs
 from reporting.settings import RECIPE, distinct
-from reporting.text import Values, code, listed, spread
+from reporting.text import Values, code, emphasized, listed, spread
 from semisup.constants import CHROMATIC, PERCENTILE, TRANSFORMATIONS
 from semisup.tables import read_table
 
@@ -47,7 +47,9 @@ def section_values(experiments: list[Values], published: Values) -> Values:
         "samplings": distinct(row["options"]["seed_sampling"] for row in experiments),
         "chromatic": len(by_geometry) < len(experiments),
         "transformations": transformation_rows(experiments, published),
-        "follows_source": [code(row["name"]) for row in by_geometry if row["options"]["seed_sampling"] == "uniform"],
+        "follows_source": [
+            emphasized(row["title"]) for row in by_geometry if row["options"]["seed_sampling"] == "uniform"
+        ],
         "percentile": PERCENTILE,
     }
 
@@ -73,7 +75,8 @@ def ranges_text(experiments: list[Values], transformation: str) -> str:
     groups: dict[str, list[str]] = {}
     for row in experiments:
         if transformation in row["options"]["transformations"]:
-            groups.setdefault(range_text(row["options"], transformation), []).append(code(row["name"]))
+            name = emphasized(row["title"])
+            groups.setdefault(range_text(row["options"], transformation), []).append(name)
     *rare, (usual, _) = sorted(groups.items(), key=lambda item: len(item[1]))
     return "".join(f"{text} ({listed(names)}), else " for text, names in rare) + usual
 

@@ -33,7 +33,7 @@ def section_values(experiments: list[Values], published: Values) -> Values:
     ]
     return {
         "adaptive": any(row["options"]["adaptive_threshold"] for row in experiments),
-        "aligned": [row["name"] for row in experiments if row["options"]["distribution_alignment"]],
+        "aligned": [row["title"] for row in experiments if row["options"]["distribution_alignment"]],
         "decays": sorted({row["options"]["prediction_decay"] for row in averaging}),
         "started": [row["name"] for row in experiments if row["base"]],
         "with_labelled": all(row["options"]["labelled_in_pool"] for row in experiments),
