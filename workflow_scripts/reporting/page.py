@@ -21,6 +21,7 @@ from reporting.page_rows import (
     seconds_of,
     table_rows,
 )
+from reporting.questions import asked
 from reporting.runs import seed_runs
 from reporting.text import Values
 from semisup.published import literature
@@ -90,26 +91,17 @@ def run_files(row: Values, folder: Path, page: Path) -> list[Values]:
     return [{"words": words, "path": str(path), "file": link(path, page)} for words, path in places.items()]
 
 
-def answers_of(row: Values, figures: dict[str, list[str]]) -> list[str]:
-    """Return what an experiment shows: the kinds of its figures, and in which way it uses unlabelled images.
-
-    figures: the names of the experiments with a figure, by kind.
-    """
-    facts = row["facts"]
-    answers = [kind for kind, names in figures.items() if row["name"] in names]
-    answers += ["network_rounds" if row["network_file"] else "feature_rounds"] if facts["in_rounds"] else []
-    return answers + (["loss"] if facts["training_curves"] and facts["unlabeled"] else [])
-
-
 def card_values(row: Values, by_name: dict[str, Values], plan: Values, folder: Path, page: Path) -> Values:
     """Return what the card of an experiment shows, beside pictures and classes.
 
-    plan: of the study; folder: of its results.
+    plan: of the study; folder: of its results. questions: of the paper, that the experiment answers.
     """
+    questions = [question for question, fits in asked(list(by_name.values())).items() if fits(row)]
     baseline = by_name[row["baseline"]]
     return {
         **{key: row[key] for key in ("name", "short", "title", "method", "family", "facts", "seeds")},
-        "answers": answers_of(row, plan["figures"]),
+        "figures": [kind for kind, names in plan["figures"].items() if row["name"] in names],
+        "questions": questions,
         "summaries": [summary | {"title": runs_title(summary)} for summary in measured(row)],
         "base": by_name[row["base"]] if row["base"] else None,
         "baseline": None if baseline is row else baseline,

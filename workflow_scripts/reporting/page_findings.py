@@ -14,20 +14,21 @@ def findings(experiments: list[Values]) -> Values:
 def help_values(experiments: list[Values]) -> Values | None:
     """Return what unlabelled images gain over the baselines that use them less; None without such a comparison.
 
-    compared: comparisons of several runs that differ in nothing else, the only ones with a verdict; better, worse,
-    undecided: how many of them are; single: comparisons of one run; otherwise: those that are also trained with other
-    options; most: the one of the largest gain that is better, None without any.
+    compared: comparisons with a verdict, which are of several runs that differ in the unlabelled images alone; better,
+    worse, undecided: how many of them are; most: the one of the largest gain that is better, None without any; single:
+    comparisons of one run; otherwise: those that are also trained with other options than their baseline.
     """
     answers = unlabeled_answers(experiments)
     if answers is None:
         return None
-    counts = {name: answers["verdicts"][name] for name in ("better", "worse", "undecided")}
+    verdicts = answers["verdicts"]
     better = [row for row in answers["rows"] if row["verdict"] == "better"]
+    judged = ("better", "worse", "undecided")
     return {
-        **counts,
-        "compared": sum(counts.values()),
-        "single": answers["verdicts"]["none"],
-        "otherwise": answers["verdicts"][OTHERWISE],
+        "compared": sum(verdicts[name] for name in judged),
+        **{name: verdicts[name] for name in judged},
+        "single": verdicts["none"],
+        "otherwise": verdicts[OTHERWISE],
         "most": max(better, key=lambda row: row["difference"], default=None),
     }
 

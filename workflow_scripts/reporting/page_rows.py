@@ -1,11 +1,11 @@
 """The experiments of the page, and the rows of its tables, from the tables of `evaluate` and what was published."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from reporting.answers import different_options
+from reporting.answers import OTHERWISE, different_options, unlabeled_answers
 from reporting.comparisons import verdict
 from reporting.experiments import summaries
 from reporting.page_text import counted
@@ -75,9 +75,12 @@ def runs_title(summary: Values) -> str:
 def table_rows(experiments: list[Values], seconds: dict[str, float]) -> list[Values]:
     """Return the rows of the table of all experiments: of most labels first, and of these the most accurate first.
 
+    An experiment with unlabelled images has no verdict if it differs from its baseline in other options too.
     seconds: that all jobs of an experiment took together; they stand in the row of its seeds alone.
     """
     by_name = {row["name"]: row for row in experiments}
+    answers = unlabeled_answers(experiments) or {"rows": []}
+    apart = {row["title"] for row in answers["rows"] if row["verdict"] == OTHERWISE}
     rows = []
     for experiment in experiments:
         baseline = by_name[experiment["baseline"]]
@@ -90,11 +93,18 @@ def table_rows(experiments: list[Values], seconds: dict[str, float]) -> list[Val
                     "run": RUNS[summary["protocol"]],
                     "baseline": baseline["short"],
                     "is_baseline": experiment is baseline,
-                    "verdict": verdict(summary) if "difference" in summary else None,
+                    "verdict": row_verdict(experiment, summary, apart),
                     "seconds": seconds.get(experiment["name"]) if of_seeds else None,
                 }
             )
     return sorted(rows, key=lambda row: (-row["labels"], -row["test_accuracy_mean"]))
+
+
+def row_verdict(experiment: Values, summary: Values, apart: Collection[str]) -> str | None:
+    """Return the verdict on a difference; None without a difference. apart: titles of what cannot be compared."""
+    if "difference" not in summary:
+        return None
+    return OTHERWISE if experiment["title"] in apart else verdict(summary)
 
 
 def published_rows(published: Iterable[Values], methods: Iterable[str]) -> list[Values]:
