@@ -60,7 +60,7 @@ def fills_up(disk, replacements, main, arguments):
 
     def replace_and_fill(path, target):
         replace(path, target)
-        if target.name != "checkpoint.pt":
+        if "checkpoints" not in target.parts:
             done.append(target)
             if len(done) == replacements:
                 fill(disk, free=0)
