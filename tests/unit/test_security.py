@@ -221,7 +221,6 @@ HARMLESS = {"baselines", "centroids", "checkpoint", "code", "data_set", "experim
 HARMLESS |= {
     "base_model",
     "copies",
-    "names",
     "options",
     "patches",
     "points",
