@@ -333,6 +333,7 @@ def test_curve_of_a_solver_is_its_objective():
     (line,) = chart.lines
     assert (line.kind, len(line.points)) == ("objective", MOST)
     assert (line.points[0], line.points[-1]) == ((0.0, 3.0), (999.0, 1.0))
+    assert chart.words == "Curve of objective: 3 at iteration 0, 1 at iteration 999."
 
 
 @pytest.mark.parametrize("table", [{}, {"epoch": [1]}, {"epoch": [1], "validation_accuracy": [np.nan]}, {"loss": [1]}])

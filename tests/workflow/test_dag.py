@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -405,6 +406,18 @@ def test_paper_and_supplement_are_typeset_together(demo):
     assert {f"results/report/{name}.tex" for name in ("report", "supplement")} <= set(job["inputs"])
     (job,) = jobs_of(demo, "publish_report")
     assert sorted(job["outputs"]) == ["results/report/report.pdf", "results/report/supplement.pdf"]
+
+
+def test_page_has_the_figures_of_its_plan_and_the_command_that_was_given(demo):
+    (job,) = jobs_of(demo, "render_page")
+    words = shlex.split(job["shell"])
+    plan = json.loads(words[words.index("--plan") + 1])
+    for study, told in plan["studies"].items():
+        folder = f"results/{study}/figures"
+        assert {f"{folder}/{kind}" for kind in told["figures"]} < {path for path in job["inputs"] if folder in path}
+        assert f"{folder}/forest.svg" in job["inputs"]
+    command = words[words.index("--command") + 1]
+    assert command == "snakemake --cores all --configfile config.json --"
 
 
 def test_label_curve_is_drawn_where_there_are_fewer_labels(build_dag, demo):

@@ -40,7 +40,8 @@ class Chart(NamedTuple):
         """Where the first line begins and ends, for those who do not see it."""
         ends = dict.fromkeys([self.lines[0].points[0], self.lines[0].points[-1]])
         places = ", ".join(f"{y:.4g} at {self.x_name} {x:g}" for x, y in ends)
-        return f"Curve of {self.lines[0].kind} {self.y_name}: {places}."
+        kind = "" if self.lines[0].kind == self.y_name else f"{self.lines[0].kind} "
+        return f"Curve of {kind}{self.y_name}: {places}."
 
 
 def history_chart(histories: Sequence[pd.DataFrame]) -> Chart | None:
@@ -57,7 +58,7 @@ def history_chart(histories: Sequence[pd.DataFrame]) -> Chart | None:
     scale = 100 if accuracies else 1
     lines = [Line(kind, _points(table, x_name, name, scale)) for table in histories for name, kind in shown.items()]
     lines = [line for line in lines if line.points]
-    return Chart(lines, x_name, "accuracy (%)" if accuracies else "value") if lines else None
+    return Chart(lines, x_name, "accuracy (%)" if accuracies else "objective") if lines else None
 
 
 def _points(table: pd.DataFrame, x_name: str, y_name: str, scale: float) -> list[tuple[float, float]]:
