@@ -80,6 +80,11 @@ def save_figure(figure: Figure, pdf: str | Path, png: str | Path) -> None:
         figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
 
 
+def letters(name: str) -> str:
+    """Return what matplotlib shows as this name: dollars begin no formula, and legends leave out what begins with _."""
+    return f"{' ' if name.startswith('_') else ''}{name}".replace("$", r"\$")
+
+
 def image_grid(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Arrange float tiles (n, C, h, w) in 0..1 row by row on white; returns (H, W, 3)."""
     count, channels, height, width = tiles.shape
