@@ -56,7 +56,7 @@ def test_the_messages_of_the_index_are_those_of_the_programs(sources):
     assert len(messages) > 40
     for message in messages:
         if not any(other in message for other in OTHERS):
-            parts = [part for part in message.split("…") if len(part) > SHORT]
+            parts = [part.strip() for part in message.split("…") if len(part) > SHORT]
             assert parts, message
             assert not [part for part in parts if part not in sources], message
 
