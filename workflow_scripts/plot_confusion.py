@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from semisup.cli import run_program
-from semisup.plots import Figure, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import Figure, add_figure_options, each_figure, letters, new_figure, save_figure
 from semisup.tables import read_table
 
 
@@ -24,8 +24,9 @@ def confusion_figure(table: pd.DataFrame, experiment: str) -> Figure:
         for j, value in enumerate(row):
             shade = "black" if value > 50 else "white"  # noqa: PLR2004 - half of the colour scale
             axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=shade, fontsize=7)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), names)
+    shown = [letters(name) for name in names]
+    axes.set_xticks(range(len(names)), shown, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), shown)
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.spines[:].set_visible(False)
     figure.colorbar(image, label="% of the true class's images", shrink=0.8)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
-from semisup.plots import COLORS, TEXT_WIDTH, Figure, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, Figure, add_figure_options, each_figure, letters, new_figure, save_figure
 from semisup.tables import read_table
 
 PANEL_SHAPE = 0.85  # height / width
@@ -30,7 +30,7 @@ def layers_figure(embedding: pd.DataFrame, clustering: pd.DataFrame, names: list
         axes.invert_yaxis()  # as in plot_tsne, whose rows of pixels run downwards
         axes.spines[:].set_visible(False)
     for name, color in zip(names, COLORS, strict=False):
-        axes.plot([], [], "s", markersize=5, color=color, label=name)
+        axes.plot([], [], "s", markersize=5, color=color, label=letters(name))
     figure.legend(loc="outside lower center", ncols=5, handletextpad=0.3)
     return figure
 

@@ -16,6 +16,7 @@ from semisup.plots import (
     add_figure_options,
     each_figure,
     image_grid,
+    letters,
     new_figure,
     save_figure,
     show_image,
@@ -57,7 +58,7 @@ def draw_mistakes(figure: Figure, mistakes: pd.DataFrame, images: np.ndarray, na
     grid_rows = -(-len(mistakes) // COLUMNS)
     for number, (mistake, image) in enumerate(zip(mistakes.itertuples(), images, strict=True), start=1):
         percent = np.floor(1000 * mistake.confidence) / 10  # only certainty is 100.0
-        title = f"as {names[mistake.predicted]}\nis {names[mistake.label]}\n{percent:.1f} %"
+        title = f"as {letters(names[mistake.predicted])}\nis {letters(names[mistake.label])}\n{percent:.1f} %"
         show_image(figure, (grid_rows, COLUMNS, number), image_grid(image[None], 1), title)
 
 

@@ -17,6 +17,7 @@ from semisup.plots import (
     MaxNLocator,
     add_figure_options,
     each_figure,
+    letters,
     new_figure,
     save_figure,
 )
@@ -73,7 +74,7 @@ def draw_classes(figure: Figure, axes: Axes, counts: np.ndarray, rounds: np.ndar
     edges = np.append(rounds, rounds[-1] + 1) - 0.5
     sides = np.arange(len(names) + 1) - 0.5
     mesh = axes.pcolormesh(edges, sides, counts, cmap="Blues", vmin=0, vmax=max(1, counts.max()))  # prints well in grey
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [letters(name) for name in names])
     axes.invert_yaxis()
     axes.spines[:].set_visible(True)
     axes.set(xlabel="round", ylabel="predicted class")

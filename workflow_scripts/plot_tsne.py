@@ -9,7 +9,7 @@ from PIL import Image
 from semisup.cli import run_program
 from semisup.dataset import read_class_names
 from semisup.hdf5 import open_hdf5, read_rows
-from semisup.plots import COLORS, TEXT_WIDTH, Figure, add_figure_options, each_figure, new_figure, save_figure
+from semisup.plots import COLORS, TEXT_WIDTH, Figure, add_figure_options, each_figure, letters, new_figure, save_figure
 from semisup.tables import read_table
 
 CANVAS = 1260  # pixels across: those of the PNG, so that nothing is interpolated
@@ -44,7 +44,7 @@ def map_figure(canvas: np.ndarray, title: str, names: list[str]) -> Figure:
     axes.set_axis_off()
     axes.set_title(title)
     for name, color in zip(names, COLORS, strict=False):
-        axes.plot([], [], "s", color=color, label=name)
+        axes.plot([], [], "s", color=color, label=letters(name))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=5, handletextpad=0.3)
     return figure
 

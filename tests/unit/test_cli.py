@@ -96,6 +96,8 @@ def test_argument_types(kind, good, bad, capsys):
     ("error", "message"),
     [
         (UserError("the thing is wrong: mend it"), "error: the thing is wrong: mend it"),
+        (UserError("a\nb.png is wrong: mend it"), r"error: a\nb.png is wrong: mend it"),
+        (FileNotFoundError(2, "No such file", "a\nb.png"), r"error: a\nb.png: No such file"),
         (FileNotFoundError(2, "No such file or directory", "absent"), "error: absent: No such file or directory"),
         (OSError("short"), "error: short"),
         (KeyboardInterrupt(), 130),

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 import embed_tsne
 import extract_layers
 import make_surrogates
 import plot_augmentations
+import plot_confusion
 import plot_filters
 import plot_label_curve
 import plot_layers
@@ -894,3 +896,29 @@ def test_rules_lead_downwards_and_their_names_have_room(sources):
         if name < other and y == other_y
     ]
     assert min(side_by_side, default=1.0) > 0.16
+
+
+# Names of folders
+
+
+@pytest.mark.parametrize("name", ["$x$", r"$\foo$", r"a\$b", "_misc", "5 $ or 6 $", "50 % #1 {a} ~^&"])
+def test_names_of_classes_are_shown_letter_by_letter(tmp_path, name):
+    rows = [("kmeans", "seed0", true, predicted, 3) for true in (name, "$other") for predicted in (name, "$other")]
+    table = pd.DataFrame(rows, columns=["experiment", "run", "true", "predicted", "images"])
+    confusion = plot_confusion.confusion_figure(table, "kmeans")
+    canvas = np.zeros((50, 100, 3), np.uint8)
+    figures = [confusion, plot_tsne.map_figure(canvas, "pixels", [name, "$other"])]
+    for number, figure in enumerate(figures):
+        save_figure(figure, tmp_path / f"{number}.pdf", tmp_path / f"{number}.png")
+        drawn = shown_words(figure)
+        assert {name, "$other"} <= drawn, drawn
+
+
+def shown_words(figure):
+    """Return the words that matplotlib draws, without their outer spaces."""
+    found = set()
+    for text in figure.findobj(Text):
+        words, formula = text._preprocess_math(text.get_text())
+        assert formula is False, words
+        found.add(words.strip())
+    return found

@@ -98,6 +98,11 @@ def test_table_is_read_as_written(tmp_path):
     assert read_table(tmp_path / "table.csv")["value"][0] == 0.1
 
 
+def test_table_quotes_both_characters_of_a_lines_end(tmp_path):
+    write_table(tmp_path / "table.csv", [{"name": "a\rb", "value": "c\nd"}, {"name": "", "value": "e\r\n"}])
+    assert (tmp_path / "table.csv").read_bytes() == b'name,value\n"a\rb","c\nd"\n,"e\r\n"\n'
+
+
 def test_table_without_rows(tmp_path):
     write_table(tmp_path / "table.csv", [], columns=["name", "value"])
     assert (tmp_path / "table.csv").read_text() == "name,value\n"

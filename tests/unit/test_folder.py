@@ -6,6 +6,7 @@ import unicodedata
 import h5py
 import numpy as np
 import pytest
+from pandas._libs.parsers import STR_NA_VALUES
 from PIL import Image
 
 import prepare_folder
@@ -171,6 +172,7 @@ def test_same_seed_gives_the_same_bytes_and_another_other_splits(folder, tmp_pat
             "pictures",
             "two folders",
         ),
+        (lambda folder: save(folder / "Cat" / "0.png", 0), "pictures", "in any case of the letters: rename one"),
     ],
 )
 def test_wrong_folder_is_one_line_while_planning(folder, change, key, message):
@@ -196,7 +198,7 @@ def test_folders_within_each_other_and_names_that_cannot_be_held(folder, tmp_pat
     inside = str(folder / "cat")
     assert "is, or lies in, the folder of `pictures`" in mistakes(pictures=str(folder), unlabeled=inside)["unlabeled"]
     assert "is, or lies in, the folder of" in next(iter(mistakes(pictures=str(folder), test=str(folder)).values()))
-    for name in ("NA", "鳥", "κύων", "ſ"):
+    for name in (*sorted(STR_NA_VALUES - {"", "N/A", "n/a", "#N/A", "#N/A N/A"}), "鳥", "κύων", "ſ"):
         (folder / "cat").rename(folder / name)
         assert "a class cannot be called" in mistakes(pictures=str(folder))["pictures"]
         (folder / name).rename(folder / "cat")

@@ -148,7 +148,7 @@ def test_grey_pictures(grey, tmp_path):
 
 def test_pictures_of_any_size_kind_and_name(colour, tmp_path):
     rng = np.random.default_rng(0)
-    folder, strange = tmp_path / "pictures", os.fsdecode(b"line\nbreak, comma \xff.gif")
+    folder, strange = tmp_path / "pictures", os.fsdecode(b"line\nbreak\rand, comma \xff.gif")
     save_picture(folder / "a.png", rng.integers(0, 256, (4, 70, 120), dtype=np.uint8))
     save_picture(folder / "deep/er" / strange, rng.integers(0, 256, (1, 9, 5), dtype=np.uint8))
     save_picture(folder / "Feld 5²3.jpg", rng.integers(0, 256, (3, 200, 150), dtype=np.uint8))

@@ -1153,6 +1153,19 @@ def test_tabs_in_json_pass(tmp_path):
     check_file(tmp_path / "mine.json")
 
 
+def test_key_twice_in_json_is_refused_in_one_line(tmp_path):
+    (tmp_path / "mine.json").write_text('{"supervised": {"epochs": 3, "epochs": 4}}')
+    with pytest.raises(planning.ConfigError, match=r"mine\.json: the key 'epochs' stands 2 times in one object; keep"):
+        check_file(tmp_path / "mine.json")
+
+
+@pytest.mark.parametrize("text", ["supervised: &a {epochs: *a}", "supervised: " + 3000 * "[" + 3000 * "]"])
+def test_endless_nesting_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(planning.ConfigError, match=r"mine\.yaml is nested without end: write out what"):
+        check_file(tmp_path / "mine.yaml")
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 def test_file_of_another_encoding_is_refused_in_one_line(tmp_path, encoding):
     file = tmp_path / "mine.yaml"
@@ -1192,6 +1205,11 @@ def test_two_experiments_with_one_short_name_are_refused(short):
         del config["studies"]["stl10"]["experiments"]["supervised"]["short"]
     place = "studies.stl10.experiments.supervised.short"
     assert error_of(config) == f"{place}: 'kmeans' is called {short!r} too; give each its own"
+
+
+def test_blank_title_is_refused():
+    found = error_of(with_value("studies/stl10/title", "  ", merged({})))
+    assert found == "studies.stl10.title: it is blank; write something"
 
 
 def test_accents_of_a_title_are_put_together():

@@ -14,6 +14,7 @@ FolderPath = Annotated[str, ("minLength", 1)]
 CountOrPart = Count | InnerPart
 # What a table would read as an empty cell.
 NO_NAMES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "-nan", "-NaN", "#N/A", "<NA>")
+NO_NAMES += ("#NA", "#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 SMALLEST_CLASS = 3  # pictures: one each for training, validation and test
 
 

@@ -7,6 +7,7 @@ is wrong, also where the file is none that it could read.
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,9 +35,19 @@ def check_file(path: str | Path) -> None:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}: check the path") from error
     try:
-        json.loads(text)
-    except ValueError:
-        _check_yaml(path, text)
+        try:
+            json.loads(text, object_pairs_hook=lambda pairs: _check_json_keys(path, pairs))
+        except ValueError:
+            _check_yaml(path, text)
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested without end: write out what *NAME repeats inside of &NAME") from error
+
+
+def _check_json_keys(path: str | Path, pairs: list[tuple[str, object]]) -> None:
+    """Raise ConfigError if an object of JSON has a key twice."""
+    for key, times in Counter(key for key, _ in pairs).items():
+        if times > 1:
+            raise ConfigError(f"{path}: the key {key!r} stands {times} times in one object; keep one")
 
 
 def _check_yaml(path: str | Path, text: str) -> None:

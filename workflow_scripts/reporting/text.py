@@ -1,5 +1,6 @@
 """How the report writes words and numbers: the filters of its template."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ SHORT_TABLE = 12  # rows, each of up to three lines; a table of more may go on o
 
 
 def tex(text: object) -> str:
-    """Escape LaTeX's special characters."""
+    """Escape LaTeX's special characters, and keep apart marks that it would set as another one, as -- and <<."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(char, f"\\{char}" if char in "&%$#_{}" else char) for char in str(text))
+    apart = re.sub("([-<>,'`?!])(?=[-<>,'`])", "\\1\0", str(text))
+    return "".join(special.get(char, f"\\{char}" if char in "&%$#_{}" else char) for char in apart).replace("\0", "{}")
 
 
 def code(name: str) -> str:

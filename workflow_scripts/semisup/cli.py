@@ -37,7 +37,7 @@ def run_program(main: Callable[[], None]) -> None:
     try:
         main()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {in_one_line(error)}")
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -47,7 +47,7 @@ def run_program(main: Callable[[], None]) -> None:
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}")
+        sys.exit(f"error: {in_one_line(f'{where}{error.strerror or error}')}")
     except KeyboardInterrupt:
         sys.exit(130)
     finally:

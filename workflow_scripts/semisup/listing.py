@@ -68,14 +68,17 @@ def pictures_below(folder: str | Path) -> tuple[list[Path], int]:
 def pictures_of_classes(folder: str | Path) -> dict[str, list[Path]]:
     """Return the pictures of each class of a folder that has one folder for each class, sorted by its name.
 
-    Names are in Unicode's composed form, as file systems differ in it. Raises ValueError if two are equal then.
+    Names are in Unicode's composed form, as file systems differ in it. Raises ValueError if two are equal then, but for
+    the case of their letters: predict.py finds the class of a folder in any case.
     """
     classes: dict[str, list[Path]] = {}
+    alike: dict[str, str] = {}
     for entry in os.scandir(folder):
         if _is_folder(entry) and not entry.name.startswith("."):
             name = unicodedata.normalize("NFC", entry.name)
-            if name in classes:
-                raise ValueError(f"two folders are both called {name!r}: rename one")
+            other = alike.setdefault(name.casefold(), name)
+            if other != name or name in classes:
+                raise ValueError(f"two folders are both called {name!r}, in any case of the letters: rename one")
             classes[name] = pictures_in(entry.path)
     return dict(sorted(classes.items(), key=lambda pair: (natural_key(pair[0]), pair[0])))
 
@@ -84,8 +87,8 @@ def listing_digest(folders: Iterable[str | Path]) -> str:
     """Return a digest of the paths, sizes and times of the pictures in these folders and in folders in them."""
     digest = hashlib.sha256()
     for folder in folders:
-        folders = [entry for entry in os.scandir(folder) if _is_folder(entry) and not entry.name.startswith(".")]
-        inside = sorted(entry.path for entry in folders)
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        inside = sorted(entry.path for entry in entries if _is_folder(entry))
         for path in [path for place in (folder, *inside) for path in pictures_in(place)]:
             status = path.stat() if path.exists() else path.lstat()
             words = (str(path.relative_to(folder)), status.st_size, status.st_mtime_ns)

@@ -13,13 +13,13 @@ def check_outputs(outputs: Sequence[str], inputs: Iterable[str | Path]) -> None:
     A pipe or a device such as /dev/null would be replaced by a file.
     """
     for position, output in enumerate(outputs):
-        mistake = _mistake(output) or _clash(output, outputs[:position], "asked for twice")
+        mistake = _mistake(output) or _clash(output, outputs[:position], "is asked for twice")
         if mistake:
             raise UserError(f"{in_one_line(output) or 'an empty path'} {mistake}: name another file to write")
     there = [output for output in outputs if Path(output).exists()]
     for given in inputs if there else ():
         for output in there:
-            if mistake := _clash(output, [given], "read too"):
+            if mistake := _clash(output, [given], "is read too"):
                 raise UserError(f"{in_one_line(output)} {mistake}: name another file to write")
 
 
@@ -37,7 +37,7 @@ def _mistake(output: str) -> str | None:
     return None
 
 
-def _clash(output: str, others: Iterable[str | Path], what: str) -> str | None:
-    """Say that a file is one of the others; None if it is not."""
+def _clash(output: str, others: Iterable[str | Path], mistake: str) -> str | None:
+    """Return the mistake if a file is one of the others; None if it is not."""
     place = os.path.realpath(output)
-    return f"is {what}" if any(place == os.path.realpath(other) for other in others) else None
+    return mistake if any(place == os.path.realpath(other) for other in others) else None

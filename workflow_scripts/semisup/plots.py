@@ -97,6 +97,11 @@ def svg_text(figure: Figure) -> str:
     return text.getvalue()
 
 
+def letters(name: str) -> str:
+    """Return what matplotlib shows as this name: dollars begin no formula, and legends leave out what begins with _."""
+    return f"{' ' if name.startswith('_') else ''}{name}".replace("$", r"\$")
+
+
 def image_grid(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Arrange float tiles (n, C, h, w) in 0..1 row by row on white; returns (H, W, 3)."""
     count, channels, height, width = tiles.shape

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from semisup.files import atomic_path
 
@@ -33,9 +33,20 @@ def new_table(path: str | Path, columns: Sequence[str]) -> Iterator[Callable[[It
         atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_Lines(file))
         writer.writerow(columns)
         yield lambda rows: writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+
+
+class _Lines:
+    """A file for a csv.writer that ends rows as DOS does, which makes it quote both characters of a line's end."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, row: str) -> None:
+        """Write a row that ends as Unix does."""
+        self.file.write(row.removesuffix("\r\n") + "\n")
 
 
 def _cell(value: object) -> object:

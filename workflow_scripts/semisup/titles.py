@@ -15,6 +15,8 @@ def composed(title: str) -> str:
 
 def title_mistake(title: str) -> str | None:
     """Say what the report cannot set; None if it can set the title."""
+    if not title.strip():
+        return "it is blank; write something"
     for char in composed(title):
         if char not in SETTABLE:
             name = unicodedata.name(char, "a line break" if char in "\n\r\x0b\x0c\x85" else "a control character")
