@@ -7,13 +7,14 @@ CONFIG ?= config.demo.yaml
 .DEFAULT_GOAL := help
 
 .NOTPARALLEL: # two apt-get get in each other's way
-.PHONY: help report test test-all lint bench clean latex browser slurm
+.PHONY: help report test test-all lint bench gpu-check clean latex browser slurm
 
 help:
 	@echo "make report  the whole demonstration: results/report/report.pdf; CONFIG=... another study (docs/own-pictures.md)"
 	@echo "make test    the tests; make test-all: the long ones too, among them faults and a SLURM of its own"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
+	@echo "make gpu-check  every program on a GPU beside the CPU, and its speed there; without one it says so"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex
@@ -25,7 +26,7 @@ test: $(VENV)/ready latex browser
 
 test-all: $(VENV)/ready latex browser slurm
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest --numprocesses 4 \
-	  tests/cluster tests/conda tests/faults tests/e2e tests/unit tests/workflow
+	  tests/cluster tests/conda tests/faults tests/gpu tests/e2e tests/unit tests/workflow
 	@grep -q avx512 /proc/cpuinfo || { echo "No AVX-512 here: the tests of numbers need no second run without it"; exit 0; }; \
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(OLD_PROCESSOR) python -m pytest $(OF_NUMBERS)
 
@@ -41,6 +42,10 @@ PEERS := faiss-cpu==1.15.1 superkmeans==0.2.0
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PEERS)
 	PYTHONPATH=workflow_scripts:tests $(VENV)/bin/python -m bench
+
+# One card, eight minutes. GPU_CHECK_DEVICE=cpu tries the check itself where there is none.
+gpu-check: $(VENV)/ready
+	@PYTHONPATH=workflow_scripts:tests $(VENV)/bin/python -m gpu results/gpu_check
 
 clean:
 	find results -mindepth 1 ! -name .gitkeep -delete

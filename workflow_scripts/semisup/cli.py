@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 LOG_SECONDS = 30.0  # between two lines of progress in a log
 LARGEST_SEED = 2**32 - 1  # what scikit-learn takes
+# What other errors say where memory runs out: PyTorch's of the CPU, CUDA's own, and those of its libraries.
+NO_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 Item = TypeVar("Item")
 
@@ -55,7 +57,7 @@ def run_program(main: Callable[[], None]) -> None:
 def out_of_memory(error: MemoryError | RuntimeError) -> bool:
     """Tell whether an error of Python or of PyTorch says that there is no memory left, on the CPU or on a device."""
     named = type(error).__name__ == "OutOfMemoryError"  # torch's, of a device; programs without torch use this module
-    return named or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+    return named or isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
 
 
 def in_one_line(name: object) -> str:

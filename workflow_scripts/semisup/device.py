@@ -34,6 +34,7 @@ def leased_device(gpus: int, poll_seconds: float = 2.0) -> Iterator[torch.device
     index, lock = wait_for_lease(names, poll_seconds)
     with lock:
         logging.info("computing on cuda:%d, %s", index, torch.cuda.get_device_name(index))
+        torch.backends.cudnn.allow_tf32 = False  # or convolutions of float32 numbers would round them to 10 bits
         yield torch.device("cuda", index)
 
 
