@@ -15,16 +15,17 @@ sys.path.insert(0, str(SCRIPTS))
 from declarations.options import option_names
 from planning import config as planning
 from planning.config_files import check_file
-from planning.environment import python_mistake
+from planning.environment import command_mistake, python_mistake
 from semisup.listing import listing_digest
 from semisup.networks import network_file
 from semisup.run_names import RUN, seed_run
 from planning.digest import code_digest as file_digest
 
-if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+mistake = command_mistake()
+if not mistake and DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     mistake = python_mistake()
-    if mistake:
-        sys.exit(f"error: {mistake}")
+if mistake:
+    sys.exit(f"error: {mistake}")
 
 try:
     if not workflow.modifier.is_module:  # the files of another workflow hold more than its configuration of this one

@@ -13,6 +13,7 @@ from semisup.cli import UserError, run_program
 from semisup.files import copy_file
 
 INSTALL = "run apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern"
+INSTALL_ON_MACOS = "run brew install --cask mactex-no-gui"
 
 USERS_VARIABLES = ("TEXINPUTS", "BIBINPUTS", "BSTINPUTS", "TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")
 
@@ -21,7 +22,8 @@ def typeset(tex: Path, pdf: Path) -> None:
     """Run latexmk on `tex` and write `pdf`. Raises UserError where LaTeX is missing or the text does not compile."""
     for program in ("latexmk", "pdflatex"):
         if shutil.which(program) is None:
-            raise UserError(f"{program} is not installed: {INSTALL}; everything but {pdf} is already made")
+            remedy = INSTALL_ON_MACOS if sys.platform == "darwin" else INSTALL
+            raise UserError(f"{program} is not installed: {remedy}; everything but {pdf} is already made")
     with tempfile.TemporaryDirectory() as scratch:
         options = ["-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error", f"-outdir={scratch}"]
         # Without an identifier, which would be made of the scratch folder's name.

@@ -47,7 +47,7 @@ def lease_rows(checked: Checked, jobs: dict[str, Job]) -> Iterator[Found]:
         first = start(job, checked, way, Path(scratch, "first"))
         first.wait_for("computing on cuda:0")
         second = start(job, checked, way, Path(scratch, "second"))
-        second.wait_for("waiting for one of 1 CUDA devices")
+        second.wait_for("waiting for one of 1 devices")
         waits = "computing on cuda:0" not in second.said()
         yield held("lease", "the second of two jobs waits for the first", waits and first.process.poll() is None)
         codes = [started.ended() for started in (first, second)]

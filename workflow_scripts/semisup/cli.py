@@ -15,7 +15,13 @@ from tqdm import tqdm
 LOG_SECONDS = 30.0  # between two lines of progress in a log
 LARGEST_SEED = 2**32 - 1  # what scikit-learn takes
 # What other errors say where memory runs out: PyTorch's of the CPU, CUDA's own, and those of its libraries.
-NO_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+)
 
 Item = TypeVar("Item")
 
@@ -90,7 +96,8 @@ def progress(
 
 def peak_memory_gib() -> float:
     """Return the most memory that this process has held in RAM so far, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def positive_int(text: str) -> int:
