@@ -7,13 +7,14 @@ CONFIG ?= config.demo.yaml
 .DEFAULT_GOAL := help
 
 .NOTPARALLEL: # two apt-get get in each other's way
-.PHONY: help report test test-all lint bench gpu-check clean latex browser slurm
+.PHONY: help report test test-all lint bench gpu-check crate clean latex browser slurm
 
 help:
 	@echo "make report  the whole demonstration: results/report/report.pdf; CONFIG=... another study (docs/own-pictures.md)"
 	@echo "make test    the tests; make test-all: the long ones too, among them faults and a SLURM of its own"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
+	@echo "make crate   after make report: its sources, report and tables as an RO-Crate in results/crate"
 	@echo "make gpu-check  every program on a GPU beside the CPU, and its speed there; without one it says so"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
@@ -42,6 +43,10 @@ PEERS := faiss-cpu==1.15.1 superkmeans==0.2.0
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PEERS)
 	PYTHONPATH=workflow_scripts:tests $(VENV)/bin/python -m bench
+
+# Of a run that is finished: make report, then make crate.
+crate:
+	$(VENV)/bin/python workflow_scripts/write_crate.py --repository . --results results --config $(CONFIG) --crate results/crate
 
 # One card, eight minutes. GPU_CHECK_DEVICE=cpu tries the check itself where there is none.
 gpu-check: $(VENV)/ready

@@ -53,7 +53,7 @@ BIOCONDA = {
 }
 DISTRIBUTIONS = CONDA_FORGE | BIOCONDA
 # The environments of the programs that no rule runs.
-BY_HAND = {"predict": "train", "export_model": "export"}
+BY_HAND = {"predict": "train", "export_model": "export", "write_crate": "data"}
 # Packages that only choose a build of another one, and so are imported by nobody.
 VARIANTS = {"pytorch-cpu", "pytorch-gpu"}
 # What a package is called in conda, where that is not the name it is imported by.
