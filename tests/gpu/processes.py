@@ -78,7 +78,8 @@ def run(job: Job, checked: Checked, way: Way, folder: Path) -> Started:
 
 
 def _environment(checked: Checked, way: Way) -> dict[str, str]:
-    changes = {"PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("workflow_scripts", "tests"))}
+    ours = [str(ROOT / name) for name in ("workflow_scripts", "tests")]
+    changes = {"PYTHONPATH": os.pathsep.join([*ours, *filter(None, [os.environ.get("PYTHONPATH")])])}
     changes |= {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     if checked.stand_in:
         changes |= {"TMPDIR": str(checked.demo)}  # where the locks of leases are
