@@ -23,15 +23,17 @@ def arrays_of(path: Path) -> dict[str, np.ndarray]:
 
 
 def _arrays_of_hdf5(path: Path) -> dict[str, np.ndarray]:
-    found = {}
+    """Return data sets by name; all weights of a network as one array, since some of its tensors are nearly zero."""
+    found, weights = {}, {}
 
     def take(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
+            (weights if name.startswith("network/") else found)[name] = item[()]
 
     with h5py.File(path) as file:
         file.visititems(take)
-    return found
+    flat = [np.ravel(array).astype(np.float64) for array in weights.values()]
+    return found | ({"network": np.concatenate(flat)} if flat else {})
 
 
 def apart(expected: Path, found: Path) -> float:

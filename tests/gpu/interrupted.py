@@ -12,17 +12,18 @@ from gpu.processes import Started, Way, run, start
 from gpu.rows import Checked, Found, held, within
 
 TRAINING = "train_supervised supervised"
-LONG = ("--epochs", "20")  # so that it can be killed on its way
+EPOCHS = {"cuda": "60", "cpu": "2"}  # so that it can be met on its way
 EVERY_STEP = ("--checkpoint-seconds", "0")
-ENOUGH = {"cuda": 700, "cpu": 160}  # MB that are too little for the batch and enough for a part of it ...
-TOO_LITTLE = {"cuda": 40, "cpu": 20}  # ... and for none
+ENOUGH = 0.7  # of the memory that a batch takes: too little for it, and enough for a part of it
+TOO_LITTLE = 30  # MB
+WAITS, GOT = "waiting for one of 1 devices", "computing on cuda:0"
 # Relative distance of the weights from those of an uninterrupted training, as some sums on a GPU are in any order.
 RESUMED = 1e-3
 
 
 def killed_rows(checked: Checked, jobs: dict[str, Job]) -> Iterator[Found]:
     """Kill a training by each signal after its first checkpoint, and give the same command again."""
-    job, way = jobs[TRAINING], Way(True, (*LONG, *EVERY_STEP))
+    job, way = jobs[TRAINING], Way(True, ("--epochs", EPOCHS[checked.device.type], *EVERY_STEP))
     with tempfile.TemporaryDirectory(dir=checked.demo) as scratch:
         whole, again = Path(scratch, "whole"), Path(scratch, "again")
         run(job, checked, way, whole)
@@ -41,29 +42,29 @@ def killed_rows(checked: Checked, jobs: dict[str, Job]) -> Iterator[Found]:
 
 
 def lease_rows(checked: Checked, jobs: dict[str, Job]) -> Iterator[Found]:
-    """Start two trainings: the second waits until the first gives the device back."""
-    job, way = jobs[TRAINING], Way(True, LONG)
+    """Start two trainings at once: one waits until the other gives the device back."""
+    job, way = jobs[TRAINING], Way(True, ("--epochs", EPOCHS[checked.device.type]))
     with tempfile.TemporaryDirectory(dir=checked.demo) as scratch:
-        first = start(job, checked, way, Path(scratch, "first"))
-        first.wait_for("computing on cuda:0")
-        second = start(job, checked, way, Path(scratch, "second"))
-        second.wait_for("waiting for one of 1 devices")
-        waits = "computing on cuda:0" not in second.said()
-        yield held("lease", "the second of two jobs waits for the first", waits and first.process.poll() is None)
-        codes = [started.ended() for started in (first, second)]
-        yield held("lease", "both end well", codes == [0, 0], second.said()[-500:])
-        yield held("lease", "the second has had the device", "computing on cuda:0" in second.said())
+        both = [start(job, checked, way, Path(scratch, name)) for name in ("one", "other")]
+        codes = [started.ended() for started in both]
+        yield held("lease", "two jobs at once: both end well", codes == [0, 0], both[codes[0] == 0].said()[-500:])
+        waited = [WAITS in started.said() for started in both]
+        yield held("lease", "one of them waits for the other", sum(waited) == 1, f"waited: {waited}")
+        at_work = [GOT in started.said() for started in both]
+        yield held("lease", "both have had the device", all(at_work), f"at work: {at_work}")
 
 
 def memory_rows(checked: Checked, jobs: dict[str, Job]) -> Iterator[Found]:
     """Leave a training too little memory for its batch, and too little for anything."""
-    job, kind = jobs[TRAINING], checked.device.type
+    job = jobs[TRAINING]
     with tempfile.TemporaryDirectory(dir=checked.demo) as scratch:
-        way = Way(True, ("--epochs", "1", "--batch-size", "200"), ENOUGH[kind])
-        parts = start(job, checked, way, Path(scratch, "parts"))
+        way = Way(True, ("--epochs", "1", "--batch-size", "200", "--image-size", "96"))
+        whole = run(job, checked, way, Path(scratch, "whole"))
+        taken = int(whole.said().splitlines()[-1].split()[1])
+        parts = start(job, checked, way._replace(memory_mb=round(ENOUGH * taken)), Path(scratch, "parts"))
         well = parts.ended() == 0 and "out of memory: batches of 200 are computed in" in parts.said()
         yield held("memory", "a batch that is too large is computed in parts", well, parts.said()[-500:])
-        none = start(job, checked, way._replace(memory_mb=TOO_LITTLE[kind]), Path(scratch, "none"))
+        none = start(job, checked, way._replace(memory_mb=TOO_LITTLE), Path(scratch, "none"))
         code, last = none.ended(), none.said().splitlines()[-1]
         well = code == 1 and last.startswith("error: out of memory")
         yield held("memory", "with too little for any part, one line says so", well, none.said()[-500:])

@@ -57,7 +57,8 @@ def test_files_are_compared_array_by_array(tmp_path):
     paths = [tmp_path / name for name in ("a.h5", "b.h5", "c.h5")]
     for path, weights in zip(paths, ([1, 0], [1, 0.1], [1, 0]), strict=True):
         with h5py.File(path, "w") as file:
-            file["network/weights"] = np.array(weights, np.float32)
+            file["network/weights"] = np.array(weights[:1], np.float32)
+            file["network/bias"] = np.array(weights[1:], np.float32)  # that of one is zero: together they are compared
             file["names"] = "a text"
             if path.stem != "c":
                 file["labels"] = np.arange(3)

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 LOG_SECONDS = 30.0  # between two lines of progress in a log
 LARGEST_SEED = 2**32 - 1  # what scikit-learn takes
-# What other errors say where memory runs out: PyTorch's of the CPU, CUDA's own, and those of its libraries.
+# What other errors say where memory runs out: PyTorch's of the CPU, oneDNN's, CUDA's own, and those of its libraries.
 NO_MEMORY = (
     "DefaultCPUAllocator",
+    "could not create a primitive",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
