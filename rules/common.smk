@@ -1,47 +1,10 @@
 # Checked configuration, wildcard constraints and the helpers that every rule file uses. No rules.
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-
-def clone_of(folder):
-    """The folder of the workflow, given that of its rules: programs need all files, and Snakemake fetches them singly.
-
-    Where the workflow comes from git (`github(...)`, `git+file:...`), a clone of that commit among Snakemake's own files.
-    """
-    if hasattr(folder, "hosted_repo"):
-        repository = folder.hosted_repo.repo.git_dir
-    elif hasattr(folder, "repo_path"):
-        repository = folder.repo_path
-    else:
-        return Path(folder.get_path_or_uri(secret_free=True)).parent
-    commit = git("-C", repository, "rev-parse", "--verify", f"{folder.ref}^{{commit}}")
-    clone = Path(".snakemake", "clones", commit).resolve()
-    if not clone.is_dir():
-        clone.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=clone.parent) as scratch:
-            git("clone", "--quiet", "--no-checkout", os.path.abspath(repository), f"{scratch}/clone")
-            git("-C", f"{scratch}/clone", "checkout", "--quiet", "--detach", commit)
-            if not clone.is_dir():  # else another process was first
-                Path(scratch, "clone").rename(clone)
-    return clone
-
-
-def git(*words):
-    """What a git command prints."""
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"error: git {' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout.strip()
-
-
-# Of this file: workflow.basedir is another folder where another workflow uses this one as a module.
-CLONE = clone_of(workflow.current_basedir)
 SCRIPTS = CLONE / "workflow_scripts"
 if not SCRIPTS.is_dir():
     sys.exit(f"error: {CLONE} is no folder on this machine: clone the repository, and name the Snakefile of the clone")

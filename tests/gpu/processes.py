@@ -10,6 +10,7 @@ from fixtures_demo import Job, redirected
 from fixtures_snakemake import ROOT
 from gpu.rows import Checked
 
+PROGRAM = "gpu.child"
 SECONDS = 600  # that a program may take, however busy the machine is
 # The CPU, where it stands in for a GPU, rounds otherwise than it does at its best: as a GPU does.
 OTHER_ROUNDING = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
@@ -52,7 +53,7 @@ def start(job: Job, checked: Checked, way: Way, folder: Path) -> Started:
     settings += ["--memory-mb", str(way.memory_mb)] if way.memory_mb else []
     words = redirected(job, way.changes, folder)
     words[words.index("--gpu") + 1] = str(int(way.on_device))
-    command = [sys.executable, "-m", "gpu.child", *settings, job.program, *words, *way.added]
+    command = [sys.executable, "-m", PROGRAM, *settings, job.program, *words, *way.added]
     log = folder / "said.txt"
     with log.open("a") as file:
         process = subprocess.Popen(command, cwd=checked.demo, env=_environment(checked, way), stdout=file, stderr=file)

@@ -27,7 +27,7 @@ configfile: "config/config.yaml"
 # declare https://github.com/someone/study as a module
 module study:
     snakefile:
-        {snakefile}
+        github("someone/study", path="Snakefile", tag="v1")
     config:
         config
 
@@ -50,7 +50,7 @@ def repository(tmp_path_factory):
     found = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.file://{folder}.insteadOf"}
     found |= {"GIT_CONFIG_VALUE_0": "https://github.com/someone/study"}
     found |= {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
-    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "All of it"], ["tag", "v1"]):
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "--message=All of it"], ["tag", "v1"]):
         done = run_git(folder, *words)
         assert done.returncode == 0, done.stderr
     return folder, GIT | found
@@ -60,19 +60,15 @@ def run_git(folder, *words):
     return subprocess.run(["git", "-C", str(folder), *words], env=GIT, capture_output=True, text=True)
 
 
-@pytest.fixture(params=["github", "git+file"])
-def deployed(request, repository, tmp_path):
+@pytest.fixture
+def deployed(repository, tmp_path):
     """A folder in which the workflow is deployed, and the variables to run it with."""
     folder, variables = repository
-    sources = {
-        "github": 'github("someone/study", path="Snakefile", tag="v1")',
-        "git+file": f'"git+file://{folder}/Snakefile@v1"',
-    }
     for name in ("config", "profiles"):
         shutil.copytree(folder / name, tmp_path / name)
     shutil.copy(folder / "LICENSE", tmp_path)
     (tmp_path / "workflow").mkdir()
-    (tmp_path / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile=sources[request.param]))
+    (tmp_path / "workflow/Snakefile").write_text(DEPLOYED)
     return tmp_path, variables
 
 
