@@ -8,7 +8,7 @@ STUDY = --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
 .DEFAULT_GOAL := help
 
 .NOTPARALLEL: # two apt-get get in each other's way
-.PHONY: help report html status test test-all lint bench clean latex browser slurm
+.PHONY: help report html status test test-all lint bench gpu-check crate clean latex browser slurm
 
 help:
 	@echo "make report  the whole demonstration: results/report/report.pdf; CONFIG=... another study (docs/own-pictures.md)"
@@ -17,6 +17,8 @@ help:
 	@echo "make test    the tests; make test-all: the long ones too, among them faults and a SLURM of its own"
 	@echo "make lint    ruff, snakefmt and snakemake --lint"
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
+	@echo "make crate   after make report: its sources, report and tables as an RO-Crate in results/crate"
+	@echo "make gpu-check  every program on a GPU beside the CPU, and its speed there; without one it says so"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex
@@ -36,8 +38,8 @@ test: $(VENV)/ready latex browser
 
 test-all: $(VENV)/ready latex browser slurm
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python -m pytest --numprocesses 4 \
-	  tests/cluster tests/conda tests/faults/test_full_disk.py tests/faults tests/e2e tests/unit tests/workflow
-	@grep -q avx512 /proc/cpuinfo || { echo "No AVX-512 here: the tests of numbers need no second run without it"; exit 0; }; \
+	  tests/cluster tests/conda tests/faults/test_full_disk.py tests/faults tests/gpu tests/e2e tests/unit tests/workflow
+	@grep -qs avx512 /proc/cpuinfo || { echo "No AVX-512 here: the tests of numbers need no second run without it"; exit 0; }; \
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(OLD_PROCESSOR) python -m pytest $(OF_NUMBERS)
 
 lint: $(VENV)/ready
@@ -52,6 +54,14 @@ PEERS := faiss-cpu==1.15.1 superkmeans==0.2.0
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PEERS)
 	PYTHONPATH=workflow_scripts:tests $(VENV)/bin/python -m bench
+
+# Of a run that is finished: make report, then make crate.
+crate:
+	$(VENV)/bin/python workflow_scripts/write_crate.py --repository . --results results --config $(CONFIG) --crate results/crate
+
+# One card, eight minutes. GPU_CHECK_DEVICE=cpu tries the check itself where there is none.
+gpu-check: $(VENV)/ready
+	@PYTHONPATH=workflow_scripts:tests $(VENV)/bin/python -m gpu results/gpu_check
 
 clean:
 	find results -mindepth 1 ! -name .gitkeep -delete
@@ -69,24 +79,28 @@ OLD_PROCESSOR := OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_C
 OF_NUMBERS := $(addprefix tests/unit/test_,$(addsuffix .py,svm kmeans whitening features networks training train_supervised \
   train_exemplar rounds fixmatch pseudo_label_loss derivations small_experiments metrics))
 
-# What pip cannot install, and without which less is made or tested.
+# What pip cannot install, and without which less is made or tested. Of Homebrew: what to ask for on macOS.
 LATEX := latexmk texlive-latex-base texlive-latex-recommended lmodern
 BROWSER := chromium chromium-driver poppler-utils
 SLURM := slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
+HOMEBREW_LATEX := brew install --cask mactex-no-gui
+HOMEBREW_BROWSER := brew install --cask chromium chromedriver && brew install poppler
 
 latex:
-	$(call from_debian,latexmk pdflatex,$(LATEX),everything but the PDF is made)
+	$(call from_debian,latexmk pdflatex,$(LATEX),everything but the PDF is made,$(HOMEBREW_LATEX))
 
 browser:
-	$(call from_debian,chromium chromedriver pdffonts,$(BROWSER),the tests of the finished report are skipped)
+	$(call from_debian,chromium chromedriver pdffonts,$(BROWSER),the tests of the finished report are skipped,$(HOMEBREW_BROWSER))
 
 slurm:
-	$(call from_debian,slurmctld slurmd sbatch,$(SLURM),the tests of profiles/slurm are skipped)
+	$(call from_debian,slurmctld slurmd sbatch,$(SLURM),the tests of profiles/slurm are skipped,use Linux)
 
-# $(call from_debian,PROGRAMS,PACKAGES,WITHOUT THEM): install where that needs no question, else say what to install.
+# $(call from_debian,PROGRAMS,PACKAGES,WITHOUT THEM,ON MACOS): install where that needs no question, else say what to do.
 define from_debian
 	@type $(1) >/dev/null 2>&1 || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  if [ "$$(uname)" = Darwin ]; then \
+	    echo "Not installed, so $(3). To change that: $(4)"; \
+	  elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing $(2) with apt-get"; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) \
 	      >/dev/null || echo "They could not be installed: $(3)"; \

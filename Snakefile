@@ -10,6 +10,7 @@ configfile: workflow.source_path("config.yaml")
 report: "report/workflow.rst"
 
 
+include: "rules/common_clone.smk"
 include: "rules/common.smk"
 include: "rules/common_figures.smk"
 include: "rules/common_report.smk"

@@ -5,8 +5,6 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-# Of this file: workflow.basedir is another folder where another workflow uses this one as a module.
-CLONE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 SCRIPTS = CLONE / "workflow_scripts"
 if not SCRIPTS.is_dir():
     sys.exit(f"error: {CLONE} is no folder on this machine: clone the repository, and name the Snakefile of the clone")
@@ -15,16 +13,17 @@ sys.path.insert(0, str(SCRIPTS))
 from declarations.options import option_names
 from planning import config as planning
 from planning.config_files import check_file
-from planning.environment import python_mistake
+from planning.environment import command_mistake, python_mistake
 from semisup.listing import listing_digest
 from semisup.networks import network_file
 from semisup.run_names import RUN, seed_run
 from planning.digest import code_digest as file_digest
 
-if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+mistake = command_mistake()
+if not mistake and DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     mistake = python_mistake()
-    if mistake:
-        sys.exit(f"error: {mistake}")
+if mistake:
+    sys.exit(f"error: {mistake}")
 
 try:
     if workflow.modifier.parent_modifier is None:  # not a module of a workflow, whose files hold more

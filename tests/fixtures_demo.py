@@ -79,9 +79,16 @@ def read_jobs(clone, scratch):
 
     scratch: an empty folder.
     """
+    jobs = read_all_jobs(clone, scratch)
+    first = {program: min(some, key=lambda job: (_of_fewer_labels(job), job.outputs)) for program, some in jobs.items()}
+    return first | {"predict": PREDICT}
+
+
+def read_all_jobs(clone, scratch, run=run_snakemake):
+    """Return the jobs of each program, by program; scratch: an empty folder; run: `run_snakemake`, or `run_python`."""
     script = ROOT / "tests/workflow/dump_dag.py"
     (scratch / "config.json").write_text(json.dumps(TINY))
-    process = run_snakemake(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, PAGE, cwd=scratch)
+    process = run(script, clone / "Snakefile", scratch, scratch / "config.json", REPORT, PAGE, cwd=scratch)
     assert process.returncode == 0, process.stderr
     jobs = {}
     for described in json.loads(process.stdout)["jobs"]:
@@ -91,8 +98,7 @@ def read_jobs(clone, scratch):
             written = [word for word in words[2:] if any(_is_in(word, path) for path in described["outputs"])]
             job = Job(Path(words[1]).stem, words[2:], described["inputs"], written)
             jobs.setdefault(job.program, []).append(job)
-    first = {program: min(some, key=lambda job: (_of_fewer_labels(job), job.outputs)) for program, some in jobs.items()}
-    return first | {"predict": PREDICT}
+    return jobs
 
 
 def _is_in(path, place):

@@ -50,8 +50,16 @@ def collect(repository: str) -> dict:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor_name(),
         "cores": os.cpu_count(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
+        "memory_gib": memory_gib(),
     }
+
+
+def memory_gib() -> float | None:
+    """Return the memory of this machine; None where the system does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
+    except ValueError:
+        return None
 
 
 def learned_on(paths: Sequence[str]) -> list[dict[str, Any]]:

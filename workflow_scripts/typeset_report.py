@@ -13,6 +13,7 @@ from semisup.cli import UserError, run_program
 from semisup.files import copy_file
 
 INSTALL = "run apt-get install latexmk texlive-latex-base texlive-latex-recommended lmodern"
+INSTALL_ON_MACOS = "run brew install --cask mactex-no-gui"
 
 MOST_TIMES = 4  # that all texts are set; references that still change then go round in a circle
 USERS_VARIABLES = ("TEXINPUTS", "BIBINPUTS", "BSTINPUTS", "TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG")
@@ -26,7 +27,8 @@ def typeset(texts: Sequence[Path], pdfs: Sequence[Path]) -> None:
     """
     for program in ("latexmk", "pdflatex"):
         if shutil.which(program) is None:
-            raise UserError(f"{program} is not installed: {INSTALL}; everything but {pdfs[0]} is already made")
+            remedy = INSTALL_ON_MACOS if sys.platform == "darwin" else INSTALL
+            raise UserError(f"{program} is not installed: {remedy}; everything but {pdfs[0]} is already made")
     with tempfile.TemporaryDirectory() as scratch:
         before: list[bytes] | None = None
         for _ in range(MOST_TIMES):

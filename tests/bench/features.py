@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from bench.pictures import CONTRAST, picture_patches, whitened_patches
-from bench.rows import Row, best, scaled
+from bench.rows import CPU, Row, best, scaled
 from semisup.dictionary import Dictionary
 from semisup.features import feature_blocks, on_device
 
 CENTROIDS = 1600
 EPSILON = 0.1
 PATCHES = 4000  # that the whitening is fitted to, and whose first ones are the centroids
-BATCH = 16  # images that the plain version takes at once
+BATCH = {"cpu": 16, "cuda": 256}  # images that the plain version takes at once
 
 
 class Size(NamedTuple):
@@ -30,19 +30,19 @@ class Size(NamedTuple):
 SIZES = (Size(500, 32, 3, 6, 1), Size(100, 96, 1, 22, 8), Size(500, 96, 1, 22, 24))
 
 
-def features_rows(part: float) -> Iterator[Row]:
-    """Time the features of images at each size, the plain version first."""
+def features_rows(part: float, device: torch.device = CPU) -> Iterator[Row]:
+    """Time the features of images at each size, the plain version first. Images come from the CPU and go back there."""
     for size in SIZES:
         count = scaled(size.images, part)
         images = picture_patches(size.side, size.shrink, count)
-        dictionary = new_dictionary(size)
+        dictionary = new_dictionary(size, device)
         positions = ((size.side - size.patch) // size.stride + 1) ** 2
         values = 3 * size.patch**2
         flop = 2.0 * count * positions * values * (values + CENTROIDS)
 
         def plain(images=images, dictionary=dictionary, stride=size.stride) -> np.ndarray:
-            parts = [plain_features(block, dictionary, stride) for block in torch.from_numpy(images).split(BATCH)]
-            return torch.cat(parts).numpy()
+            blocks = torch.from_numpy(images).to(device).split(BATCH[device.type])
+            return torch.cat([plain_features(block, dictionary, stride) for block in blocks]).cpu().numpy()
 
         def ours(images=images, dictionary=dictionary, stride=size.stride) -> np.ndarray:
             return np.concatenate(list(feature_blocks(iter([images]), dictionary, stride)))
@@ -59,11 +59,11 @@ def features_rows(part: float) -> Iterator[Row]:
             yield Row(work, who, seconds, f"{speed}, {quality}" if quality else speed, flop)
 
 
-def new_dictionary(size: Size) -> Dictionary[torch.Tensor]:
+def new_dictionary(size: Size, device: torch.device = CPU) -> Dictionary[torch.Tensor]:
     """Return a dictionary whose centroids are whitened patches."""
     points, mean, whitening = whitened_patches(size.patch, size.shrink, PATCHES, EPSILON)
     dictionary = Dictionary(size.side, size.patch, CONTRAST, EPSILON, mean, whitening, points[:CENTROIDS])
-    return on_device(dictionary, torch.device("cpu"))
+    return on_device(dictionary, device)
 
 
 def plain_features(images: torch.Tensor, dictionary: Dictionary[torch.Tensor], stride: int) -> torch.Tensor:

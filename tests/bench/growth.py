@@ -20,7 +20,7 @@ from bench.kmeans import MOMENTUM
 from bench.pictures import picture_patches, whitened_patches
 from bench.rows import formats, scaled, timed
 from bench.surrogates import SAMPLES, make_surrogates, random_images
-from bench.training import BATCH, our_step
+from bench.training import RESNET, our_step
 from semisup.cli import peak_memory_gib, positive_number
 from semisup.features import feature_blocks
 from semisup.kmeans import leading_coordinates, lloyd
@@ -76,7 +76,7 @@ def training(images: int) -> Work:
     """Prepare an epoch in batches; a first step is not timed."""
     pixels = torch.randint(0, 256, (images, 3, 96, 96), dtype=torch.uint8)
     labels = torch.randint(0, 10, (images,))
-    batches = torch.randperm(images).split(BATCH)
+    batches = torch.randperm(images).split(RESNET.batch)
     step = our_step(formats()[-1])
 
     def take(rows: torch.Tensor) -> None:

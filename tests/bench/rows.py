@@ -9,6 +9,7 @@ import torch
 from semisup.device import product_dtype
 
 Result = TypeVar("Result")
+CPU = torch.device("cpu")
 
 
 class Row(NamedTuple):
@@ -26,16 +27,24 @@ class Row(NamedTuple):
     dtype: torch.dtype = torch.float32
 
 
-def timed(work: Callable[[], Result]) -> tuple[float, Result]:
+def timed(work: Callable[[], Result], device: torch.device = CPU) -> tuple[float, Result]:
     """Return how many seconds one call takes, and what it returns."""
+    _wait_for(device)
     start = time.perf_counter()
     result = work()
+    _wait_for(device)
     return time.perf_counter() - start, result
 
 
-def best(work: Callable[[], object], times: int = 3) -> float:
+def _wait_for(device: torch.device) -> None:
+    """Wait for a GPU, which is still at work when a call has returned."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def best(work: Callable[[], object], times: int = 3, device: torch.device = CPU) -> float:
     """Return how many seconds the fastest of some calls takes."""
-    return min(timed(work)[0] for _ in range(times))
+    return min(timed(work, device)[0] for _ in range(times))
 
 
 def scaled(count: int, part: float, least: int = 1) -> int:
@@ -43,9 +52,9 @@ def scaled(count: int, part: float, least: int = 1) -> int:
     return max(least, round(count * part))
 
 
-def formats() -> list[torch.dtype]:
-    """Return float32, and bfloat16 where the processor multiplies it faster."""
-    return list(dict.fromkeys((torch.float32, product_dtype(torch.device("cpu"), "auto"))))
+def formats(device: torch.device = CPU) -> list[torch.dtype]:
+    """Return float32, and bfloat16 where the device multiplies it faster."""
+    return list(dict.fromkeys((torch.float32, product_dtype(device, "auto"))))
 
 
 def format_name(dtype: torch.dtype) -> str:

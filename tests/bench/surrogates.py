@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from bench.rows import Row, best, scaled
+from bench.rows import CPU, Row, best, scaled
 from semisup.constants import TRANSFORMATIONS
 from semisup.surrogates import (
     Ranges,
@@ -29,9 +29,9 @@ RANGES = Ranges(20.0, 0.2, (0.7, 1.4), (0.5, 2.0), (0.25, 4.0), (0.7, 1.4), 0.1,
 Transform = Callable[[torch.Tensor], torch.Tensor]  # of uint8 (n, 3, s, s) or (3, s, s)
 
 
-def surrogates_rows(part: float) -> Iterator[Row]:
+def surrogates_rows(part: float, device: torch.device = CPU) -> Iterator[Row]:
     """Time all transformations of patches, the peers first."""
-    images = random_images(scaled(CLASSES, part))
+    images = random_images(scaled(CLASSES, part)).to(device)
     corner = np.full(len(images), SIDE)
     patches = cut_patches(images, corner, corner, SIDE)
     count = len(images) * SAMPLES
@@ -49,7 +49,7 @@ def surrogates_rows(part: float) -> Iterator[Row]:
     }
     works = {who: lambda transform=transform: apply(transform) for who, transform in peers.items()}
     for who, make in (works | {"this project": lambda: make_surrogates(images)}).items():
-        seconds = best(make)
+        seconds = best(make, device=device)
         yield Row(work, who, seconds, f"{count / seconds:,.0f} patches/s")
 
 
@@ -62,7 +62,7 @@ def make_surrogates(images: torch.Tensor) -> None:
     """Make SAMPLES patches of each uint8 image (n, 3, 96, 96) as this project does, and keep none."""
     rng = np.random.default_rng(0)
     corner = np.full(len(images), SIDE)
-    colors = principal_colors(cut_patches(images, corner, corner, SIDE).numpy())
+    colors = principal_colors(cut_patches(images, corner, corner, SIDE).cpu().numpy())
     for start in range(0, len(images), GROUP):
         part = slice(start, start + GROUP)
         parameters = draw_parameters(len(images[part]) * SAMPLES, TRANSFORMATIONS, RANGES, rng)

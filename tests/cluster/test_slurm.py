@@ -289,7 +289,7 @@ def test_a_training_sees_one_device(study):
     """Slurm sets CUDA_VISIBLE_DEVICES, and the program falls back to the CPU where there is no such device."""
     for run in (CANCELLED, TIMED_OUT):
         assert study.visible[run] in ("0", "1")
-        assert "no CUDA device is available: computing on the CPU" in training_log(study.folder, run).read_text()
+        assert "no GPU is available: computing on the CPU" in training_log(study.folder, run).read_text()
 
 
 @pytest.mark.parametrize(("run", "state"), [(CANCELLED, "CANCELLED"), (TIMED_OUT, "TIMEOUT")])

@@ -1,4 +1,4 @@
-"""The whole way of `--use-conda`, without a network: environments solved, linked and used, each by its own rules.
+"""The whole way of `--sdm conda`, without a network: environments solved, linked and used, each by its own rules.
 
 `conda` is a stand-in over py-rattler (stand_in.py), and the channels hold what is installed here (make_channel.py). So
 this shows that the environments can be solved and are enough for their programs; that conda-forge has these versions
@@ -50,13 +50,13 @@ def conda(tmp_path_factory):
 
 
 def run(root, folder, environment, *arguments):
-    options = ("--use-conda", "--cores", "2", "--workflow-profile", root / "profiles/demo")
+    options = ("--sdm", "conda", "--cores", "2", "--workflow-profile", root / "profiles/demo")
     return snakemake(root, folder, tiny_config(), *options, *arguments, environment=environment)
 
 
 @pytest.fixture(scope="module")
 def finished(conda, tmp_path_factory):
-    """A folder in which the tiny study has been run with `--use-conda`, and what Snakemake said."""
+    """A folder in which the tiny study has been run with `--sdm conda`, and what Snakemake said."""
     folder = tmp_path_factory.mktemp("use conda")  # the space is part of the test
     process = run(ROOT, folder, conda, "--", TARGET)
     assert process.returncode == 0, process.stdout + process.stderr

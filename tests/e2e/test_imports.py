@@ -71,6 +71,7 @@ MAY_LOAD = {
     "train_simclr": TRAINS,
     "train_svm": {"scipy"},
     "typeset_report": set(),
+    "write_crate": set(),
     "write_model_cards": set(),
     "write_predictions": set(),
 }

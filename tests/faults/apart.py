@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import random
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ import prepare_mnist5k
 import prepare_stl10
 import take_external_scores
 import typeset_report
+import write_crate
 from fixtures_cifar10 import cifar10_archive, cifar10_content
 from fixtures_kmeans import command_line
 from fixtures_stl10 import make_stl10_archive
@@ -119,6 +121,23 @@ def typeset_report_task(source, folder):
     return Task(typeset_report.main, command_line(tex=tex, pdf=pdf), [pdf])
 
 
+def write_crate_task(source, folder):
+    """Of a clone without sources beside its Snakefile."""
+    subprocess.run(["git", "init", "--quiet", str(source)], check=True)
+    (source / "Snakefile").write_text("rule all:\n")
+    subprocess.run(["git", "-C", str(source), "add", "Snakefile"], check=True)
+    (source / "config.yaml").write_text("{}\n")
+    report = source / "results/report"
+    report.mkdir(parents=True)
+    (report / "report.pdf").write_bytes(random.Random(0).randbytes(10**5))
+    (report / "provenance.json").write_text('{"commit": null, "system": "Linux", "processor": "one"}')
+    options = {"repository": source, "results": source / "results", "config": source / "config.yaml"}
+    crate = folder / "results/crate"
+    return Task(
+        write_crate.main, command_line(**options, crate=crate), [crate / "ro-crate-metadata.json", crate / "Snakefile"]
+    )
+
+
 # By program: (a folder for its sources, that of its results) -> its task.
 TASKS = {
     "download": download_task,
@@ -130,5 +149,6 @@ TASKS = {
     "prepare_stl10": prepare_stl10_task,
     "take_external_scores": take_external_scores_task,
     "typeset_report": typeset_report_task,
+    "write_crate": write_crate_task,
 }
 DATA_SETS = sorted(name for name in TASKS if name.startswith("prepare_"))

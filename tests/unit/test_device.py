@@ -110,7 +110,7 @@ def test_no_gpu_there(monkeypatch, caplog):
     caplog.set_level("INFO")
     with leased_device(1) as leased:
         assert leased == torch.device("cpu")
-    assert "no CUDA device is available" in caplog.text
+    assert "no GPU is available" in caplog.text
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError])
@@ -122,9 +122,11 @@ def test_lease_ends_with_the_block(monkeypatch, error):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "made up")
     taken = []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     second = threading.Thread(target=lambda: taken.append(wait_for_lease(NAMES[:1], POLL)), daemon=True)
     with suppress(RuntimeError), leased_device(1, POLL) as leased:
         assert leased == torch.device("cuda", 0)
+        assert not torch.backends.cudnn.allow_tf32  # float32 is float32
         second.start()
         time.sleep(0.05)
         assert taken == []

@@ -854,6 +854,8 @@ def limited(network, images, error):
 OUT_OF_MEMORY = (
     torch.OutOfMemoryError("made up"),
     RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("could not create a primitive"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
 )
 
 

@@ -16,7 +16,7 @@ from planning.digest import code_digest
 from semisup.cli import run_program
 
 SCRIPTS = ROOT / "workflow_scripts"
-PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")} - {"export_model", "predict"}  # which run by hand only
+PROGRAMS = {path.stem for path in SCRIPTS.glob("*.py")} - {"export_model", "predict", "write_crate"}  # by hand
 BY_COPYING = ("publish_report",)  # rules without a program
 DEMO = yaml.safe_load((ROOT / "config.demo.yaml").read_text())
 SEALED = "test_labels.h5"

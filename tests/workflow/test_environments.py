@@ -53,7 +53,7 @@ BIOCONDA = {
 }
 DISTRIBUTIONS = CONDA_FORGE | BIOCONDA
 # The environments of the programs that no rule runs.
-BY_HAND = {"predict": "train", "export_model": "export"}
+BY_HAND = {"predict": "train", "export_model": "export", "write_crate": "data"}
 # Packages that only choose a build of another one, and so are imported by nobody.
 VARIANTS = {"pytorch-cpu", "pytorch-gpu"}
 # What a package is called in conda, where that is not the name it is imported by.
@@ -194,7 +194,7 @@ def test_environment_for_tests_holds_every_other_and_what_tests_import():
     tests = ROOT / "tests"
     imported = needed_packages(sorted(tests.rglob("*.py")), tests)
     # `packaging` comes with pytest, whose own requirement it is; the others are what a bench compares with, if there.
-    assert imported - everything <= {"packaging", "faiss", "superkmeans"}
+    assert imported - everything <= {"packaging", "faiss", "superkmeans", "cuml"}
 
 
 # conda and pip

@@ -1,9 +1,17 @@
-"""Whether the `python` that the rules will start can run the programs."""
+"""Whether what the rules will start is there: a `python` that can run the programs, and the commands of the system."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+COMMANDS = ("sha256sum", "sort", "cp")  # of the rules, beside Python
+
+
+def command_mistake(path: str | None = None) -> str | None:
+    """Say which command of the rules is not on `path` (by default PATH); None if all are."""
+    missing = [name for name in COMMANDS if not shutil.which(name, path=path)]
+    return f"{', '.join(missing)} not found: on macOS brew install coreutils" if missing else None
 
 
 def python_mistake(path: str | None = None) -> str | None:

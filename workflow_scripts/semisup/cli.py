@@ -16,6 +16,15 @@ from tqdm import tqdm
 
 LOG_SECONDS = 30.0  # between two lines of progress in a log
 LARGEST_SEED = 2**32 - 1  # what scikit-learn takes
+# What other errors say where memory runs out: PyTorch's of the CPU, oneDNN's, CUDA's own, and those of its libraries.
+NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "could not create a primitive",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+)
 
 Item = TypeVar("Item")
 
@@ -57,7 +66,7 @@ def run_program(main: Callable[[], None]) -> None:
 def out_of_memory(error: MemoryError | RuntimeError) -> bool:
     """Tell whether an error of Python or of PyTorch says that there is no memory left, on the CPU or on a device."""
     named = type(error).__name__ == "OutOfMemoryError"  # torch's, of a device; programs without torch use this module
-    return named or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+    return named or isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
 
 
 def in_one_line(name: object) -> str:
@@ -122,7 +131,8 @@ def progress(
 
 def peak_memory_gib() -> float:
     """Return the most memory that this process has held in RAM so far, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts in KiB
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
 def positive_int(text: str) -> int:

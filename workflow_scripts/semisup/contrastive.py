@@ -94,9 +94,11 @@ def told_apart(network: Network, images: torch.Tensor, augment: Augment, precisi
     batches = images[: min(whole, MEASURED)].split(TOLD_APART_AMONG)
     devices = [images.device] if images.is_cuda else []
     right = []
-    with torch.random.fork_rng(devices), torch.inference_mode(), fast_products(images.device, precision):
+    with torch.random.fork_rng(devices), torch.inference_mode():
         torch.manual_seed(seed)
         for part in batches:
-            views = augment(to_pixels(part).repeat_interleave(2, dim=0))
-            right.append(contrastive_loss(network(views).float().unflatten(0, (len(part), 2)), 1.0)[1])
+            views = augment(to_pixels(part).repeat_interleave(2, dim=0))  # in float32: it multiplies places of pixels
+            with fast_products(images.device, precision):
+                projections = network(views).float()
+            right.append(contrastive_loss(projections.unflatten(0, (len(part), 2)), 1.0)[1])
     return float(torch.stack(right).mean())

@@ -19,22 +19,31 @@ from semisup.machine import processor_name
 
 @contextmanager
 def leased_device(gpus: int, poll_seconds: float = 2.0) -> Iterator[torch.device]:
-    """Yield a device for the length of the `with` block: a CUDA device of our own, or the CPU.
+    """Yield a device for the length of the `with` block: a CUDA device of our own, Apple's GPU, or the CPU.
 
     Snakemake counts GPUs but never says which one a job may use, so each visible device has a lock file; the kernel
     frees the lock when the process ends, however it ends. Waits while every device is taken. Raises UserError where the
     folder for temporary files cannot lock.
     """
-    if gpus == 0 or not torch.cuda.is_available():
+    kind = next((kind for kind in ("cuda", "mps") if gpus and getattr(torch, kind).is_available()), "cpu")
+    if kind == "cpu":
         if gpus:
-            logging.info("no CUDA device is available: computing on the CPU")
+            logging.info("no GPU is available: computing on the CPU")
         yield torch.device("cpu")
         return
-    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
-    index, lock = wait_for_lease(names, poll_seconds)
+    index, lock = wait_for_lease(_names(kind), poll_seconds)
     with lock:
-        logging.info("computing on cuda:%d, %s", index, torch.cuda.get_device_name(index))
-        yield torch.device("cuda", index)
+        name = torch.cuda.get_device_name(index) if kind == "cuda" else processor_name()
+        logging.info("computing on %s:%d, %s", kind, index, name)
+        torch.backends.cudnn.allow_tf32 = False  # or convolutions of float32 numbers would round them to 10 bits
+        yield torch.device(kind, index)
+
+
+def _names(kind: str) -> list[str]:
+    """Return a name for each device of a kind, that no other one on this machine has."""
+    if kind == "mps":  # a machine has one at most
+        return [kind]
+    return [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
 
 
 def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
@@ -55,7 +64,7 @@ def wait_for_lease(names: list[str], poll_seconds: float) -> tuple[int, IO]:
             else:
                 return index, lock
         if not waiting:
-            logging.info("waiting for one of %d CUDA devices", len(names))
+            logging.info("waiting for one of %d devices", len(names))
             waiting = True
         time.sleep(poll_seconds)
 
@@ -73,8 +82,13 @@ def _open_lock(path: Path) -> IO:
 
 def product_dtype(device: torch.device, precision: str) -> torch.dtype:
     """Return bfloat16 where `precision` is "auto" and the device multiplies it faster than float32, else float32."""
-    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if precision == "auto" and fast else torch.float32
+    fast = {"cuda": torch.cuda.is_bf16_supported, "cpu": torch.cpu._is_avx512_bf16_supported}
+    return torch.bfloat16 if precision == "auto" and device.type in fast and fast[device.type]() else torch.float32
+
+
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """Return the format of sums that must not lose small numbers: float64, or on Apple's GPU float32, its longest."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def fast_products(device: torch.device, precision: str) -> torch.autocast:
@@ -85,10 +99,11 @@ def fast_products(device: torch.device, precision: str) -> torch.autocast:
 
 def computed_on(device: torch.device, precision: str) -> str:
     """Return, as JSON, what rounding depends on beside the code: processor or GPU, format of products, threads."""
-    gpu = device.type == "cuda"
+    names = {"cuda": torch.cuda.get_device_name, "mps": lambda _: f"{processor_name()}, GPU"}
+    gpu = device.type in names
     return json.dumps(
         {
-            "processor": torch.cuda.get_device_name(device) if gpu else processor_name(),
+            "processor": names[device.type](device) if gpu else processor_name(),
             "products": str(product_dtype(device, precision)).removeprefix("torch."),
             "threads": None if gpu else torch.get_num_threads(),
         }

@@ -12,7 +12,8 @@ from semisup.dictionary import Dictionary
 from semisup.patches import grid_patches, normalize_patches
 from semisup.scaling import scale_images
 
-ROWS = {"cpu": 1536, "cuda": 4096}  # patches in work at once; on a CPU rows x K distances stay in the cache
+# Patches in work at once; on a CPU rows x K distances stay in the cache.
+ROWS = {"cpu": 1536, "cuda": 4096, "mps": 4096}
 
 
 def on_device(dictionary: Dictionary[np.ndarray], device: torch.device) -> Dictionary[torch.Tensor]:

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
+from semisup.device import sum_dtype
 from semisup.network import Network
 from semisup.scaling import to_pixels
 from semisup.unlabeled_loss import UnlabeledLoss
@@ -67,7 +68,7 @@ class FixMatchLoss(UnlabeledLoss):
         loss = (losses * counts).mean()
         return self.weight * loss, {
             "unlabeled_loss": loss.detach(),
-            "unlabeled_weight": torch.tensor(self.weight, dtype=torch.float64, device=scores.device),
+            "unlabeled_weight": torch.tensor(self.weight, dtype=thresholds.dtype, device=scores.device),
             "accepted": counts.float().mean(),
             "threshold": thresholds.mean(),
         }
@@ -83,10 +84,11 @@ class FixMatchLoss(UnlabeledLoss):
         self.probabilities = torch.lerp(self.probabilities, probabilities.mean(dim=0), share)
 
     def _thresholds(self) -> torch.Tensor:
-        """Return the threshold of each class, float64 (classes,)."""
+        """Return the threshold of each class, (classes,), float64 where the device has it."""
+        exact = sum_dtype(self.pool.device)
         if self.adaptive:
-            return (self.confidence * self.probabilities / self.probabilities.max()).double()
-        return torch.full_like(self.probabilities, self.threshold, dtype=torch.float64)
+            return (self.confidence * self.probabilities / self.probabilities.max()).to(exact)
+        return torch.full_like(self.probabilities, self.threshold, dtype=exact)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the moving averages."""

@@ -20,9 +20,10 @@ import torch
 from torch.nn import functional
 
 from semisup.checkpoints import Checkpoint, deferred_stop, load_checkpoint, save_checkpoint
+from semisup.device import sum_dtype
 
 GAUSSIAN_START = 0.1  # small beside whitened patches
-BLOCK = {"cpu": 2048, "cuda": 16384}  # points per product; on a CPU block x K scores stay in the cache
+BLOCK = {"cpu": 2048, "cuda": 16384, "mps": 16384}  # points per product; on a CPU block x K scores stay in the cache
 SEEDING_POINTS_PER_CENTROID = 10  # k-means++ looks at a random subset of so many points per centroid
 PLAIN_ITERATIONS = 2  # before momentum: the first updates are long, and in directions of their own
 COLUMNS = 32  # of the table that a point's scores are folded into, which is searched in two fast passes
@@ -92,7 +93,8 @@ class _Progress:
     """What an iteration leaves to the next one, for the d coordinates that it looks at; a checkpoint holds it.
 
     centroids: float32 (K, d), to which points are assigned next; means: (K, d), of the clusters; moved: momentum has
-    made these two differ; labels: int64 (n,), the clusters, -1 for none yet; sums: float64 (K, d), counts: int64 (K,).
+    made these two differ; labels: int64 (n,), the clusters, -1 for none yet; sums: (K, d), float64 where the
+    device has it; counts: int64 (K,).
     """
 
     centroids: torch.Tensor
@@ -109,7 +111,7 @@ class _Progress:
 
 def leading_coordinates(points: torch.Tensor) -> int:
     """Return how many leading coordinates of points (n, D) hold ROUGH_PART of the variance; D if it takes over half."""
-    squares = sum(points[rows].square().sum(dim=0, dtype=torch.float64) for rows in _blocks(points))
+    squares = sum(points[rows].square().sum(dim=0, dtype=sum_dtype(points.device)) for rows in _blocks(points))
     count = int((squares.cumsum(dim=0) < ROUGH_PART * squares.sum()).sum()) + 1
     return count if 2 * count <= len(squares) else len(squares)
 
@@ -146,7 +148,8 @@ def lloyd(
         first = centroids[:, : leading if iterations > 1 else None]
         labels = torch.full((len(points),), -1, device=points.device)
         progress = _Progress(first, first, labels, *_nothing(first), momentum)
-    squared_norms = sum(float(points[rows].square().sum(dtype=torch.float64)) for rows in _blocks(points))
+    exact = sum_dtype(points.device)
+    squared_norms = sum(float(points[rows].square().sum(dtype=exact)) for rows in _blocks(points))
     with _keeper(checkpoint) as keep:
         if progress.centroids.shape[1] < points.shape[1]:
             _iterate(points, squared_norms, progress, iterations // 2, ROUGH_FALL, seed, dtype, keep)
@@ -197,7 +200,7 @@ def _keeper(checkpoint: Checkpoint | None) -> Iterator[Callable[[_Progress], Non
 def _nothing(centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return sums and counts of clusters without points."""
     counts = torch.zeros(len(centroids), dtype=torch.int64, device=centroids.device)
-    return torch.zeros_like(centroids, dtype=torch.float64), counts
+    return torch.zeros_like(centroids, dtype=sum_dtype(centroids.device)), counts
 
 
 def _look_at_all(points: torch.Tensor, progress: _Progress, seed: int) -> None:
@@ -319,13 +322,13 @@ def best_cut(
 def move_points(
     points: torch.Tensor, old: torch.Tensor, new: torch.Tensor, sums: torch.Tensor, counts: torch.Tensor
 ) -> int:
-    """Update each cluster's sum, float64 (K, D), and number of points, int64 (K,), in place; return how many moved.
+    """Update each cluster's sum, (K, D), and number of points, int64 (K,), in place; return how many moved.
 
     old, new: int64 (n,), the clusters; an old one below 0 is none.
     """
     moved = torch.nonzero(new != old).flatten()
     for rows in moved.split(BLOCK[points.device.type]):
-        block, known = points[rows].double(), old[rows] >= 0
+        block, known = points[rows].to(sums.dtype), old[rows] >= 0
         sums.index_add_(0, new[rows], block)
         sums.index_add_(0, old[rows][known], block[known], alpha=-1)
     left = old[moved]
@@ -405,7 +408,7 @@ def _objective(
     squared_norms: float, count: int, centroids: torch.Tensor, sums: torch.Tensor, counts: torch.Tensor
 ) -> float:
     """Mean of |x - c|^2 from the clusters' sums: |x|^2 - 2 x.c + |c|^2 added up, no second pass over the points."""
-    centroids = centroids.double()
+    centroids = centroids.to(sums.dtype)
     cross = float((centroids * sums).sum())
     norms = float((centroids.square().sum(dim=1) * counts).sum())
     return (squared_norms - 2 * cross + norms) / count

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
+from semisup.device import sum_dtype
 from semisup.network import Network, network_scores
 from semisup.resizing import image_side
 from semisup.scaling import to_pixels
@@ -80,7 +81,7 @@ class LabelledLoss:
         """Return the mean cross-entropy; show it, and the fraction of the images that are right."""
         scores, labels = scores[:, 0], self.examples.labels[rows]
         loss = functional.cross_entropy(scores, labels, label_smoothing=self.recipe.label_smoothing)
-        right = (scores.argmax(dim=1) == labels).double().mean()
+        right = (scores.argmax(dim=1) == labels).to(sum_dtype(scores.device)).mean()
         return loss, {"train_loss": loss.detach(), "train_accuracy": right}
 
     def _changed(self, images: torch.Tensor, rows: torch.Tensor, epoch: int) -> torch.Tensor:

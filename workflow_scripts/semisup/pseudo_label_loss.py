@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from semisup.augmentation import Augment
+from semisup.device import sum_dtype
 from semisup.network import Network, network_scores
 from semisup.scaling import to_pixels
 from semisup.unlabeled_loss import UnlabeledLoss
@@ -76,7 +77,7 @@ class PseudoLabelLoss(UnlabeledLoss):
             loss = functional.cross_entropy(scores, labels)
         return weight * loss, {
             "unlabeled_loss": loss.detach(),
-            "unlabeled_weight": torch.tensor(weight, dtype=torch.float64, device=scores.device),
+            "unlabeled_weight": torch.tensor(weight, dtype=sum_dtype(scores.device), device=scores.device),
             "accepted": torch.tensor(float(weight > 0), device=scores.device),
         }
 

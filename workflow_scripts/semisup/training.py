@@ -347,8 +347,8 @@ def _take_step(
         for loss, state in zip(learner.losses, states, strict=True):
             loss.load_state_dict(state)  # the step is taken again, and must find what it found
         progress.parts = min(2 * progress.parts, most_parts)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        if device.type != "cpu":
+            getattr(torch, device.type).empty_cache()
         logging.warning("out of memory: batches of %d are computed in %d parts from now on", largest, progress.parts)
 
 
@@ -394,7 +394,7 @@ def _read_losses(unread: list[dict[str, torch.Tensor]], progress: _Progress) -> 
 
     Raises UserError if a number is not finite.
     """
-    shown = {name: torch.stack([step[name] for step in unread]).double().cpu() for name in unread[0]}
+    shown = {name: torch.stack([step[name] for step in unread]).cpu().double() for name in unread[0]}
     total = sum(shown.values())
     bad = (~torch.isfinite(total)).nonzero()
     if len(bad):
