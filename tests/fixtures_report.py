@@ -16,7 +16,7 @@ from methods import declared_methods
 from planning import config as planning
 from planning.report import data_set_text, facts_of, network_texts, report_plan, sections_of
 from reporting.facts import PSEUDO_LABELS
-from reporting.rounds import accepts_nothing
+from semisup.comparability import accepts_nothing
 from semisup.dataset import SPLITS, Split, write_dataset
 from semisup.run_names import labels_run, parsed_run
 
@@ -397,11 +397,11 @@ def of_method(name):
 
 
 def experiment(name, method, baseline, base=None, seeds=None, folds=None, **values):
-    options = {"restart": False, "steps_per_epoch": 0} | values.pop("options", {})
+    options = {"restart": False, "steps_per_epoch": 0, "accepted": 100} | values.pop("options", {})
     always = {"labels": 4000, "test_accuracy_mean": 0.7}
     results = {"seeds": always | (seeds or {}), "folds": (folds or {}) | {"labels": 1000}}
     row = {"name": name, "title": name.upper(), "baseline": baseline, "base": base} | of_method(method)
-    return row | results | {"options": options, "control": False} | values
+    return row | results | {"options": options, "control": accepts_nothing(options)} | values
 
 
 def study_with_pseudo_labels():
@@ -415,7 +415,7 @@ def study_with_pseudo_labels():
         experiment("probe", "exemplar", "plain", seeds=summary(0.1)),
         experiment("tuned", "supervised", "plain", "exemplar", summary(-0.03), summary(0.04), **few),
         experiment("rounds", "pseudo_label_rounds", "plain", "plain", summary(0.0), summary(0.0), **many),
-        experiment("control", "pseudo_label_rounds", "plain", "plain", summary(0.02), control=True, **many),
+        experiment("control", "pseudo_label_rounds", "plain", "plain", summary(0.02), options={"accepted": 0}, **many),
         experiment("balanced", "pseudo_label_rounds", "control", "plain", summary(0.02), **many),
         experiment("svm", "kmeans_rounds", "kmeans", "kmeans", summary(0.02)),
         experiment("fixmatch", "fixmatch", "plain", seeds=summary(-0.02), **many),

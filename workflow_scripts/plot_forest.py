@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--comparison", required=True, help="table of evaluate (CSV)")
     parser.add_argument("--metrics", required=True, help="table of evaluate (CSV)")
-    parser.add_argument("--plan", type=json.loads, required=True, help="names, methods and families, as JSON")
+    parser.add_argument("--plan", type=json.loads, required=True, help="what is told of the study, as JSON")
     parser.add_argument("--published", type=Path, required=True, help="published accuracies (YAML)")
     parser.add_argument("--pdf", required=True)
     parser.add_argument("--png", required=True)

@@ -17,11 +17,11 @@ PLAN = {
     "title": "Toy",
     "data_set": "stl10",
     "experiments": {
-        "kmeans": {"short": "KM", "method": "kmeans", "family": "features"},
-        "wide": {"short": "KM-wide", "method": "kmeans", "family": "features"},
-        "pixels": {"short": "Pixels", "method": "pixels", "family": "labels"},
-        "network": {"short": "RN", "method": "supervised", "family": "labels"},
-        "fixmatch": {"short": "FM", "method": "fixmatch", "family": "beside"},
+        "kmeans": {"short": "KM", "method": "kmeans", "family": "features", "comparable": True},
+        "wide": {"short": "KM-wide", "method": "kmeans", "family": "features", "comparable": True},
+        "pixels": {"short": "Pixels", "method": "pixels", "family": "labels", "comparable": True},
+        "network": {"short": "RN", "method": "supervised", "family": "labels", "comparable": True},
+        "fixmatch": {"short": "FM", "method": "fixmatch", "family": "beside", "comparable": True},
     },
 }
 PUBLISHED = [
@@ -120,6 +120,14 @@ def test_differences_are_claimed_of_several_runs_whose_interval_excludes_zero(pa
     assert not any(row.claimed for row in forest_panels(single, metrics, PLAN, ())[1].rows)
 
 
+def test_a_difference_of_more_than_the_unlabeled_images_is_not_claimed(tables):
+    """The table, the paper and the page call it "not comparable"."""
+    fixmatch = PLAN["experiments"]["fixmatch"] | {"comparable": False}
+    plan = PLAN | {"experiments": PLAN["experiments"] | {"fixmatch": fixmatch}}
+    seeds = forest_panels(*tables, plan, PUBLISHED)[1]
+    assert {row.name for row in seeds.rows if row.claimed} == {"Pixels", "RN"}
+
+
 def test_figure_has_every_number_and_is_the_same_twice(panels):
     figure = forest_figure(panels, 6)
     folds, seeds = figure.axes
@@ -169,3 +177,11 @@ def test_families_are_those_of_the_declarations_and_bases():
     assert {values["family"] for values in plan.values()} == set(FAMILIES)
     assert plan["kmeans"]["short"] == config["studies"]["stl10"]["experiments"]["kmeans"]["short"]
     assert plan["mine"]["short"] == "mine"
+
+
+def test_fixmatch_is_comparable_with_its_labelled_half_and_not_with_a_shorter_training():
+    config = checked_config(read_yaml(ROOT / "config.yaml"), config_schema())
+    assert forest_plan(config, "stl10")["experiments"]["fixmatch"]["comparable"]
+    config["studies"]["stl10"]["experiments"]["fixmatch"]["baseline"] = "supervised"
+    plan = forest_plan(config, "stl10")["experiments"]
+    assert [name for name, values in plan.items() if not values["comparable"]] == ["fixmatch"]

@@ -142,8 +142,8 @@ def test_rounds_beside_a_control_of_the_same_base():
         experiment("svm", "kmeans_rounds", "kmeans", "kmeans"),
     ]
     controls = [
-        rounds("control", 0.7, control=True, options={"accepted": 0}),
-        rounds("stepped", 0.7, base="other", control=True, options={"accepted": 0, "steps_per_epoch": 9}),
+        rounds("control", 0.7, options={"accepted": 0}),
+        rounds("stepped", 0.7, base="other", options={"accepted": 0, "steps_per_epoch": 9}),
     ]
     assert answering.control_differences(rows, rows + controls) == [
         {

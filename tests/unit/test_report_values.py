@@ -24,8 +24,9 @@ from reporting.augmentation import AUGMENTATIONS, augmentation
 from reporting.methods.exemplar import RANGES, named_transformations, range_text, ranges_text
 from reporting.methods.fixmatch import strong_changes
 from reporting.networks import network_values, training_values
-from reporting.rounds import accepts_nothing, rounds_values, rule_text
+from reporting.rounds import rounds_values, rule_text
 from reporting.text import FILTERS, listed, short, tex
+from semisup.comparability import accepts_nothing
 from semisup.constants import TRANSFORMATIONS
 from semisup.network import Shape, new_network, write_network
 

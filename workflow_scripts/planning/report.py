@@ -18,6 +18,7 @@ from planning.config import (
     method_of,
     short_name,
 )
+from semisup.comparability import not_comparable
 from semisup.run_names import parsed_run
 
 DEFAULT = "default"  # text of what has none of its own
@@ -154,16 +155,17 @@ def family_of(config: Config, study: str, name: str) -> str:
 def forest_plan(config: Config, study: str) -> Config:
     """Return all that the forest plot of a study is told."""
     content = config["studies"][study]
+    told = {name: _experiment_plan(config, study, name) for name in content["experiments"]}
+    apart = not_comparable(told)
     return {
         "title": content.get("title", study),
         "data_set": data_kind(config, content["dataset"]).kind,
         "experiments": {
             name: {
-                "short": short_name(config, study, name),
-                "method": method_of(config, study, name).name,
-                "family": family_of(config, study, name),
+                **{key: plan[key] for key in ("short", "method", "family")},
+                "comparable": name not in apart,
             }
-            for name in content["experiments"]
+            for name, plan in told.items()
         },
     }
 

@@ -1,22 +1,14 @@
 """Did the unlabeled images help? What pretraining without labels gains, and what unlabeled images gain in any way."""
 
-from collections.abc import Iterable
-
 from reporting.comparisons import verdict
 from reporting.facts import on_labels_alone, without_labels
 from reporting.rounds import ACCEPTANCE, fewer_steps
 from reporting.text import Values, code, emphasized, listed, with_interval, with_points
+from semisup.comparability import RUNS, adds_unlabeled, different_options, not_comparable, otherwise, unlabeled_uses
 from semisup.run_names import COMPARED
 
-RUNS = ("folds", "label_counts")  # options that say which runs there are, and not what one does
 OTHERWISE = "not comparable"  # the verdict where more differs than the unlabeled images
 LONGER = 1.5  # times as many training images as the baseline, or 1 / LONGER: worth a sentence
-
-
-def different_options(one: Values, other: Values, apart: Iterable[str] = RUNS) -> list[str]:
-    """Return the options that two experiments both have and that differ, but for those `apart`."""
-    shared = [key for key in one["options"] if key in other["options"] and key not in apart]
-    return [key for key in shared if one["options"][key] != other["options"][key]]
 
 
 def is_pretrained(row: Values, by_name: dict[str, Values]) -> bool:
@@ -56,13 +48,6 @@ def pretraining_answers(experiments: list[Values]) -> list[Values]:
     return [answer for answer in answers if answer["results"]]
 
 
-def unlabeled_uses(row: Values, by_name: dict[str, Values]) -> set[str]:
-    """Return the ways in which an experiment uses unlabeled images, those of its base among them."""
-    inherited = unlabeled_uses(by_name[row["base"]], by_name) if row["base"] else set()
-    is_control = row["facts"]["in_rounds"] and row.get("control")
-    return inherited | ({row["facts"]["unlabeled"]} if row["facts"]["unlabeled"] and not is_control else set())
-
-
 def times_as_many_images(row: Values, by_name: dict[str, Values]) -> float | None:
     """Return how many times as many images an experiment's network is trained on as that of its baseline."""
     totals = []
@@ -86,13 +71,14 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
     answer another question; remarks: whether any of this is to be said. Nothing if there is no such comparison.
     """
     by_name = {row["name"]: row for row in experiments}
+    apart = not_comparable(by_name)
     rows, elsewhere, answering = [], [], []
     for row in experiments:
         uses, of_baseline = (unlabeled_uses(one, by_name) for one in (row, by_name[row["baseline"]]))
         compared = [protocol for protocol in COMPARED if "difference" in row[protocol]]
         if not uses or not compared:
             continue
-        if not of_baseline < uses:
+        if not adds_unlabeled(row, by_name):
             elsewhere += [emphasized(row["title"])] if of_baseline != uses else []
             continue
         rows += [
@@ -101,7 +87,7 @@ def unlabeled_answers(experiments: list[Values]) -> Values | None:
                 "baseline": by_name[row["baseline"]]["title"],
                 "first": protocol == compared[0],
                 "runs_name": protocol,
-                "verdict": OTHERWISE if otherwise(row, by_name) else verdict(row[protocol]),
+                "verdict": OTHERWISE if row["name"] in apart else verdict(row[protocol]),
                 **row[protocol],
             }
             for protocol in compared
@@ -137,17 +123,6 @@ def training_lengths(rows: list[Values], by_name: dict[str, Values]) -> dict[str
         "longer": [f"{title} ({value:.1f} times)" for title, value in known if value >= LONGER],
         "shorter": [f"{title} ({value:.2g} times)" for title, value in known if value <= 1 / LONGER],
     }
-
-
-def otherwise(row: Values, by_name: dict[str, Values]) -> list[str]:
-    """Return the options in which an experiment's training on labels differs from that of its baseline.
-
-    Nothing unless both train a network on labels, epoch by epoch: rounds go on from a finished training.
-    """
-    twin = by_name[row["baseline"]]
-    if not (row["facts"]["training_curves"] and twin["facts"]["training_curves"]):
-        return []
-    return different_options(row, twin)
 
 
 def otherwise_trained(rows: list[Values], by_name: dict[str, Values]) -> list[str]:

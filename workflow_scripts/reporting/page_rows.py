@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from reporting.answers import OTHERWISE, different_options, unlabeled_answers
+from reporting.answers import OTHERWISE
 from reporting.comparisons import verdict
 from reporting.experiments import summaries
 from reporting.page_text import counted
-from reporting.rounds import accepts_nothing
 from reporting.text import Values
 from semisup.cli import UserError
+from semisup.comparability import accepts_nothing, different_options, not_comparable
 from semisup.histories import read_columns
 from semisup.run_names import COMPARED
 from semisup.tables import read_table
@@ -79,8 +79,7 @@ def table_rows(experiments: list[Values], seconds: dict[str, float]) -> list[Val
     seconds: that all jobs of an experiment took together; they stand in the row of its seeds alone.
     """
     by_name = {row["name"]: row for row in experiments}
-    answers = unlabeled_answers(experiments) or {"rows": []}
-    apart = {row["title"] for row in answers["rows"] if row["verdict"] == OTHERWISE}
+    apart = not_comparable(by_name)
     rows = []
     for experiment in experiments:
         baseline = by_name[experiment["baseline"]]
@@ -101,10 +100,10 @@ def table_rows(experiments: list[Values], seconds: dict[str, float]) -> list[Val
 
 
 def row_verdict(experiment: Values, summary: Values, apart: Collection[str]) -> str | None:
-    """Return the verdict on a difference; None without a difference. apart: titles of what cannot be compared."""
+    """Return the verdict on a difference; None without a difference. apart: names of what cannot be compared."""
     if "difference" not in summary:
         return None
-    return OTHERWISE if experiment["title"] in apart else verdict(summary)
+    return OTHERWISE if experiment["name"] in apart else verdict(summary)
 
 
 def published_rows(published: Iterable[Values], methods: Iterable[str]) -> list[Values]:

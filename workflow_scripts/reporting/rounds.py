@@ -8,15 +8,11 @@ import pandas as pd
 
 from reporting.runs import seed_runs
 from reporting.text import Values, count, plain
+from semisup.comparability import accepts_nothing
 from semisup.tables import read_table
 
 # The options of rounds that decide what is accepted, and not how a round trains.
 ACCEPTANCE = ("candidates", "accept", "accepted", "threshold", "class_balanced", "relabel", "held_out")
-
-
-def accepts_nothing(options: Values) -> bool:
-    """Say whether the rule of pseudo-label rounds can accept no image at all: a control."""
-    return options["accepted"] == 0
 
 
 def fewer_steps(row: Values) -> bool:

@@ -31,7 +31,7 @@ class Row(NamedTuple):
     """An experiment's runs of one protocol; accuracies are fractions.
 
     runs: accuracy of each. difference: to the experiment `baseline`, with its interval. claimed: whether several runs
-    stand behind it and its interval excludes zero.
+    stand behind it, its interval excludes zero, and little else differs than the unlabeled images (`comparability`).
     """
 
     name: str
@@ -63,7 +63,8 @@ def forest_panels(
     """Return a panel for each protocol of a study, that with the fewest labels first.
 
     comparison, metrics: tables of `evaluate`. plan: title of the study and, for each of its experiments, its short
-    name, method and family. published: rows of report/published.yaml on the study's data set.
+    name, method, family, and whether its difference is `comparable`. published: rows of report/published.yaml on the
+    study's data set.
     """
     found = []
     for protocol in COMPARED:
@@ -116,6 +117,7 @@ def _row(
     paired = not pd.isna(cells.get(f"{protocol}_difference"))
     difference = tuple(cells[f"{protocol}_difference{key}"] for key in ("", "_low", "_high")) if paired else None
     several = paired and cells[f"{protocol}_difference_runs"] > 1
+    can_be_claimed = several and own["comparable"]
     return Row(
         own["short"],
         own["family"],
@@ -123,7 +125,7 @@ def _row(
         runs,
         difference,
         experiments[cells["baseline"]]["short"],
-        bool(several and difference and (difference[1] > 0 or difference[2] < 0)),
+        bool(can_be_claimed and difference and (difference[1] > 0 or difference[2] < 0)),
         nearest_published(published, own["method"], labels),
     )
 
