@@ -8,7 +8,7 @@ STUDY = --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
 .DEFAULT_GOAL := help
 
 .NOTPARALLEL: # two apt-get get in each other's way
-.PHONY: help report html status test test-all lint bench gpu-check crate clean latex browser slurm
+.PHONY: help report html status test test-all lint bench readme gpu-check crate clean latex browser slurm
 
 help:
 	@echo "make report  the whole demonstration: results/report/report.pdf; CONFIG=... another study (docs/own-pictures.md)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench   the heavy steps against what one would use instead, on an idle machine"
 	@echo "make crate   after make report: its sources, report and tables as an RO-Crate in results/crate"
 	@echo "make gpu-check  every program on a GPU beside the CPU, and its speed there; without one it says so"
+	@echo "make readme  the README's results, from docs/results; KEEP=results: from a finished run of config.cpu.yaml"
 	@echo "make clean   remove results and conda environments; downloads in resources/ stay"
 
 report: $(VENV)/ready latex
@@ -54,6 +55,9 @@ PEERS := faiss-cpu==1.15.1 superkmeans==0.2.0
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(PEERS)
 	PYTHONPATH=workflow_scripts:tests $(VENV)/bin/python -m bench
+
+readme: $(VENV)/ready
+	$(VENV)/bin/python workflow_scripts/planning/readme.py $(if $(KEEP),--keep $(KEEP))
 
 # Of a run that is finished: make report, then make crate.
 crate:
