@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # which PYTHONSAFEPATH leaves out
 
 from semisup.cli import UserError, run_program
 from semisup.files import atomic_path

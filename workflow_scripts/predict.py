@@ -8,6 +8,7 @@ from 1). The confidence is the model's probability, calibrated on its validation
 
 import argparse
 import logging
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # which PYTHONSAFEPATH leaves out
 
 from semisup.batches import Batch, Listed, Reading, batches, class_key, listed
 from semisup.calibration import probabilities
