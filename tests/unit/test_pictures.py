@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from semisup.pictures import PictureError, read_picture
 
@@ -355,6 +356,81 @@ def test_broken_metadata_hides_no_picture(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "picture.png", 3).transpose(1, 2, 0), colours())
 
 
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" {}</rdf:RDF></x:xmpmeta>"""
+XMP_FORMS = ('tiff:Orientation="6"/>', "tiff:Orientation='6'/>", "tiff:Orientation = '6' />")
+XMP_FORMS += ("><tiff:Orientation>\n6</tiff:Orientation></rdf:Description>",)
+
+
+@pytest.mark.parametrize("form", XMP_FORMS)
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_orientation_in_any_form_of_xmp(tmp_path, form, ending):
+    text = XMP.format(form)
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", text)
+    options = LOSSLESS.get(ending, {}) | ({"pnginfo": info} if ending == "png" else {"xmp": text.encode()})
+    path = tmp_path / f"picture.{ending}"
+    Image.fromarray(colours()).transpose(TURNS[6]).save(path, **options)
+    found = read_picture(path, 3).transpose(1, 2, 0).astype(int)
+    assert found.shape == colours().shape
+    assert np.abs(found - colours()).max() <= 6
+
+
+def test_orientation_of_exif_is_stronger_than_that_of_xmp(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 1
+    xmp = XMP.format(XMP_FORMS[1]).encode()
+    Image.fromarray(colours()).save(tmp_path / "picture.webp", lossless=True, exif=exif, xmp=xmp)
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.webp", 3).transpose(1, 2, 0), colours())
+
+
+def chunk(name, content, crc=None):
+    checksum = zlib.crc32(name + content) if crc is None else crc
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+LONG_TEXT = b"Comment\0\0" + zlib.compress(b"a" * 2**21)
+HIDDEN = struct.pack(">HHH", *map(int, colours()[3, 4]))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"tEXt", b"Comment\0of a camera", crc=1),
+        chunk(b"zTXt", LONG_TEXT),
+        chunk(b"tRNS", HIDDEN, crc=1),
+        chunk(b"pHYs", b"\0"),
+    ],
+    ids=["text with a wrong checksum", "long text", "transparency with a wrong checksum", "short resolution"],
+)
+def test_png_is_shown_whatever_is_wrong_beside_its_pixels(tmp_path, extra):
+    """As by viewers that use libpng, which leaves such chunks out."""
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours()).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + extra + data[33:])
+    np.testing.assert_array_equal(read_picture(path, 3).transpose(1, 2, 0), colours())
+
+
+def test_png_keeps_its_transparency_beside_a_broken_text(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours()).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk(b"tEXt", b"Comment\0", crc=1) + chunk(b"tRNS", HIDDEN) + data[33:])
+    expected = colours()
+    expected[3, 4] = 255
+    np.testing.assert_array_equal(read_picture(path, 3).transpose(1, 2, 0), expected)
+
+
+def test_png_with_damaged_pixels_is_not_shown(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours()).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 30] ^= 255
+    path.write_bytes(data)
+    assert reason(path).startswith("is damaged")
+
+
 # Squares
 
 
@@ -416,6 +492,9 @@ def test_other_reasons(tmp_path, monkeypatch):
     assert reason(path) == "is empty: remove it, or copy it anew"
     path.write_text("<html>Not Found</html>")
     assert reason(path).startswith("is text, not a picture")
+    for beginning in ("P5 0 0 255\n", "P4\n3 0\n", "Pf 0 0 1.0\n"):
+        path.write_text(beginning)
+        assert reason(path).startswith("is damaged or of a kind that is not known")
     path.write_bytes(b"\x7fELF" + bytes(range(256)))
     assert reason(path).startswith("is of a format that is not known")
     for brand in (b"heic", b"mif1", b"hevc"):

@@ -3,8 +3,11 @@
 import io
 import logging
 import os
+import re
 import warnings
+import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
@@ -25,10 +28,14 @@ UPRIGHT = {  # what a viewer does for each orientation of EXIF
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+XMP_ORIENTATION = re.compile(r"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""")
 ORIENTATION, BITS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 274, 258, 262, 284, 339  # tags of EXIF and TIFF
 SHALLOW = {"L;2": 85, "L;4": 17}  # what Pillow multiplies samples of 2 and 4 bits by, but not the transparent one
 APART = 2  # value of PLANES
 UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of SAMPLE_FORMAT and PHOTOMETRIC
+PNG = b"\x89PNG\r\n\x1a\n"
+SHOWN_CHUNKS = (b"tRNS", b"iCCP", b"eXIf", b"iTXt", b"acTL", b"fcTL", b"fdAT")  # of PNG, beside what it must have
+NETPBM = re.compile(rb"P[1-7fFy]\s")  # a format whose beginning may be text
 # Formats of lines and pages. Pillow would read the first two with programs of the machine, if it has them.
 DRAWINGS = {b"%!PS": "EPS", b"\xc5\xd0\xd3\xc6": "EPS", b"\xd7\xcd\xc6\x9a": "WMF", b"%PDF": "PDF"}
 
@@ -82,7 +89,37 @@ def _fitted(picture: Image.Image, fit: str) -> Image.Image:
 
 def _open_shown(path: str | Path) -> Image.Image:
     """Return what a viewer shows of a file, in RGB or L."""
-    with Path(path).open("rb") as file, Image.open(file) as picture:  # by path Pillow would garble TIFFs that it turns
+    with Path(path).open("rb") as file:  # by path Pillow would garble TIFFs that it turns
+        try:
+            return _shown(path, file)
+        except MemoryError:
+            raise
+        except Exception:
+            file.seek(0)
+            data = file.read(len(PNG))
+            if data != PNG:
+                raise
+            return _shown(path, io.BytesIO(_bare_png(data + file.read())))
+
+
+def _bare_png(data: bytes) -> bytes:
+    """Return a PNG without chunks that show nothing, and without those that viewers leave out for their wrong checksum.
+
+    Pillow takes one that is broken, or a long text, for damage of the picture.
+    """
+    kept, start = [data[: len(PNG)]], len(PNG)
+    while start < len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4])
+        name, checksum = data[start + 4 : start + 8], int.from_bytes(data[end - 4 : end])
+        needed = name[:1].isupper()
+        if needed or (name in SHOWN_CHUNKS and zlib.crc32(data[start + 4 : end - 4]) == checksum):
+            kept.append(data[start:end])
+        start = end
+    return b"".join(kept)
+
+
+def _shown(path: str | Path, file: IO[bytes]) -> Image.Image:
+    with Image.open(file) as picture:
         if picture.format in DRAWINGS.values():
             raise UnidentifiedImageError
         samples = picture.tile[0].args if picture.tile else None
@@ -118,10 +155,14 @@ def _say_if_several(path: str | Path, picture: Image.Image) -> None:
 
 
 def _orientation(picture: Image.Image) -> int:
+    """Return how EXIF, or else XMP, says that a picture lies there; Pillow reads XMP in one of its forms only."""
     try:
-        return picture.getexif().get(ORIENTATION, 1)
+        told = picture.getexif().get(ORIENTATION)
     except Exception:  # broken metadata: a viewer shows the picture as it lies there
         return 1
+    xmp = picture.info.get("XML:com.adobe.xmp") or picture.info.get("xmp") or ""
+    found = XMP_ORIENTATION.search(xmp.decode("latin-1") if isinstance(xmp, bytes) else xmp)
+    return told or (int(found[1]) if found else 1)
 
 
 # Colours
@@ -219,7 +260,7 @@ def _reason(path: str | Path, error: Exception) -> str:
         drawing = "SVG" if b"<svg" in head else DRAWINGS.get(head[:4])
         if drawing:
             return f"is a page or a drawing ({drawing}), which cannot be read: save it as PNG or JPEG"
-        if _is_text(head):
+        if _is_text(head) and not NETPBM.match(head):
             return "is text, not a picture: remove it"
         if not _is_recognised(head):
             return "is of a format that is not known: save it as PNG or JPEG, or remove it"
