@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from semisup.cli import UserError, in_one_line
 from semisup.edges import edge_pixels
@@ -29,7 +29,7 @@ UPRIGHT = {  # what a viewer does for each orientation of EXIF
     8: Image.Transpose.ROTATE_90,
 }
 XMP_ORIENTATION = re.compile(r"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""")
-ORIENTATION, BITS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 274, 258, 262, 284, 339  # tags of EXIF and TIFF
+ORIENTATION, BITS, PHOTOMETRIC, FILL_ORDER, SAMPLES, PLANES, SAMPLE_FORMAT = 274, 258, 262, 266, 277, 284, 339  # tags
 SHALLOW = {"L;2": 85, "L;4": 17}  # what Pillow multiplies samples of 2 and 4 bits by, but not the transparent one
 APART = 2  # value of PLANES
 UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of SAMPLE_FORMAT and PHOTOMETRIC
@@ -124,8 +124,8 @@ def _shown(path: str | Path, file: IO[bytes]) -> Image.Image:
             raise UnidentifiedImageError
         samples = picture.tile[0].args if picture.tile else None
         tags = getattr(picture, "tag_v2", {})
-        if tags.get(PLANES) == APART and 16 in tags[BITS] and picture.tile[0].codec_name == "raw":  # noqa: PLR2004
-            picture.tile = [_deep(tile, tags.prefix) for tile in picture.tile]
+        if tags.get(PLANES) == APART:
+            picture.tile = _tiles_apart(picture, tags)
         picture.load()  # of a TIFF this turns it, too
         if isinstance(samples, str) and samples in SHALLOW and "transparency" in picture.info:
             picture.info["transparency"] *= SHALLOW[samples]
@@ -138,10 +138,22 @@ def _shown(path: str | Path, file: IO[bytes]) -> Image.Image:
     return shown
 
 
-def _deep(tile: ImageFile._Tile, order: bytes) -> ImageFile._Tile:
-    """Return a channel of 16 bits as such, which Pillow takes for one of 8; order: of its bytes, as a TIFF begins."""
-    channel, *others = tile.args
-    return tile._replace(args=(f"{channel};16{'B' if order == b'MM' else 'L'}", *others))
+def _tiles_apart(picture: Image.Image, tags: TiffImagePlugin.ImageFileDirectory_v2) -> list[ImageFile._Tile]:
+    """Return where Pillow finds the channels of a TIFF that lie apart, and how they are packed, which it garbles.
+
+    Raises UnidentifiedImageError for colours that it would show wrongly.
+    """
+    packed = picture.tile[0].codec_name != "raw"
+    if tags.get(SAMPLES, 1) == 1:  # one channel lies there as ever
+        format_, order = tags.get(SAMPLE_FORMAT, (UNSIGNED,)), tags.get(FILL_ORDER, 1)
+        form = TiffImagePlugin.OPEN_INFO[tags.prefix, tags.get(PHOTOMETRIC, 0), format_, order, tags[BITS], ()][1]
+        return picture.tile if packed else [tile._replace(args=(form, *tile.args[1:])) for tile in picture.tile]
+    if picture.mode not in ("RGB", "RGBA", "CMYK"):
+        raise UnidentifiedImageError
+    if packed or 16 not in tags[BITS]:  # noqa: PLR2004
+        return picture.tile
+    end = "16B" if tags.prefix == b"MM" else "16L"  # Pillow takes channels of 16 bits for such of 8
+    return [tile._replace(args=(f"{tile.args[0]};{end}", *tile.args[1:])) for tile in picture.tile]
 
 
 def _say_if_several(path: str | Path, picture: Image.Image) -> None:
@@ -254,7 +266,7 @@ def _reason(path: str | Path, error: Exception) -> str:
         head = file.read(HEAD)
     if not head:
         return "is empty: remove it, or copy it anew"
-    if isinstance(error, UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError) or "unknown raw mode" in str(error):
         if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head[:64]:
             return "is a HEIC picture, which cannot be read: save it as JPEG (heif-convert does it)"
         drawing = "SVG" if b"<svg" in head else DRAWINGS.get(head[:4])
