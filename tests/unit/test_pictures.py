@@ -540,8 +540,8 @@ def test_other_reasons(tmp_path, monkeypatch):
     assert reason(path) == "is empty: remove it, or copy it anew"
     path.write_text("<html>Not Found</html>")
     assert reason(path).startswith("is text, not a picture")
-    for beginning in ("P5 0 0 255\n", "P4\n3 0\n", "Pf 0 0 1.0\n"):
-        path.write_text(beginning)
+    for beginning in (b"P5 0 0 255\n", b"P4\n3 0\n", b"Pf 0 0 1.0\n", b"\xff\xd8\xff\xe0"):
+        path.write_bytes(beginning)
         assert reason(path).startswith("is damaged or of a kind that is not known")
     path.write_bytes(b"\x7fELF" + bytes(range(256)))
     assert reason(path).startswith("is of a format that is not known")

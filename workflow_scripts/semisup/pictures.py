@@ -35,7 +35,6 @@ APART = 2  # value of PLANES
 UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of SAMPLE_FORMAT and PHOTOMETRIC
 PNG = b"\x89PNG\r\n\x1a\n"
 SHOWN_CHUNKS = (b"tRNS", b"iCCP", b"eXIf", b"iTXt", b"acTL", b"fcTL", b"fdAT")  # of PNG, beside what it must have
-NETPBM = re.compile(rb"P[1-7fFy]\s")  # a format whose beginning may be text
 # Formats of lines and pages. Pillow would read the first two with programs of the machine, if it has them.
 DRAWINGS = {b"%!PS": "EPS", b"\xc5\xd0\xd3\xc6": "EPS", b"\xd7\xcd\xc6\x9a": "WMF", b"%PDF": "PDF"}
 
@@ -272,11 +271,11 @@ def _reason(path: str | Path, error: Exception) -> str:
         drawing = "SVG" if b"<svg" in head else DRAWINGS.get(head[:4])
         if drawing:
             return f"is a page or a drawing ({drawing}), which cannot be read: save it as PNG or JPEG"
-        if _is_text(head) and not NETPBM.match(head):
+        if _is_recognised(head):
+            return "is damaged or of a kind that is not known: save it as PNG or JPEG, or remove it"
+        if _is_text(head):
             return "is text, not a picture: remove it"
-        if not _is_recognised(head):
-            return "is of a format that is not known: save it as PNG or JPEG, or remove it"
-        return "is damaged or of a kind that is not known: save it as PNG or JPEG, or remove it"
+        return "is of a format that is not known: save it as PNG or JPEG, or remove it"
     return "is damaged or cut short: remove it, or copy it anew"
 
 
