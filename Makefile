@@ -7,6 +7,7 @@ CONFIG ?= config.demo.yaml
 STUDY = --cores $(CORES) --workflow-profile profiles/demo --configfile $(CONFIG)
 .DEFAULT_GOAL := help
 
+unexport PYTHONSAFEPATH # the user's: programs would not find the modules beside them
 .NOTPARALLEL: # two apt-get get in each other's way
 .PHONY: help report html status test test-all lint bench readme gpu-check crate clean latex browser slurm
 

@@ -1,4 +1,5 @@
 # Checked configuration, wildcard constraints and the helpers that every rule file uses. No rules.
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ SCRIPTS = CLONE / "workflow_scripts"
 if not SCRIPTS.is_dir():
     sys.exit(f"error: {CLONE} is no folder on this machine: clone the repository, and name the Snakefile of the clone")
 sys.path.insert(0, str(SCRIPTS))
+os.environ.pop("PYTHONSAFEPATH", None)  # the user's: with it the jobs' programs would not find the modules beside them
 
 from declarations.options import option_names
 from planning import config as planning

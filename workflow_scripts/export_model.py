@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -18,12 +19,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # which PYTHONSAFEPATH leaves out
+
 from semisup.cli import UserError, run_program
 from semisup.files import atomic_path
 from semisup.model_files import model_kind
 from semisup.model_format import About, read_about
 from semisup.models.network import NetworkModel, description, image_shape, read_model
-from semisup.outputs import check_outputs
+from semisup.outputs import check_outputs, given
 from semisup.scaling import to_pixels
 
 BATCH = 2  # images of the example that the network is followed with; 1 would be taken for a fixed number
@@ -117,7 +120,7 @@ FORMATS = {"onnx": write_onnx}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="model.h5 of a run that trains a network on labels")
+    parser.add_argument("--model", type=given, required=True, help="model.h5 of a run that trains a network on labels")
     parser.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
     parser.add_argument("--pixels", choices=("float", "uint8"), default="float", help="of the images (default: float)")
     parser.add_argument("--output", required=True, help="file to write")

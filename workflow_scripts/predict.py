@@ -8,6 +8,7 @@ from 1). The confidence is the model's probability, calibrated on its validation
 
 import argparse
 import logging
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -17,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # which PYTHONSAFEPATH leaves out
+
 from semisup.batches import Batch, Listed, Reading, batches, class_key, listed
 from semisup.calibration import probabilities
 from semisup.cli import UserError, natural_int, positive_int, run_program
@@ -24,7 +27,7 @@ from semisup.device import leased_device
 from semisup.edges import edge_pixels
 from semisup.hdf5 import finite
 from semisup.model_files import Model, read_model
-from semisup.outputs import check_outputs
+from semisup.outputs import check_outputs, given
 from semisup.pictures import FITS
 from semisup.sheet import end_sheet, new_sheet, write_figure
 from semisup.tables import new_table
@@ -54,7 +57,7 @@ class Tally:
 def new_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="model.h5 of a run")
+    parser.add_argument("--model", type=given, required=True, help="model.h5 of a run")
     parser.add_argument(
         "--images", type=given, nargs="+", required=True, help="pictures, folders of them, data sets (HDF5), .bin files"
     )
@@ -68,13 +71,6 @@ def new_parser() -> argparse.ArgumentParser:
     parser.add_argument("--block", type=positive_int, default=128, help="images in memory at once")
     parser.add_argument("--gpu", type=natural_int, default=0, help="1: compute on a GPU if there is one (default: 0)")
     return parser
-
-
-def given(text: str) -> Path:
-    """Argument type: a path. An empty one, as of a variable of the shell that is not set, is no folder."""
-    if not text:
-        raise argparse.ArgumentTypeError("a path is empty")
-    return Path(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,12 +10,15 @@ import logging
 import mimetypes
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # which PYTHONSAFEPATH leaves out
 
 from semisup.cli import UserError, run_program
 from semisup.files import atomic_path, copy_file

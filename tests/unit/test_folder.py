@@ -208,6 +208,18 @@ def test_folders_within_each_other_and_names_that_cannot_be_held(folder, tmp_pat
     assert "has a class without pictures" in mistakes(pictures=str(folder), test=str(tmp_path / "sealed"))["test"]
 
 
+@pytest.mark.parametrize("key", ["pictures", "unlabeled", "test"])
+def test_folder_that_may_not_be_looked_into_is_named(folder, tmp_path, lock, key):
+    places = {name: tmp_path / name for name in ("unlabeled", "test")} | {"pictures": folder}
+    save(tmp_path / "unlabeled" / "0.png", 0)
+    for name in CLASSES:
+        save(tmp_path / "test" / name / "0.png", 0)
+    locked = places[key] if key == "unlabeled" else places[key] / "cat"
+    lock(locked)
+    found = mistakes(**{name: str(place) for name, place in places.items()})
+    assert found == {key: f"{locked} cannot be looked into: Permission denied; change its permissions"}
+
+
 def test_planning_says_it_in_one_line(folder):
     config = {"data": {"own": {"kind": "folder", "pictures": str(folder / "none")}}}
     study = {"dataset": "own", "seeds": [0], "baseline": "a", "experiments": {"a": {"method": "supervised"}}}

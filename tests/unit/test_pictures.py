@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from semisup.pictures import PictureError, read_picture
 
@@ -221,17 +222,16 @@ def test_signed_integers_of_8_bits_are_scaled_by_their_range(tmp_path):
     assert read_picture(tmp_path / "picture.tiff", 1)[0].tolist() == [[0, 0, 0, 129, 255]]
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("channels", [3, 4])
-def test_deep_tiff_whose_channels_lie_apart(tmp_path, order, channels):
-    """channels: 4 with transparency."""
-    planes = [plane.astype(f"{order}u2") * 257 for plane in colours().transpose(2, 0, 1)]
-    planes += [np.full((12, 20), 65535, f"{order}u2")] * (channels - 3)
-    planes[-1][0, 0] *= channels == 3  # transparent
-    body = b"".join(plane.tobytes() for plane in planes)
-    tags = [(256, [20]), (257, [12]), (258, [16] * channels), (259, [1]), (262, [2])]
-    tags += [(273, [8 + 480 * plane for plane in range(channels)]), (277, [channels]), (278, [12])]
-    tags += [(279, [480] * channels), (284, [2])] + ([(338, [2])] if channels > 3 else [])
+def tiff_apart(path, planes, order, photometric, *, packed=False, extra=()):
+    """Write a TIFF whose channels (H, W), uint8 or uint16, lie one after the other, zlib-compressed if packed."""
+    bits, (height, width) = 8 * planes[0].itemsize, planes[0].shape
+    parts = [plane.astype(f"{order}u{bits // 8}").tobytes() for plane in planes]
+    parts = list(map(zlib.compress, parts)) if packed else parts
+    starts = [8 + sum(map(len, parts[:place])) for place in range(len(parts))]
+    tags = [(256, [width]), (257, [height]), (258, [bits] * len(planes)), (259, [8 if packed else 1])]
+    tags += [(262, [photometric]), (273, starts), (277, [len(planes)]), (278, [height])]
+    tags += [(279, list(map(len, parts))), (284, [2])] + ([(338, extra)] if extra else [])
+    body = b"".join(parts)
     header = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(body))
     lists = 8 + len(body) + 2 + 12 * len(tags) + 4
     entries = tail = b""
@@ -240,11 +240,60 @@ def test_deep_tiff_whose_channels_lie_apart(tmp_path, order, channels):
         tail += b"" if len(values) == 1 else struct.pack(f"{order}{len(values)}I", *values)
         entries += struct.pack(f"{order}HHII", tag, 4, len(values), value)
     directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
-    (tmp_path / "picture.tiff").write_bytes(header + body + directory + tail)
+    path.write_bytes(header + body + directory + tail)
+
+
+DEPTHS = {8: (np.uint8, 1), 16: (np.uint16, 257)}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("bits", DEPTHS)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_tiff_whose_channels_lie_apart(tmp_path, order, channels, bits, packed):
+    """channels: 4 with transparency."""
+    kind, factor = DEPTHS[bits]
+    planes = [plane.astype(kind) * kind(factor) for plane in colours().transpose(2, 0, 1)]
+    planes += [np.full((12, 20), np.iinfo(kind).max, kind)] * (channels - 3)
+    planes[-1][0, 0] *= channels == 3  # transparent
+    tiff_apart(tmp_path / "picture.tiff", planes, order, 2, packed=packed, extra=[2] * (channels - 3))
     expected = colours()
     if channels == 4:
         expected[0, 0] = 255
     np.testing.assert_array_equal(read_picture(tmp_path / "picture.tiff", 3).transpose(1, 2, 0), expected)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("bits", DEPTHS)
+@pytest.mark.parametrize("inverse", [False, True])
+def test_tiff_of_one_channel_that_is_said_to_lie_apart(tmp_path, inverse, bits, packed):
+    """inverse: 0 stands for white."""
+    kind, factor = DEPTHS[bits]
+    shown = greys().astype(kind) * kind(factor)
+    samples = np.iinfo(kind).max - shown if inverse else shown
+    tiff_apart(tmp_path / "picture.tiff", [samples], "<", int(not inverse), packed=packed)
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.tiff", 1)[0], greys())
+
+
+@pytest.mark.parametrize(("bits", "packed"), [(8, False), (8, True), (16, True)])
+def test_colours_of_print_that_lie_apart(tmp_path, bits, packed):
+    kind, factor = DEPTHS[bits]
+    inks = np.asarray(Image.fromarray(colours()).convert("CMYK"))
+    planes = [inks[..., channel].astype(kind) * kind(factor) for channel in range(4)]
+    tiff_apart(tmp_path / "picture.tiff", planes, "<", 5, packed=packed)
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.tiff", 3).transpose(1, 2, 0), colours())
+
+
+@pytest.mark.parametrize(
+    ("photometric", "channels", "bits", "packed"),
+    [(5, 4, 16, False), (8, 3, 8, False), (8, 3, 8, True), (1, 2, 8, True), (1, 2, 8, False)],
+    ids=["deep CMYK", "LAB", "packed LAB", "packed grey with transparency", "grey with transparency"],
+)
+def test_channels_apart_that_would_be_garbled_are_refused(tmp_path, photometric, channels, bits, packed):
+    planes = [greys().astype(DEPTHS[bits][0])] * channels
+    extra = [2] if photometric == 1 else []
+    tiff_apart(tmp_path / "picture.tiff", planes, "<", photometric, packed=packed, extra=extra)
+    assert reason(tmp_path / "picture.tiff").startswith("is damaged or of a kind that is not known: save it as PNG")
 
 
 def test_grey_tiff_with_alpha_that_is_multiplied_in(tmp_path):
@@ -355,6 +404,81 @@ def test_broken_metadata_hides_no_picture(tmp_path):
     np.testing.assert_array_equal(read_picture(tmp_path / "picture.png", 3).transpose(1, 2, 0), colours())
 
 
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" {}</rdf:RDF></x:xmpmeta>"""
+XMP_FORMS = ('tiff:Orientation="6"/>', "tiff:Orientation='6'/>", "tiff:Orientation = '6' />")
+XMP_FORMS += ("><tiff:Orientation>\n6</tiff:Orientation></rdf:Description>",)
+
+
+@pytest.mark.parametrize("form", XMP_FORMS)
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg"])
+def test_orientation_in_any_form_of_xmp(tmp_path, form, ending):
+    text = XMP.format(form)
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", text)
+    options = LOSSLESS.get(ending, {}) | ({"pnginfo": info} if ending == "png" else {"xmp": text.encode()})
+    path = tmp_path / f"picture.{ending}"
+    Image.fromarray(colours()).transpose(TURNS[6]).save(path, **options)
+    found = read_picture(path, 3).transpose(1, 2, 0).astype(int)
+    assert found.shape == colours().shape
+    assert np.abs(found - colours()).max() <= 6
+
+
+def test_orientation_of_exif_is_stronger_than_that_of_xmp(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 1
+    xmp = XMP.format(XMP_FORMS[1]).encode()
+    Image.fromarray(colours()).save(tmp_path / "picture.webp", lossless=True, exif=exif, xmp=xmp)
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.webp", 3).transpose(1, 2, 0), colours())
+
+
+def chunk(name, content, crc=None):
+    checksum = zlib.crc32(name + content) if crc is None else crc
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+LONG_TEXT = b"Comment\0\0" + zlib.compress(b"a" * 2**21)
+HIDDEN = struct.pack(">HHH", *map(int, colours()[3, 4]))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"tEXt", b"Comment\0of a camera", crc=1),
+        chunk(b"zTXt", LONG_TEXT),
+        chunk(b"tRNS", HIDDEN, crc=1),
+        chunk(b"pHYs", b"\0"),
+    ],
+    ids=["text with a wrong checksum", "long text", "transparency with a wrong checksum", "short resolution"],
+)
+def test_png_is_shown_whatever_is_wrong_beside_its_pixels(tmp_path, extra):
+    """As by viewers that use libpng, which leaves such chunks out."""
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours()).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + extra + data[33:])
+    np.testing.assert_array_equal(read_picture(path, 3).transpose(1, 2, 0), colours())
+
+
+def test_png_keeps_its_transparency_beside_a_broken_text(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours()).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk(b"tEXt", b"Comment\0", crc=1) + chunk(b"tRNS", HIDDEN) + data[33:])
+    expected = colours()
+    expected[3, 4] = 255
+    np.testing.assert_array_equal(read_picture(path, 3).transpose(1, 2, 0), expected)
+
+
+def test_png_with_damaged_pixels_is_not_shown(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.fromarray(colours()).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 30] ^= 255
+    path.write_bytes(data)
+    assert reason(path).startswith("is damaged")
+
+
 # Squares
 
 
@@ -416,6 +540,9 @@ def test_other_reasons(tmp_path, monkeypatch):
     assert reason(path) == "is empty: remove it, or copy it anew"
     path.write_text("<html>Not Found</html>")
     assert reason(path).startswith("is text, not a picture")
+    for beginning in (b"P5 0 0 255\n", b"P4\n3 0\n", b"Pf 0 0 1.0\n", b"\xff\xd8\xff\xe0"):
+        path.write_bytes(beginning)
+        assert reason(path).startswith("is damaged or of a kind that is not known")
     path.write_bytes(b"\x7fELF" + bytes(range(256)))
     assert reason(path).startswith("is of a format that is not known")
     for brand in (b"heic", b"mif1", b"hevc"):

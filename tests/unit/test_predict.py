@@ -335,10 +335,19 @@ def test_pipes_are_refused(colour, tmp_path):
     assert_refused(colour, tmp_path / "pi\npe", tmp_path / "out.csv", r"pi\\npe is a pipe or a device: save what comes")
 
 
-def test_empty_path_is_no_folder(colour, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["images", "model"])
+def test_empty_path_is_no_file(colour, tmp_path, capsys, name):
+    paths = {"model": colour.folder / "model.h5", "images": colour.images} | {name: ""}
     with pytest.raises(SystemExit):
-        colour.predict("", tmp_path / "out.csv")
-    assert capsys.readouterr().err.endswith("error: argument --images: a path is empty\n")
+        predict.main(command_line(predictions=tmp_path / "out.csv", **paths))
+    assert capsys.readouterr().err.endswith(f"error: argument --{name}: a path is empty\n")
+
+
+def test_folder_that_may_not_be_looked_into_is_named(colour, tmp_path, lock):
+    (tmp_path / "pictures" / "locked").mkdir(parents=True)
+    lock(tmp_path / "pictures" / "locked")
+    match = r"locked cannot be looked into: change its permissions, or move it elsewhere$"
+    assert_refused(colour, tmp_path / "pictures", tmp_path / "out.csv", match)
 
 
 def test_input_is_not_written_over(colour, tmp_path):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from fixtures_machine import needs_latex
 from fixtures_snakemake import ROOT
 
@@ -57,3 +59,9 @@ def test_report(tmp_path):
         place.write_text('$pdflatex = "false";\n')
     (home / "article.cls").write_text(r"\undefined")
     assert run(folder, *program, HOME=str(home), TEXINPUTS=f"{home}:", LC_ALL="C") == expected
+
+
+@pytest.mark.parametrize("program", ["predict", "export_model", "write_crate"])
+def test_programs_that_are_started_by_hand_find_their_modules(tmp_path, program):
+    """For those of rules the Snakefile sees to it."""
+    run(tmp_path, SCRIPTS / f"{program}.py", "--help", PYTHONSAFEPATH="1", PYTHONPATH="")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from data_sets.declare import Copies, Data, DataSet, Seed
 from declarations.options import Count, InnerPart, Mistake, Options, Values
@@ -60,15 +60,17 @@ class Folder(FolderSplit, Copies, DataSet):
             if places[one].is_relative_to(places[other]):
                 yield one, f"{options[one]} is, or lies in, the folder of `{other}`; keep them apart"
                 return
-        found: dict[str, dict[str, list[Path]]] = {"test": {}}
-        for key in ("pictures", "test") if options["test"] else ("pictures",):
+        found: dict[str, Any] = {"unlabeled": ["none asked for"], "test": {}}
+        for key in places:
             try:
-                found[key] = pictures_of_classes(options[key])
-            except (OSError, ValueError) as error:
+                found[key] = (pictures_in if key == "unlabeled" else pictures_of_classes)(options[key])
+            except OSError as error:
+                yield key, f"{error.filename} cannot be looked into: {error.strerror}; change its permissions"
+                return
+            except ValueError as error:
                 yield key, f"{options[key]}: {error}"
                 return
-        classes, sealed = found["pictures"], found["test"]
-        unlabeled = pictures_in(options["unlabeled"]) if options["unlabeled"] else ["none asked for"]
+        classes, sealed, unlabeled = found["pictures"], found["test"], found["unlabeled"]
         if len(classes) < 2:  # noqa: PLR2004
             yield "pictures", f"{options['pictures']} has {len(classes)} class folders; give it at least 2"
         for label in classes:

@@ -65,8 +65,16 @@ def class_key(name: str) -> str:
 def listed(paths: Sequence[Path], classes: Mapping[str, int]) -> Listed:
     """List pictures, folders of them, data sets and .bin files; classes: label of each class by `class_key`.
 
-    Raises UserError if one of the paths is not there or no file, or if there is nothing in them.
+    Raises UserError if one of the paths is not there or no file, or if there is nothing in them, or no right to look.
     """
+    try:
+        return _listed(paths, classes)
+    except PermissionError as error:
+        name = in_one_line(error.filename)
+        raise UserError(f"{name} cannot be looked into: change its permissions, or move it elsewhere") from error
+
+
+def _listed(paths: Sequence[Path], classes: Mapping[str, int]) -> Listed:
     pictures: list[tuple[Path, int | None]] = []
     sets, passed_over = [], 0
     for path in paths:

@@ -41,8 +41,11 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def _leads_nowhere(entry: os.DirEntry) -> bool:
-    """Tell whether an entry is a link to nothing, or to itself."""
-    return entry.is_symlink() and not Path(entry.path).exists()
+    """Tell whether an entry is a link to nothing, to itself, or to where one may not look."""
+    try:
+        return entry.is_symlink() and not Path(entry.path).exists()
+    except PermissionError:
+        return True
 
 
 def pictures_below(folder: str | Path) -> tuple[list[Path], int]:

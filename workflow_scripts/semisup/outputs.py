@@ -1,10 +1,18 @@
-"""What is looked at before a program that a person starts writes its files, so that nothing of theirs is lost."""
+"""What is looked at before a program that a person starts reads and writes, so that nothing of theirs is lost."""
 
+import argparse
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from semisup.cli import UserError, in_one_line
+
+
+def given(text: str) -> Path:
+    """Argument type: a path. An empty one, as of a variable of the shell that is not set, is no folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty")
+    return Path(text)
 
 
 def check_outputs(outputs: Sequence[str], inputs: Iterable[str | Path]) -> None:

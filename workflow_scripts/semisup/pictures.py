@@ -3,11 +3,14 @@
 import io
 import logging
 import os
+import re
 import warnings
+import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from semisup.cli import UserError, in_one_line
 from semisup.edges import edge_pixels
@@ -25,10 +28,13 @@ UPRIGHT = {  # what a viewer does for each orientation of EXIF
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-ORIENTATION, BITS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 274, 258, 262, 284, 339  # tags of EXIF and TIFF
+XMP_ORIENTATION = re.compile(r"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])""")
+ORIENTATION, BITS, PHOTOMETRIC, FILL_ORDER, SAMPLES, PLANES, SAMPLE_FORMAT = 274, 258, 262, 266, 277, 284, 339  # tags
 SHALLOW = {"L;2": 85, "L;4": 17}  # what Pillow multiplies samples of 2 and 4 bits by, but not the transparent one
 APART = 2  # value of PLANES
 UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0  # values of SAMPLE_FORMAT and PHOTOMETRIC
+PNG = b"\x89PNG\r\n\x1a\n"
+SHOWN_CHUNKS = (b"tRNS", b"iCCP", b"eXIf", b"iTXt", b"acTL", b"fcTL", b"fdAT")  # of PNG, beside what it must have
 # Formats of lines and pages. Pillow would read the first two with programs of the machine, if it has them.
 DRAWINGS = {b"%!PS": "EPS", b"\xc5\xd0\xd3\xc6": "EPS", b"\xd7\xcd\xc6\x9a": "WMF", b"%PDF": "PDF"}
 
@@ -82,13 +88,43 @@ def _fitted(picture: Image.Image, fit: str) -> Image.Image:
 
 def _open_shown(path: str | Path) -> Image.Image:
     """Return what a viewer shows of a file, in RGB or L."""
-    with Path(path).open("rb") as file, Image.open(file) as picture:  # by path Pillow would garble TIFFs that it turns
+    with Path(path).open("rb") as file:  # by path Pillow would garble TIFFs that it turns
+        try:
+            return _shown(path, file)
+        except MemoryError:
+            raise
+        except Exception:
+            file.seek(0)
+            data = file.read(len(PNG))
+            if data != PNG:
+                raise
+            return _shown(path, io.BytesIO(_bare_png(data + file.read())))
+
+
+def _bare_png(data: bytes) -> bytes:
+    """Return a PNG without chunks that show nothing, and without those that viewers leave out for their wrong checksum.
+
+    Pillow takes one that is broken, or a long text, for damage of the picture.
+    """
+    kept, start = [data[: len(PNG)]], len(PNG)
+    while start < len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4])
+        name, checksum = data[start + 4 : start + 8], int.from_bytes(data[end - 4 : end])
+        needed = name[:1].isupper()
+        if needed or (name in SHOWN_CHUNKS and zlib.crc32(data[start + 4 : end - 4]) == checksum):
+            kept.append(data[start:end])
+        start = end
+    return b"".join(kept)
+
+
+def _shown(path: str | Path, file: IO[bytes]) -> Image.Image:
+    with Image.open(file) as picture:
         if picture.format in DRAWINGS.values():
             raise UnidentifiedImageError
         samples = picture.tile[0].args if picture.tile else None
         tags = getattr(picture, "tag_v2", {})
-        if tags.get(PLANES) == APART and 16 in tags[BITS] and picture.tile[0].codec_name == "raw":  # noqa: PLR2004
-            picture.tile = [_deep(tile, tags.prefix) for tile in picture.tile]
+        if tags.get(PLANES) == APART:
+            picture.tile = _tiles_apart(picture, tags)
         picture.load()  # of a TIFF this turns it, too
         if isinstance(samples, str) and samples in SHALLOW and "transparency" in picture.info:
             picture.info["transparency"] *= SHALLOW[samples]
@@ -101,10 +137,22 @@ def _open_shown(path: str | Path) -> Image.Image:
     return shown
 
 
-def _deep(tile: ImageFile._Tile, order: bytes) -> ImageFile._Tile:
-    """Return a channel of 16 bits as such, which Pillow takes for one of 8; order: of its bytes, as a TIFF begins."""
-    channel, *others = tile.args
-    return tile._replace(args=(f"{channel};16{'B' if order == b'MM' else 'L'}", *others))
+def _tiles_apart(picture: Image.Image, tags: TiffImagePlugin.ImageFileDirectory_v2) -> list[ImageFile._Tile]:
+    """Return where Pillow finds the channels of a TIFF that lie apart, and how they are packed, which it garbles.
+
+    Raises UnidentifiedImageError for colours that it would show wrongly.
+    """
+    packed = picture.tile[0].codec_name != "raw"
+    if tags.get(SAMPLES, 1) == 1:  # one channel lies there as ever
+        format_, order = tags.get(SAMPLE_FORMAT, (UNSIGNED,)), tags.get(FILL_ORDER, 1)
+        form = TiffImagePlugin.OPEN_INFO[tags.prefix, tags.get(PHOTOMETRIC, 0), format_, order, tags[BITS], ()][1]
+        return picture.tile if packed else [tile._replace(args=(form, *tile.args[1:])) for tile in picture.tile]
+    if picture.mode not in ("RGB", "RGBA", "CMYK"):
+        raise UnidentifiedImageError
+    if packed or 16 not in tags[BITS]:  # noqa: PLR2004
+        return picture.tile
+    end = "16B" if tags.prefix == b"MM" else "16L"  # Pillow takes channels of 16 bits for such of 8
+    return [tile._replace(args=(f"{tile.args[0]};{end}", *tile.args[1:])) for tile in picture.tile]
 
 
 def _say_if_several(path: str | Path, picture: Image.Image) -> None:
@@ -118,10 +166,14 @@ def _say_if_several(path: str | Path, picture: Image.Image) -> None:
 
 
 def _orientation(picture: Image.Image) -> int:
+    """Return how EXIF, or else XMP, says that a picture lies there; Pillow reads XMP in one of its forms only."""
     try:
-        return picture.getexif().get(ORIENTATION, 1)
+        told = picture.getexif().get(ORIENTATION)
     except Exception:  # broken metadata: a viewer shows the picture as it lies there
         return 1
+    xmp = picture.info.get("XML:com.adobe.xmp") or picture.info.get("xmp") or ""
+    found = XMP_ORIENTATION.search(xmp.decode("latin-1") if isinstance(xmp, bytes) else xmp)
+    return told or (int(found[1]) if found else 1)
 
 
 # Colours
@@ -213,17 +265,17 @@ def _reason(path: str | Path, error: Exception) -> str:
         head = file.read(HEAD)
     if not head:
         return "is empty: remove it, or copy it anew"
-    if isinstance(error, UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError) or "unknown raw mode" in str(error):
         if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head[:64]:
             return "is a HEIC picture, which cannot be read: save it as JPEG (heif-convert does it)"
         drawing = "SVG" if b"<svg" in head else DRAWINGS.get(head[:4])
         if drawing:
             return f"is a page or a drawing ({drawing}), which cannot be read: save it as PNG or JPEG"
+        if _is_recognised(head):
+            return "is damaged or of a kind that is not known: save it as PNG or JPEG, or remove it"
         if _is_text(head):
             return "is text, not a picture: remove it"
-        if not _is_recognised(head):
-            return "is of a format that is not known: save it as PNG or JPEG, or remove it"
-        return "is damaged or of a kind that is not known: save it as PNG or JPEG, or remove it"
+        return "is of a format that is not known: save it as PNG or JPEG, or remove it"
     return "is damaged or cut short: remove it, or copy it anew"
 
 
