@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from fixtures_page import page_of, plan_of_page
+from fixtures_report import DESCRIBED
 from fixtures_snakemake import ROOT
 
 PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "report").rglob("*.tex")]
@@ -16,6 +18,7 @@ PAGES += (ROOT / "report").rglob("*.rst")
 CODE = {
     ".md": r"^ *```(?s:.*?)^ *```|^ {4}.*$|`[^`]*`|\]\([^)]*\)|(?s:<!--.*?-->)",
     ".rst": r"`[^`]*`_?|\{[{%](?s:.*?)[%}]\}",
+    ".html": r"<(style|script|svg|code|pre)\b(?s:.*?)</\1>|<[^>]*>",
     ".tex": r"(?<!\\)%.*|\\(?:BLOCK|VAR|texttt|label|ref|pageref|cite\w*|input|url|begin|end)\{[^}]*\}"
     r"|\\includegraphics.*|\\\w+penalty=\d+|``[^']*''",
 }
@@ -62,6 +65,10 @@ def test_prose_is_plain_and_british(path):
     assert not findings(prose(path.read_text(encoding="utf-8"), path.suffix))
 
 
+def test_the_page_of_the_results_is_plain_and_british(tmp_path):
+    assert not findings(prose(page_of(tmp_path, plan_of_page(*DESCRIBED)), ".html"))
+
+
 @pytest.mark.parametrize("wrong", ["unlabeled", "Colors", "it goes on", "lest", "10 000", "12000", "normalized"])
 @pytest.mark.parametrize("kind", CODE)
 def test_wrong_words_are_found_in_every_kind_of_text(wrong, kind):
@@ -71,6 +78,8 @@ def test_wrong_words_are_found_in_every_kind_of_text(wrong, kind):
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
+        (".html", "<code>unlabeled</code>"),
+        (".html", '<a class="gray">'),
         (".md", "`unlabeled`"),
         (".md", "a\n\n    color 12000\n"),
         (".md", "```yaml\ncolor: 12000\n```\n"),

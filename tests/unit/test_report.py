@@ -423,7 +423,7 @@ def test_the_report_says_who_trained_on_more_or_on_fewer_images(monkeypatch, tmp
     [
         (0.05, "unlabelled images helped \\emph{PL-RN}."),
         (-0.05, "unlabelled images did harm to \\emph{PL-RN}."),
-        (0.0, "for \\emph{PL-RN} it cannot be said whether unlabelled images helped."),
+        (0.0, "it cannot be said whether unlabelled images helped \\emph{PL-RN}."),
     ],
 )
 def test_the_report_says_whether_unlabeled_images_help(monkeypatch, tmp_path, value, words):
