@@ -300,7 +300,7 @@ def test_near_copies_are_told(monkeypatch, tmp_path, pairs, left_out):
     assert re.findall(r"left out before anything was learned: (.*)\n", text) == ([expected] if expected else [])
     table = text.split(r"\label{tab:copies}")[1].split("\n}")[0]
     number = min(pairs, IMAGES)
-    assert f" &  & unlabeled & 4 & {number} & {number} & -- & {number}" in table
+    assert f" &  & unlabelled & 4 & {number} & {number} & -- & {number}" in table
     assert "& 0.85 & train & 4 &" in table
 
 
