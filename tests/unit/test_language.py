@@ -7,19 +7,20 @@ import re
 
 import pytest
 
+from fixtures_page import page_of, plan_of_page
+from fixtures_report import DESCRIBED
 from fixtures_snakemake import ROOT
 
-# Texts that have not been rewritten yet.
-NOT_YET = ("README.md", "report/*.tex", "report/*/*.tex")
 PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "report").rglob("*.tex")]
 PAGES += (ROOT / "report").rglob("*.rst")
-COVERED = sorted(path for path in PAGES if not any(path.relative_to(ROOT).match(pattern) for pattern in NOT_YET))
 
-# What is no prose: code, addresses, comments, commands.
+# What is no prose: code, addresses, comments, commands, words of a source in quotation marks.
 CODE = {
     ".md": r"^ *```(?s:.*?)^ *```|^ {4}.*$|`[^`]*`|\]\([^)]*\)|(?s:<!--.*?-->)",
     ".rst": r"`[^`]*`_?|\{[{%](?s:.*?)[%}]\}",
-    ".tex": r"(?<!\\)%.*|\\(?:BLOCK|VAR|texttt|label|ref|pageref|cite\w*|input|url)\{[^}]*\}",
+    ".html": r"<(style|script|svg|code|pre)\b(?s:.*?)</\1>|<[^>]*>",
+    ".tex": r"(?<!\\)%.*|\\(?:BLOCK|VAR|texttt|label|ref|pageref|cite\w*|input|url|begin|end)\{[^}]*\}"
+    r"|\\includegraphics.*|\\\w+penalty=\d+|``[^']*''",
 }
 WRONG = {
     r"anew": "again",
@@ -59,9 +60,13 @@ def findings(text):
     ]
 
 
-@pytest.mark.parametrize("path", COVERED, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted(PAGES), ids=lambda path: str(path.relative_to(ROOT)))
 def test_prose_is_plain_and_british(path):
     assert not findings(prose(path.read_text(encoding="utf-8"), path.suffix))
+
+
+def test_the_page_of_the_results_is_plain_and_british(tmp_path):
+    assert not findings(prose(page_of(tmp_path, plan_of_page(*DESCRIBED)), ".html"))
 
 
 @pytest.mark.parametrize("wrong", ["unlabeled", "Colors", "it goes on", "lest", "10 000", "12000", "normalized"])
@@ -73,6 +78,8 @@ def test_wrong_words_are_found_in_every_kind_of_text(wrong, kind):
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
+        (".html", "<code>unlabeled</code>"),
+        (".html", '<a class="gray">'),
         (".md", "`unlabeled`"),
         (".md", "a\n\n    color 12000\n"),
         (".md", "```yaml\ncolor: 12000\n```\n"),
@@ -80,6 +87,9 @@ def test_wrong_words_are_found_in_every_kind_of_text(wrong, kind):
         (".rst", "`unlabeled`_"),
         (".tex", r"\texttt{unlabeled}"),
         (".tex", "% color"),
+        (".tex", r"\begin{center}"),
+        (".tex", r"\includegraphics[width=\linewidth]{\VAR{study}/initialization.pdf}"),
+        (".tex", "``normalization''"),
     ],
 )
 def test_code_is_no_prose(kind, code):

@@ -166,12 +166,12 @@ def test_no_answer_without_a_comparison():
     [
         ([0.02], r"unlabelled images helped \emph{A}"),
         ([-0.02], r"unlabelled images did harm to \emph{A}"),
-        ([0.0], r"for \emph{A} it cannot be said whether unlabelled images helped"),
+        ([0.0], r"it cannot be said whether unlabelled images helped \emph{A}"),
         ([0.02, -0.03], r"unlabelled images helped \emph{A}; they did harm to \emph{B}"),
         (
             [0.0, 0.02, -0.03, 0.04],
             r"unlabelled images helped \emph{B} and \emph{D}; they did harm to \emph{C}; "
-            r"for \emph{A} it cannot be said whether they helped",
+            r"it cannot be said whether they helped \emph{A}",
         ),
     ],
 )

@@ -1,9 +1,11 @@
 """The questions of the paper, the claims of the sources, and what limits the results."""
 
+import re
+
 import pandas as pd
 import pytest
 
-from fixtures_report import PUBLISHED, experiment, summary
+from fixtures_report import PUBLISHED, experiment, made_up_plan, render, summary
 from render_report import add_minutes
 from reporting.augmentation import changed_alone
 from reporting.claims import claims
@@ -153,3 +155,12 @@ def test_minutes_are_of_all_jobs_for_each_run():
     rows = [{"name": name, "runs": ["seed0", "seed1"]} for name in ("a", "b")]
     add_minutes([study(*rows)], timings)
     assert [row["minutes"] for row in rows] == [1.0, None]
+
+
+def test_methods_without_a_text_have_a_heading_in_words(tmp_path):
+    """The title of their experiments, not the key of the configuration."""
+    text = render(tmp_path, made_up_plan(["raw_pixels", "supervised"], baseline="supervised"))
+    for part in (text.paper, text.supplement):
+        headings = re.findall(r"section\*?\{([^}]*)", part)
+        assert "Raw pixels" in headings
+        assert [heading for heading in headings if heading[0].islower() and heading[:5] not in ("k-mea", "t-SNE")] == []

@@ -265,7 +265,7 @@ def typeset(enlarged, tmp_path_factory):
 
 def test_a_new_method_on_a_new_data_set_comes_to_the_report(typeset):
     text = (typeset / "results/report/report.tex").read_text()
-    assert r"\subsection{\texttt{mean\_colour}}" in text
+    assert r"\subsection{Method mean\_colour}" in text
     assert "An image is given the class whose mean colour is nearest to its own." in text
     assert "Squares of two colours, red and blue." in text
     assert r"\texttt{one\_layer}: One convolution of sixteen channels." in text

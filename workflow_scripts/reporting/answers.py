@@ -174,6 +174,6 @@ def answer_group(rows: list[Values]) -> Values:
         parts.append(f"{'they' if parts else 'unlabelled images'} did harm to {listed(titles['worse'])}")
     if titles["undecided"]:
         images = "they" if parts else "unlabelled images"
-        parts.append(f"for {listed(titles['undecided'])} it cannot be said whether {images} helped")
+        parts.append(f"it cannot be said whether {images} helped {listed(titles['undecided'])}")
     first = rows[0] if rows else {}
     return {"labels": first["labels"], "runs_name": first["runs_name"], "sentence": "; ".join(parts)} if rows else {}

@@ -22,13 +22,19 @@ def under_headings(studies: list[Values], wanted: Callable[[Values], bool]) -> l
 
 
 def other_methods(studies: list[Values]) -> list[Values]:
-    """Return the methods that have no text of their own: name, what they are, and their experiments."""
+    """Return the methods that have no text of their own: name, heading, what they are, and their experiments.
+
+    heading: the title of the experiments if they have one in common; else it has the name of the method.
+    """
     found: dict[str, Values] = {}
     for row in under_headings(studies, lambda row: not row["facts"]["sections"]):
         values = found.setdefault(
             row["method"], {"name": row["method"], "about": row["facts"]["about"], "experiments": []}
         )
         values["experiments"].append(row)
+    for name, values in found.items():
+        titles = distinct(row["full_title"] for row in values["experiments"])
+        values["heading"] = titles[0] if len(titles) == 1 else f"Method {name}"
     return list(found.values())
 
 

@@ -4,6 +4,6 @@
 FAMILIES = {
     "labels": ("labels only", "#D55E00", "o"),
     "features": ("features learned without labels", "#0072B2", "s"),
-    "beside": ("unlabelled images beside the labels", "#009E73", "D"),
+    "beside": ("labels and unlabelled images", "#009E73", "D"),
     "other": ("scores made elsewhere", "#7F7F7F", "v"),
 }
