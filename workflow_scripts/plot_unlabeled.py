@@ -48,7 +48,7 @@ def draw_weight(axes: Axes, history: pd.DataFrame) -> None:
         axes.set(ylabel="per cent", ylim=(0, 102))
     else:
         draw_curves(axes, history, {"weight": "unlabeled_weight"})
-        axes.set(ylabel=r"weight $\alpha(t)$ of unlabeled images")
+        axes.set(ylabel=r"weight $\alpha(t)$ of unlabelled images")
         axes.set_ylim(bottom=0)
 
 
@@ -60,7 +60,7 @@ def unlabeled_figure(history: pd.DataFrame) -> Figure:
     figure = new_figure(TEXT_WIDTH, 2.3)
     weight, loss, accuracy = figure.subplots(1, 3)
     draw_weight(weight, history)
-    draw_curves(loss, losses, {"labelled images": "train_loss", "unlabeled images": "unlabeled_loss"})
+    draw_curves(loss, losses, {"labelled images": "train_loss", "unlabelled images": "unlabeled_loss"})
     loss.set(ylabel="loss")
     loss.set_ylim(bottom=0)
     draw_curves(accuracy, history, {"validation": "validation_accuracy", "training": "train_accuracy"}, factor=100)

@@ -453,6 +453,7 @@ MALFORMED = [
         r"^kmeans\.contrast_constant: inf is not a finite number; expected a number",
     ),
     ("kmeans/svm_c", [0.1, math.inf], r"^kmeans\.svm_c\.1: inf is not a finite number; expected a number"),
+    ("kmeans/svm_c", [0.1, 1e7], r"^kmeans\.svm_c\.1: 10000000\.0 is out of range; it must be at most 1000000\.0"),
     ("kmeans/whitening_epsilon", [math.nan], r"^kmeans\.whitening_epsilon\.0: nan is not a finite number"),
     ("kmeans/iterations", math.inf, r"^kmeans\.iterations: inf is not a finite number; expected a whole number"),
     ("kmeans/image_size", math.nan, r"^kmeans\.image_size: nan is not valid; expected a whole number"),

@@ -20,6 +20,7 @@ Count = Annotated[int, ("minimum", 1)]
 Natural = Annotated[int, ("minimum", 0)]
 AtLeastTwo = Annotated[int, ("minimum", 2)]
 Positive = Annotated[float, ("exclusiveMinimum", 0)]
+Penalty = Annotated[float, ("exclusiveMinimum", 0), ("maximum", 1e6)]  # beyond it float64 rounds too coarsely
 NumberAtLeastOne = Annotated[float, ("minimum", 1)]
 NotNegative = Annotated[float, ("minimum", 0)]
 Part = Annotated[float, ("minimum", 0), ("exclusiveMaximum", 1)]

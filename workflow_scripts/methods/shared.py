@@ -15,6 +15,7 @@ from declarations.options import (
     NumberAtLeastOne,
     Options,
     Part,
+    Penalty,
     Positive,
     Values,
     candidates,
@@ -53,7 +54,7 @@ class Runs(Options):
 class Svm(Options):
     """A support vector machine."""
 
-    svm_c: candidates(Positive) = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
+    svm_c: candidates(Penalty) = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
     """Candidates for C of the support vector machine (as in liblinear); chosen on validation images."""
 
 
