@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ITERATIONS = 25  # of the first one
 CENTROIDS = 1600
 POINTS_PER_CENTROID = 20  # at least: small sizes have fewer centroids
-MOMENTUM = 0.8  # that of the study
+MOMENTUM = 0.9  # that of the study
 CLOSE = 1.001  # times its objective
 MOST_ITERATIONS = 40  # of those that do not reach it in time
 

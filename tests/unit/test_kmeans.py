@@ -23,6 +23,7 @@ from semisup.kmeans import (
     lloyd,
     move_points,
     nearest_centroids,
+    rough_points,
 )
 
 
@@ -196,15 +197,15 @@ def test_momentum_needs_fewer_iterations(seed):
     assert reached[1] <= 2 / 3 * reached[0]
 
 
-def test_momentum_begins_with_the_third_update():
+def test_momentum_begins_with_the_second_update():
     points = falling_points(1000)
     first = points[:20].clone()
-    plain, moved = (run(points, first, 3, momentum=momentum)[1] for momentum in (0.0, 0.8))
+    plain, moved = (run(points, first, 2, momentum=momentum)[1] for momentum in (0.0, 0.8))
     assert [row[:5] for row in plain] == [row[:5] for row in moved]
-    means = [run(points, first, count)[0] for count in (2, 3)]
+    means = [run(points, first, count)[0] for count in (1, 2)]
     expected = means[1] + 0.8 * (means[1] - means[0])
-    history = run(points, first, 4, momentum=0.8)[1]
-    assert history[3].objective == pytest.approx(mean_squared_distance(points, expected), rel=1e-5)
+    history = run(points, first, 3, momentum=0.8)[1]
+    assert history[2].objective == pytest.approx(mean_squared_distance(points, expected), rel=1e-5)
 
 
 def test_centroids_are_means_whatever_the_momentum():
@@ -251,10 +252,10 @@ def test_rough_iterations_come_to_the_same_objective(momentum):
     centroids, labels, history = lloyd(points, first, 40, 0.0, 0, momentum=momentum, leading=8)
     assert history[-1].objective < aim
     assert torch.equal(labels, nearest_centroids(points, centroids, torch.float32)) or len(history) == 40
-    looked_at = [row.coordinates for row in history]
+    looked_at = [(row.points, row.coordinates) for row in history]
     assert looked_at == sorted(looked_at)
-    assert set(looked_at) == {8, 60}
-    assert looked_at.count(8) <= 20
+    assert set(looked_at) == {(2000, 8), (8000, 60)}
+    assert looked_at.count((2000, 8)) <= 20
     for cluster in labels.unique():
         expected = points[labels == cluster].double().mean(dim=0)
         np.testing.assert_allclose(centroids[cluster], expected, rtol=1e-4, atol=1e-5)
@@ -265,8 +266,12 @@ def test_objective_of_rough_iterations_is_that_of_centroids_without_the_rest():
     first = points[:30].clone()
     history = lloyd(points, first, 6, 0.0, 0, leading=10)[2]
     cut_off = torch.cat([first[:, :10], torch.zeros(30, 50)], dim=1)
-    assert history[0].objective == pytest.approx(mean_squared_distance(points, cut_off), rel=1e-5)
-    assert all(after.objective < before.objective for before, after in pairwise(history))
+    rough = rough_points(points, 30, 10)
+    assert history[0].points == len(rough) == 500
+    assert history[0].objective == pytest.approx(mean_squared_distance(rough, cut_off), rel=1e-5)
+    falls = [(one, next_one) for one, next_one in pairwise(history) if one.points == next_one.points]
+    assert len(falls) == 4
+    assert all(after.objective < before.objective for before, after in falls)
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 3])
@@ -274,7 +279,24 @@ def test_the_last_iteration_looks_at_all(iterations):
     points = falling_points(500)
     centroids, _, history = lloyd(points, points[:9].clone(), iterations, 0.0, 0, leading=4)
     assert history[-1].coordinates == centroids.shape[1] == 60
+    assert history[-1].points == 500
     assert len(history) == iterations
+
+
+@pytest.mark.parametrize(("points", "leading", "step"), [(8000, 10, 4), (2900, 10, 2), (1000, 10, 1), (1000, 100, 1)])
+def test_rough_points_are_enough_for_each_centroid(points, leading, step):
+    every = torch.arange(points).view(-1, 1)
+    assert rough_points(every, 100, leading).flatten().tolist() == list(range(0, points, step))
+
+
+def test_a_higher_objective_of_all_points_does_not_end_it():
+    """The first iteration on all of them is compared with none before: those looked at other points."""
+    points = falling_points(3000)
+    first = points[:40].clone()
+    history = lloyd(points, first, 40, 0.02, 0, leading=8)[2]
+    numbers = [row.points for row in history]
+    assert numbers.count(3000) >= 2
+    assert numbers.count(750) >= 2
 
 
 # Killed

@@ -47,9 +47,10 @@ class Centroids(Precision):
     """Largest number of Lloyd iterations."""
     tolerance: Part = 1.0e-4
     """Lloyd's iteration stops when the objective falls by less than this fraction. The first iterations, at most half
-    of all, use only the leading principal coordinates that hold 80 % of the variance; they do not count here."""
-    momentum: Part = 0.8
-    """Fraction of its last update by which each centroid moves on, from the third iteration; 0 means that it does
+    of all, use only the leading principal coordinates that hold 80 % of the variance, of one patch in four at most;
+    they do not count here."""
+    momentum: Part = 0.9
+    """Fraction of its last update by which each centroid moves on, from the second iteration; 0 means that it does
     not."""
 
 

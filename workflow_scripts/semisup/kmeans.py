@@ -5,7 +5,7 @@ coordinates hold most of the variance, as those of PCA-whitened points do: with 
 centroid is known up to |x_rest| |c_rest| (Cauchy-Schwarz), so that a point stays for certain with the centroid that
 it had if no other one can beat its exact score. The others are multiplied in full. Momentum (Polyak 1964) moves the
 centroids on in the direction of their last update, which halves the number of iterations. The first iterations, whose
-clusters are rough in any case, may look at leading coordinates alone.
+clusters are rough in any case, may look at leading coordinates alone, and at a part of the points.
 """
 
 import logging
@@ -25,9 +25,10 @@ from semisup.device import sum_dtype
 GAUSSIAN_START = 0.1  # small beside whitened patches
 BLOCK = {"cpu": 2048, "cuda": 16384, "mps": 16384}  # points per product; on a CPU block x K scores stay in the cache
 SEEDING_POINTS_PER_CENTROID = 10  # k-means++ looks at a random subset of so many points per centroid
-PLAIN_ITERATIONS = 2  # before momentum: the first updates are long, and in directions of their own
+PLAIN_ITERATIONS = 1  # before momentum: the first update is long, and in a direction of its own
 COLUMNS = 32  # of the table that a point's scores are folded into, which is searched in two fast passes
 ROUGH_PART = 0.8  # of the variance lies in the coordinates that the first iterations look at
+ROUGH_STEP = 4  # one point in so many is what they look at, if enough are left for each centroid
 ROUGH_FALL = 0.01  # of the objective: an iteration that lowers it by less is the last of these
 CUTS = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4)  # of the coordinates: where a product may be cut short
 CUT_COST = 0.05  # of a full product: what cutting it costs beside the product
@@ -40,14 +41,15 @@ ROUNDING = {torch.float32: 0.0, torch.bfloat16: 3 * 2.0**-9}
 class Iteration(NamedTuple):
     """One iteration: the objective is the mean squared distance to the nearest centroid before its update.
 
-    coordinates: those that it looked at; the centroids are 0 in the others. multiplied: the part of the product of n, K
-    and these that it took.
+    points, coordinates: those that it looked at, to which all that is said refers; the centroids are 0 in the other
+    coordinates. multiplied: the part of the product of these and K that it took.
     """
 
     iteration: int
     objective: float
     empty_clusters: int
     changed_fraction: float
+    points: int
     coordinates: int
     multiplied: float
     seconds: float
@@ -90,7 +92,7 @@ def initial_centroids(points: torch.Tensor, count: int, initialization: str, rng
 
 @dataclass
 class _Progress:
-    """What an iteration leaves to the next one, for the d coordinates that it looks at; a checkpoint holds it.
+    """What an iteration leaves to the next one, for the n points and d coordinates it looks at; a checkpoint holds it.
 
     centroids: float32 (K, d), to which points are assigned next; means: (K, d), of the clusters; moved: momentum has
     made these two differ; labels: int64 (n,), the clusters, -1 for none yet; sums: (K, d), float64 where the
@@ -116,6 +118,14 @@ def leading_coordinates(points: torch.Tensor) -> int:
     return count if 2 * count <= len(squares) else len(squares)
 
 
+def rough_points(points: torch.Tensor, count: int, leading: int) -> torch.Tensor:
+    """Return the points (m, D), a view, at which the first iterations look for so many centroids and coordinates.
+
+    Each centroid has at least as many points as coordinates, or all: of fewer points a mean would be noise mostly.
+    """
+    return points[:: max(1, min(ROUGH_STEP, len(points) // (count * leading)))]
+
+
 def lloyd(
     points: torch.Tensor,
     centroids: torch.Tensor,
@@ -132,7 +142,8 @@ def lloyd(
     Stops after `iterations`, when no point changes its cluster, or when the objective falls by less than `tolerance`
     times itself; what momentum leaves undone then is done without it. A cluster without points gets a random point as
     its centroid. dtype: of the assignment's product. momentum: below 1; 0, none. leading: the coordinates that the
-    first iterations look at, half of all iterations at most, until one lowers the objective by less than ROUGH_FALL.
+    first iterations look at, of `rough_points`; these are half of all iterations at most, and end with the first that
+    lowers the objective by less than ROUGH_FALL.
     With a checkpoint it logs each iteration, goes on from what is there, and saves at SIGINT and SIGTERM before it
     raises SystemExit.
     Returns centroids (K, D), which are the means of their points, the labels int64 (n,) of these, and the history.
@@ -141,20 +152,19 @@ def lloyd(
     if saved and saved["finished"]:
         logging.info("this k-means has ended before: its centroids are taken from the checkpoint")
         return _result(_Progress(**_onto(saved, points.device)))
+    rough = rough_points(points, len(centroids), leading or points.shape[1])
     if saved:
         progress = _Progress(**_onto(saved, points.device))
         logging.info("resumed after %d iterations", len(progress.history))
     else:
         first = centroids[:, : leading if iterations > 1 else None]
-        labels = torch.full((len(points),), -1, device=points.device)
+        labels = _no_labels(rough if first.shape[1] < points.shape[1] else points)
         progress = _Progress(first, first, labels, *_nothing(first), momentum)
-    exact = sum_dtype(points.device)
-    squared_norms = sum(float(points[rows].square().sum(dtype=exact)) for rows in _blocks(points))
     with _keeper(checkpoint) as keep:
         if progress.centroids.shape[1] < points.shape[1]:
-            _iterate(points, squared_norms, progress, iterations // 2, ROUGH_FALL, seed, dtype, keep)
-            _look_at_all(points, progress, seed)
-        _iterate(points, squared_norms, progress, iterations, tolerance, seed, dtype, keep)
+            _iterate(rough, progress, iterations // 2, ROUGH_FALL, seed, dtype, keep)
+            _look_at_all(points, rough, progress, seed)
+        _iterate(points, progress, iterations, tolerance, seed, dtype, keep)
     if checkpoint:
         small = {"sums": progress.sums[:0], "counts": progress.counts[:0], "centroids": progress.centroids[:0]}
         save_checkpoint(checkpoint, vars(progress) | small | {"finished": True})
@@ -203,18 +213,25 @@ def _nothing(centroids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.zeros_like(centroids, dtype=sum_dtype(centroids.device)), counts
 
 
-def _look_at_all(points: torch.Tensor, progress: _Progress, seed: int) -> None:
-    """Go from the leading coordinates to all of them: the clusters stay."""
+def _no_labels(points: torch.Tensor) -> torch.Tensor:
+    """Return the labels int64 (n,) of points that are in no cluster yet."""
+    return torch.full((len(points),), -1, device=points.device)
+
+
+def _look_at_all(points: torch.Tensor, rough: torch.Tensor, progress: _Progress, seed: int) -> None:
+    """Go from the leading coordinates of the rough points to all of both: the clusters stay."""
     every = points.new_empty(len(progress.means), points.shape[1])
     progress.sums, progress.counts = _nothing(every)
-    move_points(points, torch.full_like(progress.labels, -1), progress.labels, progress.sums, progress.counts)
-    progress.means, _ = _means(points, progress, seed, 2 * len(progress.history) + 1)
+    move_points(rough, _no_labels(rough), progress.labels, progress.sums, progress.counts)
+    progress.means, _ = _means(rough, progress, seed, 2 * len(progress.history) + 1)
     progress.centroids, progress.moved, progress.settled = progress.means, False, False
+    if len(rough) < len(points):
+        progress.labels = _no_labels(points)
+        progress.sums, progress.counts = _nothing(every)
 
 
 def _iterate(
     points: torch.Tensor,
-    squared_norms: float,
     progress: _Progress,
     last: int,
     tolerance: float,
@@ -224,6 +241,8 @@ def _iterate(
 ) -> None:
     """Go on, with the coordinates of the progress, until the iteration of number `last` or until it has settled."""
     cut, dimension = None, progress.centroids.shape[1]
+    exact = sum_dtype(points.device)
+    squared_norms = sum(float(points[rows].square().sum(dtype=exact)) for rows in _blocks(points))
     looked_at, all_of_them = points[:, :dimension], dimension == points.shape[1]
     while len(progress.history) < last and not progress.settled:
         start, iteration = time.perf_counter(), len(progress.history) + 1
@@ -232,7 +251,9 @@ def _iterate(
         moved = move_points(looked_at, progress.labels, found.labels, progress.sums, progress.counts)
         progress.labels = found.labels
         objective = _objective(squared_norms, len(points), progress.centroids, progress.sums, progress.counts)
-        fall = progress.history[-1][1] - objective if progress.history else np.inf
+        last_one = Iteration(*progress.history[-1]) if progress.history else None
+        comparable = last_one is not None and (last_one.points, last_one.coordinates) == looked_at.shape
+        fall = last_one.objective - objective if comparable else np.inf
         settled = moved == 0 or fall < tolerance * objective
         if settled and progress.moved and all_of_them:
             progress.momentum, settled = 0.0, False
@@ -244,7 +265,7 @@ def _iterate(
             progress.centroids = progress.means + progress.momentum * (progress.means - previous)
             progress.centroids[empty] = progress.means[empty]
         seconds, part = time.perf_counter() - start, moved / len(points)
-        row = Iteration(iteration, objective, len(empty), part, dimension, found.multiplied, seconds)
+        row = Iteration(iteration, objective, len(empty), part, *looked_at.shape, found.multiplied, seconds)
         progress.history.append(tuple(row))
         keep(progress)
 
