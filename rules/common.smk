@@ -60,7 +60,9 @@ def code_with_network(program):
     def digest(network):
         return code_digest(program, [network_file(network)])
 
-    return lambda wildcards: digest(planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)["network"])
+    return lambda wildcards: digest(
+        planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)["network"]
+    )
 
 
 def environment(name):

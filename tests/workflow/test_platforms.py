@@ -78,7 +78,7 @@ def shell_commands(path):
     """The commands of the rules in a file, each as a list of words."""
     for text in re.findall(r"^    shell:\n((?:        .*\n?)+)", path.read_text(), re.MULTILINE):
         whole = "".join(ast.literal_eval(line.strip()) for line in text.splitlines())
-        for command in re.split(r"&&|\|", whole):
+        for command in re.split(r"&&|\|", re.sub(r"\{\{|; *\}\}", "", whole)):  # braces group commands
             words = [
                 word for word in shlex.split(re.sub(r"[12]?>>? *\S+", "", command)) if not re.match(r"[A-Z_]+=", word)
             ]
@@ -152,7 +152,7 @@ def test_latex_of_homebrew(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(typeset_report.shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="run brew install --cask mactex-no-gui"):
-        typeset_report.typeset(tmp_path / "report.tex", tmp_path / "report.pdf")
+        typeset_report.typeset([tmp_path / "report.tex"], [tmp_path / "report.pdf"])
     assert typeset_report.INSTALL_ON_MACOS.removeprefix("run ") in (ROOT / "Makefile").read_text()
 
 
