@@ -151,11 +151,12 @@ def draw(found: dict[str, dict[int, Measured]], path: str, unit: str) -> None:
             values = [getattr(row, field) for row in rows.values()]
             axes.plot(list(rows), values, "o-", label=name, markersize=3, linewidth=1.2)
         axes.set_xscale("log")
-        axes.set_yscale("log")
         axes.set_xlabel(unit)
         axes.set_ylabel(label)
-        axes.yaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_major_formatter("{x:,.0f}")
+    panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    panels[1].set_ylim(bottom=0)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=200, metadata={"Date": None})
 
