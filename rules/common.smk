@@ -1,6 +1,7 @@
 # Checked configuration, wildcard constraints and the helpers that every rule file uses. No rules.
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -57,11 +58,13 @@ def code_digest(program, by_name=()):
 def code_with_network(program):
     """A params function: digest of the program and of the network that the job's experiment trains."""
 
-    def digest(wildcards):
-        options = planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)
-        return file_digest(SCRIPTS / f"{program}.py", [network_file(options["network"])])
+    @cache  # a thousand experiments share a few networks
+    def digest(network):
+        return code_digest(program, [network_file(network)])
 
-    return digest
+    return lambda wildcards: digest(
+        planning.experiment_options(CONFIG, wildcards.study, wildcards.experiment)["network"]
+    )
 
 
 def environment(name):
@@ -303,8 +306,7 @@ def study_solver_scores(wildcards):
     """The seeds' solver_iterations.npz of the experiments that ask for that table."""
     return [
         f"results/{wildcards.study}/{experiment}/{run}/solver_iterations.npz"
-        for experiment in experiments(wildcards.study)
-        if experiment in figures_of(wildcards.study).get("solver_iterations", [])
+        for experiment in figures_of(wildcards.study).get("solver_iterations", [])
         for run in runs(wildcards.study, experiment)
         if run.startswith("seed")
     ]

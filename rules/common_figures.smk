@@ -17,10 +17,25 @@ def first_seed_path(study, experiment, path):
     return f"results/{study}/{experiment}/{first_seed_run(study)}/{path}"
 
 
+def mapped_files(study):
+    """The name of the file of a run that t-SNE maps are made from, for each experiment that has one."""
+    mapped = {name: method_of(study, name).mapped for name in experiments(study)}
+    return {name: file for name, file in mapped.items() if file}
+
+
 def representations(study):
     """What t-SNE maps are made from in addition to pixels: for each experiment that has one, the file of its first run."""
-    mapped = {name: method_of(study, name).mapped for name in experiments(study)}
-    return {name: first_seed_path(study, name, file) for name, file in mapped.items() if file}
+    return {name: first_seed_path(study, name, file) for name, file in mapped_files(study).items()}
+
+
+def linked_features(study):
+    """What the features among these representations hold links to: those of each candidate epsilon."""
+    return [
+        first_seed_path(study, name, f"epsilon{epsilon}/{file}")
+        for name, file in mapped_files(study).items()
+        if file == "features.h5"
+        for epsilon in options_asked(study, name)["whitening_epsilon"]
+    ]
 
 
 def representation_options(wildcards, input):

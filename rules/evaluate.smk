@@ -86,5 +86,5 @@ rule write_model_cards:
         plan=card_plan,
     shell:
         "python {params.program:q} --models {input.models} --images {input.images} --metrics {input.metrics}"
-        " --comparison {input.comparison} --per-class {input.per_class} --plan {params.plan:q}"
-        " --cards {params.cards:q} 2> {log}"
+        " --comparison {input.comparison} --per-class {input.per_class} --plan -"
+        " --cards {params.cards:q} <<< {params.plan:q} 2> {log}"

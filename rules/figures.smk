@@ -171,8 +171,8 @@ rule plot_forest:
         published=report_files("published.yaml"),
         plan=lambda wildcards: json.dumps(planning_report.forest_plan(CONFIG, wildcards.study)),
     shell:
-        "python {params.program:q} --comparison {input.comparison} --metrics {input.metrics} --plan {params.plan:q}"
-        " --published {params.published:q} --pdf {output.pdf} --png {output.png} --svg {output.svg} 2> {log}"
+        "python {params.program:q} --comparison {input.comparison} --metrics {input.metrics} --plan -"
+        " --published {params.published:q} --pdf {output.pdf} --png {output.png} --svg {output.svg} <<< {params.plan:q} 2> {log}"
 
 
 rule plot_label_curve:

@@ -89,9 +89,9 @@ rule render_report:
         plan=report_plan,
         results=lambda wildcards, output: str(Path(output.tex).parents[1]),
     shell:
-        "python {params.program:q} --plan {params.plan:q} --results {params.results:q} --provenance {input.provenance}"
+        "python {params.program:q} --plan - --results {params.results:q} --provenance {input.provenance}"
         " --timings {input.timings} --sources {params.sources:q} --tex {output.tex}"
-        " --supplement {output.supplement} --bibliography {output.bibliography} 2> {log}"
+        " --supplement {output.supplement} --bibliography {output.bibliography} <<< {params.plan:q} 2> {log}"
 
 
 rule typeset_report:
@@ -179,5 +179,5 @@ rule render_page:
         again=command_again,
         results=lambda wildcards, output: str(Path(output.page).parents[1]),
     shell:
-        "python {params.program:q} --plan {params.plan:q} --results {params.results:q} --provenance {input.provenance}"
-        " --timings {input.timings} --sources {params.sources:q} --command {params.again:q} --page {output.page} 2> {log}"
+        "python {params.program:q} --plan - --results {params.results:q} --provenance {input.provenance}"
+        " --timings {input.timings} --sources {params.sources:q} --command {params.again:q} --page {output.page} <<< {params.plan:q} 2> {log}"

@@ -7,6 +7,7 @@ rule embed_tsne:
         images_checksum="results/{study}/data/images.sha256",
         test_sample="results/{study}/test_sample.csv",
         representations=lambda wildcards: list(representations(wildcards.study).values()),
+        linked_features=lambda wildcards: linked_features(wildcards.study),
     output:
         embedding="results/{study}/tsne.csv",
         clustering=reported_table("clustering.csv", "clustering", "clustering of test images"),

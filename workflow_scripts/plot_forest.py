@@ -1,7 +1,6 @@
 """Draw the forest plot of a study: every experiment's test accuracy with its interval, a panel for each protocol."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml
 from semisup.cli import run_program
 from semisup.forest import forest_figure, forest_panels
 from semisup.histories import read_columns
+from semisup.plans import add_plan
 from semisup.plots import TEXT_WIDTH, save_figure
 from semisup.published import literature
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--comparison", required=True, help="table of evaluate (CSV)")
     parser.add_argument("--metrics", required=True, help="table of evaluate (CSV)")
-    parser.add_argument("--plan", type=json.loads, required=True, help="what is told of the study, as JSON")
+    add_plan(parser, "what is told of the study")
     parser.add_argument("--published", type=Path, required=True, help="published accuracies (YAML)")
     parser.add_argument("--pdf", required=True)
     parser.add_argument("--png", required=True)

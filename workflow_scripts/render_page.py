@@ -16,6 +16,7 @@ from reporting.text import Values
 from semisup.cli import run_program
 from semisup.families import FAMILIES
 from semisup.files import atomic_path
+from semisup.plans import add_plan
 
 LARGEST = 5_000_000  # bytes that the page should have at most
 
@@ -58,7 +59,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--plan", type=json.loads, required=True, help="studies, options and figures, as JSON")
+    add_plan(parser, "studies, options and figures")
     parser.add_argument("--results", type=Path, required=True, help="folder of the studies")
     parser.add_argument("--provenance", type=Path, required=True, help="file of collect_provenance (JSON)")
     parser.add_argument("--timings", type=Path, required=True, help="table of collect_provenance (CSV)")

@@ -22,6 +22,7 @@ from reporting.text import FILTERS, Values
 from semisup.cli import run_program
 from semisup.files import atomic_path, copy_file
 from semisup.near_copies import THUMBNAIL
+from semisup.plans import add_plan
 from semisup.tables import read_table
 
 
@@ -94,7 +95,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and write the text and its bibliography."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--plan", type=json.loads, required=True, help="studies, options and figures, as JSON")
+    add_plan(parser, "studies, options and figures")
     parser.add_argument("--results", type=Path, required=True, help="folder of the studies")
     parser.add_argument("--provenance", type=Path, required=True, help="file of collect_provenance (JSON)")
     parser.add_argument("--timings", type=Path, required=True, help="table of collect_provenance (CSV)")

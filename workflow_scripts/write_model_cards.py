@@ -19,6 +19,7 @@ from semisup.cli import UserError, run_program
 from semisup.files import atomic_path, file_checksum
 from semisup.hdf5 import open_hdf5
 from semisup.model_format import About, read_about
+from semisup.plans import add_plan
 from semisup.run_names import COMPARED, FORMS, RunName, parsed_run
 
 Row = dict[str, str]
@@ -232,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", required=True, help="data set (HDF5), for where it comes from")
     for table in ("metrics", "comparison", "per-class"):
         parser.add_argument(f"--{table}", required=True, help="table of `evaluate` (CSV)")
-    parser.add_argument("--plan", type=json.loads, required=True, help="what configuration and declarations say (JSON)")
+    add_plan(parser, "what configuration and declarations say")
     parser.add_argument("--cards", nargs="*", default=[], help="cards to write (Markdown), one for each model")
     options = parser.parse_args(arguments)
     if len(options.models) != len(options.cards):

@@ -167,6 +167,7 @@ rule solver_iterations:
         images=ancient("results/{study}/data/images.h5"),
         images_checksum="results/{study}/data/images.sha256",
         features="results/{study}/{experiment}/{run}/features.h5",
+        linked_features=for_each_epsilon("features.h5"),  # features.h5 holds links to one of them
         model="results/{study}/{experiment}/{run}/model.h5",
         selection="results/{study}/{experiment}/{run}/selection.csv",
     output:

@@ -1,8 +1,8 @@
 """Seconds and memory of planning and of evaluating, as a study has more experiments.
 
-PYTHONPATH=workflow_scripts:tests python -m bench.scale docs/images/scale.png draws them. Half of the experiments are
+PYTHONPATH=workflow_scripts:tests python -m bench.scale docs/images/scale.svg draws them. Half of the experiments are
 networks, each with options of its own; half are k-means, a tenth of which learn centroids that the others use. They are
-planned with one seed and evaluated with three.
+planned with one seed and evaluated with three. Report and page are rendered from made-up results of networks.
 """
 
 import argparse
@@ -11,12 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from bench.rendering import command_of, write_many
 from fixtures_kmeans import command_line
 from fixtures_snakemake import ROOT, environment
 from semisup.dataset import Split, write_dataset
@@ -38,6 +39,11 @@ class Measured(NamedTuple):
     gib: float
     jobs: int
 
+    def text(self) -> str:
+        """Return it as a line of a table."""
+        jobs = f", {self.jobs:,} jobs" if self.jobs else ""
+        return f"{self.seconds:.1f} s, {self.processor:.1f} s of processor, {self.gib:.2f} GiB{jobs}"
+
 
 def study_of(count: int) -> dict:
     """Return the configuration of a study with so many experiments."""
@@ -50,22 +56,19 @@ def study_of(count: int) -> dict:
     return {"studies": {"stl10": None, "mnist": None, "large": study}}
 
 
-def measured(command: list[str], folder: Path, variables: dict[str, str]) -> Measured:
+def measured(command: list[str], folder: Path, variables: dict[str, str], stdin: Path = Path(os.devnull)) -> Measured:
     """Run a command and measure it. Raises RuntimeError if it fails."""
-    with (folder / "said.txt").open("w+") as said:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=variables, stdout=said, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
+    apart = [sys.executable, str(Path(__file__).with_name("apart.py")), str(folder / "took.json"), *command]
+    with (folder / "said.txt").open("w+") as said, stdin.open() as read:
+        status = subprocess.run(
+            apart, check=False, cwd=folder, env=variables, stdin=read, stdout=said, stderr=said
+        ).returncode
         said.seek(0)
         text = said.read()
     if status:
         raise RuntimeError(text[-2000:])
-    unit = 1 if sys.platform == "darwin" else 2**10
-    totals = [line.split()[1] for line in text.splitlines() if line.startswith("total ")]
-    return Measured(
-        seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 2**30, int(totals[0]) if totals else 0
-    )
+    totals = [int(line.split()[1]) for line in text.splitlines() if line.startswith("total ")]
+    return Measured(**json.loads((folder / "took.json").read_text()), jobs=totals[0] if totals else 0)
 
 
 def planning(count: int, folder: Path) -> Measured:
@@ -117,33 +120,51 @@ def noise(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return scores
 
 
-WORKS = {"snakemake -n": (PLANNED, planning), "evaluate": (EVALUATED, evaluating)}
+def rendering(program: str) -> Callable[[int, Path], Measured]:
+    """Return what measures a program that renders made-up results."""
+
+    def work(count: int, folder: Path) -> Measured:
+        plan = write_many(count, folder)
+        return measured(command_of(program, folder), folder, environment(), plan)
+
+    return work
 
 
-def draw(found: dict[str, dict[int, Measured]], path: str) -> None:
-    """Draw seconds and GiB against the number of experiments, one line a work."""
+WORKS = {
+    "snakemake -n": (PLANNED, planning),
+    "evaluate": (EVALUATED, evaluating),
+    "report": (EVALUATED, rendering("render_report")),
+    "page": (EVALUATED, rendering("render_page")),
+}
+
+
+def draw(found: dict[str, dict[int, Measured]], path: str, unit: str) -> None:
+    """Draw seconds of processor and GiB against the number of experiments, or of another unit, one line a work."""
     from semisup.plots import TEXT_WIDTH, new_figure  # here, as measuring needs no matplotlib
 
     figure = new_figure(TEXT_WIDTH, 2.8)
     panels = figure.subplots(1, 2)
-    for axes, field, label in zip(panels, ("seconds", "gib"), ("seconds", "peak memory, GiB"), strict=True):
+    for axes, field, label in zip(
+        panels, ("processor", "gib"), ("seconds of processor", "peak memory, GiB"), strict=True
+    ):
         for name, rows in found.items():
             values = [getattr(row, field) for row in rows.values()]
             axes.plot(list(rows), values, "o-", label=name, markersize=3, linewidth=1.2)
         axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlabel("experiments")
+        axes.set_xlabel(unit)
         axes.set_ylabel(label)
-        axes.yaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_major_formatter("{x:,.0f}")
+    panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    panels[1].set_ylim(bottom=0)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=200, metadata={"Software": None})
+    figure.savefig(path, dpi=200, metadata={"Date": None})
 
 
 def main() -> None:
     """Parse the command line, measure and draw."""
     parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
-    parser.add_argument("png", help="the figure to write")
+    parser.add_argument("figure", help="the figure to write (SVG)")
     parser.add_argument("--most", type=int, default=10**6, help="no more experiments than these")
     options = parser.parse_args()
     print(f"{processor_name()}, {os.cpu_count()} cores", flush=True)
@@ -153,13 +174,8 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 row = work(count, Path(folder))
             found.setdefault(name, {})[count] = row
-            jobs = f", {row.jobs:,} jobs" if row.jobs else ""
-            print(
-                f"{name:14s}{count:6,d} experiments{row.seconds:9.1f} s, {row.processor:.1f} s of processor, "
-                f"{row.gib:.2f} GiB{jobs}",
-                flush=True,
-            )
-    draw(found, options.png)
+            print(f"{name:14s}{count:6,d} experiments, {row.text()}", flush=True)
+    draw(found, options.figure, "experiments")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The page of the results: what it says, that it is sound HTML, and that no text of a user's becomes a part of it."""
 
+import argparse
 import base64
+import io
 import json
 import re
 from itertools import pairwise
@@ -12,22 +14,20 @@ from PIL import Image
 
 from fixtures_page import made_page, page_of, plan_of_page, read, write_page_results
 from fixtures_report import (
-    CONFIG,
     DESCRIBED,
     IN_ROUNDS,
-    ROOT,
     experiment,
     study_with_pseudo_labels,
     summary,
     with_seeds,
 )
-from planning.page import page_plan
 from reporting.page_charts import MOST, Chart, Line, chart_svg, history_chart, ticks
 from reporting.page_findings import help_values, spread
 from reporting.page_pictures import inline_svg, small_picture, small_pictures
 from reporting.page_rows import MOST_CLASSES, class_confusions, option_rows, own_options, published_rows, table_rows
 from reporting.page_text import minutes, points, setting, source
 from semisup.cli import UserError
+from semisup.plans import add_plan
 
 HOSTILE = """<script>alert('1')</script> & "quotes" </details>"""
 LONGEST_ARGUMENT = 131072  # bytes of one argument of a command, on Linux
@@ -454,7 +454,9 @@ def test_how_numbers_are_written():
     assert source("sohn2020") == "Sohn 2020"
 
 
-def test_plan_of_the_whole_study_fits_into_an_argument():
-    plan = page_plan(CONFIG, ROOT / "report")
-    assert set(plan["studies"]) == set(CONFIG["studies"])
-    assert len(json.dumps(plan).encode()) < LONGEST_ARGUMENT
+def test_plan_longer_than_an_argument_may_be_comes_on_standard_input(monkeypatch):
+    plan = {"studies": {"large": "x" * LONGEST_ARGUMENT}}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(plan)))
+    parser = argparse.ArgumentParser()
+    add_plan(parser, "studies")
+    assert parser.parse_args(["--plan", "-"]).plan == plan

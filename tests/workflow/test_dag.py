@@ -411,7 +411,7 @@ def test_paper_and_supplement_are_typeset_together(demo):
 def test_page_has_the_figures_of_its_plan_and_the_command_that_was_given(demo):
     (job,) = jobs_of(demo, "render_page")
     words = shlex.split(job["shell"])
-    plan = json.loads(words[words.index("--plan") + 1])
+    plan = json.loads(words[words.index("<<<") + 1])
     for study, told in plan["studies"].items():
         folder = f"results/{study}/figures"
         assert {f"{folder}/{kind}" for kind in told["figures"]} < {path for path in job["inputs"] if folder in path}
@@ -505,6 +505,19 @@ def test_layers_of_every_network_are_mapped(dag):
             assert set(pairs) == experiments
             assert all(re.fullmatch(rf"results/{study}/{name}/seed\d+/{file}", path) for name, path in pairs.items())
             assert set(pairs.values()) <= set(job["inputs"])
+
+
+def test_features_that_hold_links_are_taken_with_what_they_link_to(dag):
+    """On object storage a job has nothing but its inputs."""
+    linked = {path: job for job in jobs_of(dag, "train_svm") for path in job["outputs"]}
+    takers = set()
+    for job in dag["jobs"]:
+        for path in (path for path in job["inputs"] if path.endswith("/features.h5") and path in linked):
+            takers.add(job["rule"])
+            assert {source for source in linked[path]["inputs"] if source.endswith("/features.h5")} <= set(
+                job["inputs"]
+            )
+    assert takers == {"embed_tsne", "solver_iterations", "train_kmeans_rounds"}
 
 
 @pytest.mark.parametrize("program", sorted({"train_exemplar", "train_simclr", *ROUNDS, *NETWORKS}))

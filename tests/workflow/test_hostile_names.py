@@ -98,7 +98,7 @@ def test_title_reaches_its_program_as_it_is(build_dag):
     jobs = build_dag(config)["jobs"]
     (report,) = [job for job in jobs if job["rule"] == "render_report"]
     words = shlex.split(report["shell"])
-    plan = json.loads(words[words.index("--plan") + 1])
+    plan = json.loads(words[words.index("<<<") + 1])
     assert plan["studies"]["photos"]["title"] == TITLE
     for job in jobs:  # were it not quoted, it would fall apart into words
         assert not {"touch", "pwned"} & set(shlex.split(job["shell"] or ""))
