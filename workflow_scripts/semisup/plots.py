@@ -20,6 +20,8 @@ os.environ.pop("MPLBACKEND", None)  # one that is not installed, as notebooks se
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D  # noqa: F401 (for the programs)
 from matplotlib.ticker import (  # noqa: F401 (for the programs)
@@ -81,10 +83,13 @@ def save_figure(figure: Figure, pdf: str | Path, png: str | Path, svg: str | Pat
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it would log every glyph
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the layout is found; each of the files would look for it again
+    # Not by savefig, which draws each file twice.
     with atomic_path(pdf) as path:
-        figure.savefig(path, format="pdf", dpi=300, metadata={"CreationDate": None})
+        figure.set_dpi(300)
+        FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
     with atomic_path(png) as path:
-        figure.savefig(path, format="png", dpi=200, metadata={"Software": None})
+        figure.set_dpi(200)
+        FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
     if svg is not None:
         with atomic_path(svg) as path:
             path.write_text(svg_text(figure), encoding="utf-8")
