@@ -24,7 +24,7 @@ from planning.dry_run import read_jobs
 
 EPOCHS = 16
 LOOK_SECONDS = 30  # between two looks of Slurm at the time limits of jobs
-WAIT_SECONDS = 180  # for what takes seconds on a machine that has nothing else to do
+WAIT_SECONDS = 600  # for what takes seconds on a machine that has nothing else to do
 PROGRAM = ROOT / "workflow_scripts/train_supervised.py"
 CANCELLED, TIMED_OUT = "seed3", "seed5"  # what happens to the training of each seed
 # Small sizes, so that starting the jobs takes longer than what they do; the training is long enough to be hit.
