@@ -92,13 +92,21 @@ def read_all_jobs(clone, scratch, run=run_snakemake):
     assert process.returncode == 0, process.stderr
     jobs = {}
     for described in json.loads(process.stdout)["jobs"]:
-        words = shlex.split(described["shell"].split(" 2> ")[0])
+        words = without_standard_input(shlex.split(described["shell"].split(" 2> ")[0]))
         if words[:1] == ["python"]:
             # Of a folder of figures or predictions, the files in it, which the command names.
             written = [word for word in words[2:] if any(_is_in(word, path) for path in described["outputs"])]
             job = Job(Path(words[1]).stem, words[2:], described["inputs"], written)
             jobs.setdefault(job.program, []).append(job)
     return jobs
+
+
+def without_standard_input(words):
+    """The words of a command to which its plan is given as an argument, as short ones may be."""
+    if "<<<" not in words:
+        return words
+    *command, _, plan = words
+    return [plan if word == "-" else word for word in command]
 
 
 def _is_in(path, place):

@@ -1,5 +1,6 @@
 """Results that cannot be written at all: a read-only disk, and a file where a folder should be."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_read_only_results(program, task, tmp_path, fault):
     with mounted(folder, "--bind", "-o", "ro", folder), fault("unwritable results"):
         line = error_line(*run())
         assert str(folder) in line, line
-        assert "Read-only file system" in line
+        assert re.search("Read-only file system|is read-only: name another file to write", line)
         assert left_in(folder) == sorted(outputs)
         assert all(path.read_bytes() == b"of an earlier run" for path in outputs)
 
@@ -52,5 +53,5 @@ def test_file_in_place_of_the_results_folder(program, task, tmp_path, fault):
     with fault("unwritable results"):
         line = error_line(*run())
         assert str(place) in line, line
-        assert "Not a directory" in line
+        assert re.search("Not a directory|is no folder: name another file to write", line)
         assert place.read_bytes() == b"somebody's file"

@@ -586,7 +586,7 @@ def test_weight_of_unlabeled_images(draw, tmp_path, epochs):
     ((drawn),) = curves(weight).values()
     np.testing.assert_allclose(drawn, table[["epoch", "unlabeled_weight"]])
     np.testing.assert_allclose(curves(loss)["labelled images"], table[["epoch", "train_loss"]])
-    shown = curves(loss)["unlabeled images"][:, 1]
+    shown = curves(loss)["unlabelled images"][:, 1]
     assert np.isnan(shown[:2]).all(), "without a weight the loss is not computed"
     np.testing.assert_allclose(shown[2:], table["unlabeled_loss"][2:])
     np.testing.assert_allclose(curves(accuracy)["validation"][:, 1], 100 * table["validation_accuracy"])
@@ -599,7 +599,7 @@ def test_a_single_epoch_with_a_weight_shows(draw, tmp_path):
     _, loss, _ = draw(plot_unlabeled, history=path).axes
     assert {line.get_label(): line.get_marker() for line in loss.lines} == {
         "labelled images": "None",
-        "unlabeled images": ".",
+        "unlabelled images": ".",
     }
 
 
@@ -608,7 +608,7 @@ def test_threshold_and_accepted_images(draw, tmp_path):
     weight, loss, _ = draw(plot_unlabeled, history=path).axes
     np.testing.assert_allclose(curves(weight)["accepted images"][:, 1], 100 * table["accepted"])
     np.testing.assert_allclose(curves(weight)["threshold"][:, 1], [10, 50, 70, 80])
-    np.testing.assert_allclose(curves(loss)["unlabeled images"][:, 1], table["unlabeled_loss"])
+    np.testing.assert_allclose(curves(loss)["unlabelled images"][:, 1], table["unlabeled_loss"])
     assert len({line.get_linestyle() for line in weight.lines}) == 2, "they are told apart without colours"
 
 

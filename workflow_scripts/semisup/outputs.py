@@ -41,7 +41,8 @@ def _mistake(output: str) -> str | None:
     if not above.is_dir():
         return f"cannot be written: {in_one_line(above)} is no folder"
     if not os.access(above, os.W_OK | os.X_OK):
-        return f"cannot be written: {in_one_line(above)} may not be written to"
+        reason = "is read-only" if os.statvfs(above).f_flag & os.ST_RDONLY else "may not be written to"
+        return f"cannot be written: {in_one_line(above)} {reason}"
     return None
 
 
