@@ -91,6 +91,7 @@ def study_results(wildcards=None):
                 "solver_iterations",
                 "clustering",
                 "near_copy_counts",
+                "operations",
             )
         ]
         for kind in figures_of(study):  # a copy of a folder is newer, of a file with its checksums not

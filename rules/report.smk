@@ -27,6 +27,25 @@ rule plot_rulegraph:
         " --pdf {output.pdf} --png {output.png} 2> {log}"
 
 
+rule count_operations:
+    input:
+        models=models_with_cards,
+    output:
+        operations=reported_table("operations.csv", "operations", "operations of a forward pass"),
+    log:
+        "results/logs/{study}/count_operations.log",
+    conda:
+        environment("train")
+    resources:
+        mem_mb=memory(2000),
+        runtime=run_time(minutes=10),
+    params:
+        code=code_digest("count_operations", by_name=["semisup/models", "semisup/networks"]),
+        program=program("count_operations"),
+    shell:
+        "python {params.program:q} --models {input.models} --operations {output.operations} 2> {log}"
+
+
 rule collect_provenance:
     input:
         study_results,

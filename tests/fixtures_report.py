@@ -250,6 +250,8 @@ def write_study(folder, plan, shape, top_k, rng):
     curves = pd.DataFrame(made_up_label_curve(experiments, rng))
     write_csv(folder / "label_curve.csv", curves.reindex(columns=CURVE_COLUMNS))
     write_csv(folder / "near_copy_counts.csv", made_up_copies())
+    operations = [{"experiment": name, "operations": 1_234_567_890} for name in experiments]
+    write_csv(folder / "operations.csv", operations)
     solver, per_class = [], []
     for name, values in experiments.items():
         per_class += [

@@ -18,6 +18,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}  # scikit-learn loads the other two
 MAY_LOAD = {
     "check_derivations": SKLEARN | COMPUTES,
     "collect_provenance": TABLES,
+    "count_operations": COMPUTES | {"scipy"},
     "compare_crowding": TABLES | DRAWS | {"scipy"},
     "compare_dropout": TABLES | DRAWS,
     "compare_initialization": TABLES | DRAWS,

@@ -25,6 +25,8 @@ from fixtures_report import (
     summary,
     with_seeds,
 )
+from reporting.studies import study_values
+from reporting.text import FILTERS
 
 WITH_FEWER_LABELS = {"kmeans", "supervised", "fixmatch"}  # of which config.yaml has experiments with label_counts
 # What may hold digits: values, LaTeX's own lengths and options, labels, and the citations' keys.
@@ -227,6 +229,17 @@ def test_published_rows_stand_beside_our_own_of_the_same_method(tmp_path):
     assert "subsection{Comparison with the literature}" not in render(
         tmp_path / "photos", made_up_plan(["supervised"], baseline="supervised", dataset="photos")
     )
+
+
+def test_operations_stand_next_to_accuracies_where_there_is_a_model(tmp_path):
+    plan = made_up_plan(["kmeans", "supervised"], baseline="supervised")
+    text = render(tmp_path, plan)
+    assert re.findall(r"& ([\d.]+|--) & 1,234\.6 & [\d.-]+ \\\\", text.paper) == ["--", "0.01"]
+    table = tmp_path / "stl10" / "operations.csv"
+    rows = pd.read_csv(table)
+    rows[rows["experiment"] != "kmeans"].to_csv(table, index=False)
+    values = study_values("stl10", plan["studies"]["stl10"], tmp_path, PUBLISHED)
+    assert [FILTERS["operations"](row["operations"]) for row in values["experiments"]] == ["--", "1,234.6"]
 
 
 def test_study_of_digits_with_one_experiment(tmp_path):

@@ -109,8 +109,10 @@ def study_values(name: str, plan: Values, results: Path, published: Values) -> V
     ]
     mark_baselines(experiments, plan["baseline"])
     titles = {row["name"]: row["title"] for row in experiments}
+    operations = read_table(folder / "operations.csv").set_index("experiment")["operations"]
     for row in experiments:
         row["base_title"] = titles.get(row["base"], "")
+        row["operations"] = operations.get(row["name"])  # None without a model
     folded = [row for row in experiments if row["folds"]]
     counts = {split: image_count(images, split) for split in SPLITS}
     curve = label_curve_values(folder, experiments, published, plan["kind"])

@@ -127,6 +127,7 @@ FILTERS = {
     "minutes": lambda value: "--" if value is None else f"{value:.1f}" if value >= SHORTEST else f"$<{SHORTEST}$",
     "whole": lambda value: "--" if pd.isna(value) else f"{value:.0f}",
     "percent_if_any": lambda value: "--" if pd.isna(value) else percent(value),
+    "operations": lambda value: "--" if value is None else f"{value / 1e6:,.1f}",
     "millions": lambda value: f"{value / 1e6:.2f}",
     "number": plain,
     "setting": setting,
