@@ -165,7 +165,7 @@ def root(parts: Iterable[Entity], run: str, ended: datetime) -> Entity:
         "license": reference(LICENSE),
         "conformsTo": [reference(url) for url in PROFILES],
         "mainEntity": reference("Snakefile"),
-        "mentions": [reference(run)],
+        "mentions": reference(run),
         "hasPart": [reference(part["@id"]) for part in parts],
     }
 

@@ -1,7 +1,7 @@
 """A run as an RO-Crate: what RO-Crate 1.1 and its profiles for runs of workflows require.
 
 RO-Crate 1.1, sections "Metadata of the RO-Crate" and "Root Data Entity"; Workflow RO-Crate 1.0; Process Run Crate and
-Workflow Run Crate 0.5, their tables of requirements. No validator of the community has seen it.
+Workflow Run Crate 0.5, their tables of requirements.
 """
 
 import json
