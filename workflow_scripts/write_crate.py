@@ -33,9 +33,11 @@ PROFILES = {  # each with its name and version
     WORKFLOW_PROFILE: ("Workflow RO-Crate", "1.0"),
 }
 LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
+AUTHORS = "#authors"
 LICENSE, LICENSE_NAME = "https://spdx.org/licenses/MIT", "MIT License"
 REPORT, PROVENANCE = "report/report.pdf", "report/provenance.json"
-RESULTS = (REPORT, PROVENANCE, "report/timings.csv", "*/*.csv", "*/model_cards/*.md", "*/predictions/*.csv")
+RESULTS = (REPORT, "report/supplement.pdf", "report/index.html", PROVENANCE)
+RESULTS += ("*/*.csv", "*/model_cards/*.md", "*/predictions/*.csv")
 DATA = "*/data/images.sha256"
 TYPES = {".md": "text/markdown", ".yaml": "application/yaml", ".sha256": "text/plain", ".csv": "text/csv"}
 
@@ -51,26 +53,41 @@ class Content(NamedTuple):
     results: list[str]
 
 
-def tracked_files(repository: Path) -> list[str]:
-    """Return the files of the repository's commit. Raises UserError where there is none."""
+def git(repository: Path, *words: str) -> str:
+    """Return what a git command prints. Raises UserError where there is no repository with a commit."""
     try:
-        listed = subprocess.run(  # noqa: S603
-            ["git", "-C", str(repository), "ls-files", "-z"],  # noqa: S607
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(repository), *words],  # noqa: S607
             capture_output=True,
             text=True,
             check=True,
         )
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UserError(f"{repository} is no clone of the workflow: its files cannot be listed by git") from error
-    return [name for name in listed.stdout.split("\0") if name and (repository / name).is_file()]
+        raise UserError(f"{repository} is no clone of the workflow: git cannot read its files and commit") from error
+    return done.stdout
 
 
-def copy_content(repository: Path, results: Path, configs: Sequence[Path], crate: Path) -> Content:
-    """Copy what the crate holds, and return its paths. Raises UserError where there is no finished report."""
+def sources_of_run(repository: Path, provenance: dict[str, Any]) -> list[str]:
+    """Return the files of the commit that made the results. Raises UserError where the clone is at another one."""
+    commit = git(repository, "rev-parse", "HEAD").strip()
+    if commit != provenance["commit"]:
+        raise UserError(
+            f"{repository} is at the commit {commit}, and the results were made by {provenance['commit']}: give "
+            "a clone of that one, or finish the run with this one (make report)"
+        )
+    return [name for name in git(repository, "ls-files", "-z").split("\0") if name and (repository / name).is_file()]
+
+
+def read_provenance(results: Path) -> dict[str, Any]:
+    """Return what the report says of its run. Raises UserError where there is no finished report."""
     for needed in (REPORT, PROVENANCE):
         if not (results / needed).is_file():
             raise UserError(f"{results / needed} is not there: finish the run first (make report, or snakemake)")
-    sources = tracked_files(repository)
+    return json.loads((results / PROVENANCE).read_text(encoding="utf-8"))
+
+
+def copy_content(repository: Path, sources: list[str], results: Path, configs: Sequence[Path], crate: Path) -> Content:
+    """Copy what the crate holds, and return its paths."""
     for name in sources:
         copy_file(repository / name, crate / name)
     for path in configs:
@@ -94,6 +111,7 @@ def crate_graph(content: Content, crate: Path, provenance: dict[str, Any], ended
     folders = [folder_entity(name) for name in sorted({name.split("/")[0] for name in content.sources if "/" in name})]
     run = uuid.uuid5(uuid.NAMESPACE_URL, f"{provenance['commit']} {ended.isoformat()}").urn
     files["Snakefile"] |= main_workflow(provenance)
+    files["README.md"] |= {"about": reference("./")}  # as Workflow RO-Crate has it
     machine = f"{provenance['system']}, {provenance['processor']}"
     action = {
         "@id": run,
@@ -113,7 +131,7 @@ def crate_graph(content: Content, crate: Path, provenance: dict[str, Any], ended
         *(profile_entity(url, *facts) for url, facts in PROFILES.items()),
         *parts,
         action,
-        {"@id": "#authors", "@type": "Organization", "name": "The authors of this workflow"},
+        {"@id": AUTHORS, "@type": "Organization", "name": "The authors of this workflow"},
         {"@id": LICENSE, "@type": "CreativeWork", "name": LICENSE_NAME, "identifier": "MIT"},
         {
             "@id": LANGUAGE,
@@ -143,10 +161,11 @@ def root(parts: Iterable[Entity], run: str, ended: datetime) -> Entity:
         "name": "Semi-supervised image recognition, regenerated: a run",
         "description": "Sources, configuration, report and tables of one run of the workflow.",
         "datePublished": ended.date().isoformat(),
+        "author": reference(AUTHORS),
         "license": reference(LICENSE),
         "conformsTo": [reference(url) for url in PROFILES],
         "mainEntity": reference("Snakefile"),
-        "mentions": [reference(run)],
+        "mentions": reference(run),
         "hasPart": [reference(part["@id"]) for part in parts],
     }
 
@@ -157,8 +176,8 @@ def main_workflow(provenance: dict[str, Any]) -> Entity:
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
         "name": "Semi-supervised image recognition, regenerated",
         "programmingLanguage": reference(LANGUAGE),
-        "version": provenance["commit"] or "unknown",
-        "author": reference("#authors"),
+        "version": provenance["commit"] + (", with uncommitted changes" if provenance["uncommitted_changes"] else ""),
+        "author": reference(AUTHORS),
         "license": reference(LICENSE),
     }
 
@@ -187,8 +206,8 @@ def reference(identifier: str) -> Entity:
 
 def write_crate(repository: Path, results: Path, configs: Sequence[Path], crate: Path) -> int:
     """Write the crate and return how many results it has."""
-    content = copy_content(repository, results, configs, crate)
-    provenance = json.loads((results / PROVENANCE).read_text(encoding="utf-8"))
+    provenance = read_provenance(results)
+    content = copy_content(repository, sources_of_run(repository, provenance), results, configs, crate)
     newest = max((results / name).stat().st_mtime for name in content.results)
     graph = crate_graph(content, crate, provenance, datetime.fromtimestamp(int(newest), UTC))
     with atomic_path(crate / METADATA) as path:

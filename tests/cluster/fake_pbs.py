@@ -1,5 +1,7 @@
 """A scheduler that looks like PBS and runs jobs on this machine: queues them, and kills or loses those it is told to.
 
+A job runs in the user's home with the variables of a login, as in PBS.
+
 Called as qsub, qstat or qdel, with its folder in FAKE_PBS. There faults.json says, by the name of a job, what happens
 to each of its submissions: "kill" once a file is there that its pattern names, "lose" at once, or nothing. log.txt has
 what happened, and NUMBER.json the state of a job.
@@ -48,7 +50,8 @@ def qsub(words):
         except FileExistsError:
             number += 1
     earlier = sum(line.split()[1:] == [name, "queued"] for line in log_lines())
-    write(number, name=name, state="Q", asked=options, script=script, folder=str(Path.cwd()), submission=earlier)
+    known = {"asked": options, "script": Path(script).read_text(), "path": os.environ["PATH"], "folder": str(Path.cwd())}
+    write(number, name=name, state="Q", submission=earlier, **known)
     note(number, "queued")
     runner = [sys.executable, __file__, "run", str(number)]
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
@@ -70,7 +73,13 @@ def run(number):
     faults = json.loads((FOLDER / "faults.json").read_text()).get(job["name"], [])
     fault, *pattern = (faults[job["submission"]] if job["submission"] < len(faults) else "none").split()
     log = (FOLDER / f"{number}.out").open("w")
-    process = subprocess.Popen(["sh", job["script"]], cwd=job["folder"], stdout=log, stderr=log, start_new_session=True)
+    script = FOLDER / f"{number}.sh"
+    script.write_text(job["script"])
+    # As PBS does: what the user has set where qsub was called is not there, but for copies under other names.
+    login = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ} | {"PATH": os.defpath}
+    variables = login | {"PBS_O_PATH": job["path"], "PBS_O_WORKDIR": job["folder"], "PBS_JOBID": f"{number}.fake"}
+    streams = {"stdout": log, "stderr": log, "start_new_session": True}
+    process = subprocess.Popen(["sh", script], env=variables, cwd=Path.home(), **streams)
     write(number, state="R", process=process.pid)
     note(number, "running")
     if fault == "lose" or (fault == "kill" and appears(pattern[0], Path(job["folder"]), process)):

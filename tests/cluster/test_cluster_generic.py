@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fixtures_snakemake import ROOT, environment
+from fixtures_snakemake import environment
 from workflow.clones import clone
 
 pytest.importorskip("snakemake_executor_plugin_cluster_generic", reason="its package is not installed")
@@ -139,18 +139,3 @@ def test_ctrl_c_deletes_the_jobs_and_the_same_command_goes_on(study):
     assert events(scheduler)[-1][1:] == ["train_supervised", "deleted"]
     assert start("cluster-generic", {}, *QUICKLY).wait(timeout=300) == 0, (folder / "snakemake.log").read_text()
     assert "resumed after" in (folder / LOG).read_text()
-
-
-def test_scheduler_that_does_not_answer_is_asked_again(tmp_path):
-    """Its jobs are neither failed nor finished."""
-    qstat = tmp_path / "qstat"
-    script = ROOT / "profiles/cluster-generic/status.sh"
-    said = {}
-    for text in ("Connection refused; exit 1", "qstat: Unknown Job Id 7; exit 153", "job_state = R", "job_state = F"):
-        words, _, code = text.partition("; ")
-        qstat.write_text(f"#!/bin/sh\necho '{words}'\n{code}\n")
-        qstat.chmod(0o755)
-        path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
-        done = subprocess.run(["sh", script, "7"], env=os.environ | {"PATH": path}, capture_output=True, text=True)
-        said[words] = done.stdout.strip()
-    assert list(said.values()) == ["running", "failed", "running", "failed"]

@@ -1,7 +1,7 @@
 """A run as an RO-Crate: what RO-Crate 1.1 and its profiles for runs of workflows require.
 
 RO-Crate 1.1, sections "Metadata of the RO-Crate" and "Root Data Entity"; Workflow RO-Crate 1.0; Process Run Crate and
-Workflow Run Crate 0.5, their tables of requirements. No validator of the community has seen it.
+Workflow Run Crate 0.5, their tables of requirements.
 """
 
 import json
@@ -16,10 +16,12 @@ import write_crate
 from fixtures_kmeans import command_line
 from semisup.cli import UserError
 
-PROVENANCE = {"commit": "0123abc", "system": "Linux x86_64", "processor": "made up"}
+PROVENANCE = {"uncommitted_changes": False, "system": "Linux x86_64", "processor": "made up"}
 RESULTS = {
     "report/report.pdf": "%PDF",
-    "report/provenance.json": json.dumps(PROVENANCE),
+    "report/supplement.pdf": "%PDF",
+    "report/index.html": "<html>",
+    "report/provenance.json": "",
     "report/timings.csv": "a\n1\n",
     "photos/comparison.csv": "a\n1\n",
     "photos/model_cards/a kind.md": "A card.",
@@ -27,6 +29,24 @@ RESULTS = {
     "photos/data/images.h5": "large",
     "photos/kmeans/seed0/model.h5": "large",
 }
+
+
+def git(repository, *words):
+    """What a git command prints."""
+    return subprocess.run(["git", "-C", str(repository), *words], check=True, capture_output=True, text=True).stdout
+
+
+def commit(repository):
+    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgSign=false")
+    git(repository, *who, "commit", "--quiet", "--allow-empty", "--message=All of it")
+
+
+def write_provenance(repository, **changes):
+    """Write that the results are of the repository's commit, and return that."""
+    head = git(repository, "rev-parse", "HEAD").strip()
+    told = PROVENANCE | {"commit": head} | changes
+    (repository / "results/report/provenance.json").write_text(json.dumps(told))
+    return head
 
 
 @pytest.fixture
@@ -44,8 +64,10 @@ def run(tmp_path):
     for name, text in contents.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    for words in (["init", "--quiet"], ["add", *(name for name in sources if name != "not tracked")]):
-        subprocess.run(["git", "-C", str(tmp_path / "clone"), *words], check=True)
+    git(tmp_path / "clone", "init", "--quiet")
+    git(tmp_path / "clone", "add", *(name for name in sources if name != "not tracked"))
+    commit(tmp_path / "clone")
+    write_provenance(tmp_path / "clone")
     folders = {"repository": tmp_path / "clone", "results": tmp_path / "clone/results", "crate": tmp_path / "crate"}
     return folders | {"config": tmp_path / "mine.yaml"}
 
@@ -101,6 +123,7 @@ def test_root(entities):
     assert root["description"]
     assert date.fromisoformat(root["datePublished"])
     assert entities[root["license"]["@id"]]["name"] == "MIT License"
+    assert types(entities[root["author"]["@id"]]) == {"Organization"}
 
 
 def test_every_reference_within_the_crate_is_described(entities):
@@ -133,16 +156,16 @@ def test_profiles(entities):
     assert all(types(entities[url]) == {"CreativeWork"} for url in profiles)
 
 
-def test_main_workflow(entities):
+def test_main_workflow(entities, run):
     """Workflow RO-Crate: a file of these three types, with name and language, is the main entity; there is a README."""
     (main,) = ids(entities["./"]["mainEntity"])
     workflow = entities[main]
     assert types(workflow) == {"File", "SoftwareSourceCode", "ComputationalWorkflow"}
     assert workflow["name"]
-    assert workflow["version"] == PROVENANCE["commit"]
+    assert workflow["version"] == git(run["repository"], "rev-parse", "HEAD").strip()
     (language,) = ids(workflow["programmingLanguage"])
     assert types(entities[language]) == {"ComputerLanguage"}
-    assert "README.md" in entities
+    assert ids(entities["README.md"]["about"]) == ["./"]
 
 
 def test_run(entities):
@@ -155,7 +178,7 @@ def test_run(entities):
     assert datetime.fromisoformat(action["endTime"]).tzinfo
     assert set(ids(action["object"])) == {"results/mine.yaml", "results/photos/data/images.sha256"}
     made = {f"results/{name}" for name in RESULTS if "/data/" not in name and "seed0" not in name}
-    assert {unquote(name) for name in ids(action["result"])} == made
+    assert sorted(unquote(name) for name in ids(action["result"])) == sorted(made)
 
 
 def test_neither_models_nor_images_nor_other_files_come_along(crate):
@@ -185,3 +208,18 @@ def test_unfinished_run_is_refused(run, name):
 def test_folder_without_git_is_refused(run, tmp_path):
     with pytest.raises(UserError, match="is no clone of the workflow"):
         write_crate.main(command_line(**run | {"repository": tmp_path}))
+
+
+def test_sources_of_another_commit_are_refused(run):
+    made_by = write_provenance(run["repository"])
+    commit(run["repository"])
+    with pytest.raises(UserError, match=f"the results were made by {made_by}: give a clone of that one"):
+        write_crate.main(command_line(**run))
+
+
+def test_uncommitted_changes_are_told(run):
+    head = write_provenance(run["repository"], uncommitted_changes=True)
+    write_crate.main(command_line(**run))
+    graph = json.loads((run["crate"] / "ro-crate-metadata.json").read_text())["@graph"]
+    (version,) = (entity["version"] for entity in graph if entity["@id"] == "Snakefile")
+    assert version == f"{head}, with uncommitted changes"

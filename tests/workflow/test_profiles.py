@@ -2,7 +2,9 @@
 
 import itertools
 import logging
+import os
 import re
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -226,3 +228,42 @@ def test_partition_follows_from_the_gpu(gpu, partition):
     job = SimpleNamespace(name="job", threads=8, resources=resources)
     file = ROOT / "profiles" / "slurm" / settings_of("slurm")["slurm-partition-config"]
     assert get_best_partition(read_partition_file(file), job, logging.getLogger()) == partition
+
+
+# The scripts of profiles/cluster-generic; tests/cluster runs them with a made-up PBS
+
+
+def status_of_job(tmp_path, said, code):
+    """What status.sh makes of an answer of qstat: the finished process."""
+    qstat = tmp_path / "qstat"
+    qstat.write_text(f"#!/bin/sh\necho '{said}'\nexit {code}\n")
+    qstat.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    command = ["sh", ROOT / "profiles/cluster-generic/status.sh", "7"]
+    return subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "status"),
+    [
+        ("Connection refused", 1, "running"),  # the scheduler does not answer: it is asked again
+        ("qstat: Unknown Job Id 7", 153, "failed"),
+        ("    job_state = R", 0, "running"),
+        ("    job_state = F", 0, "failed"),  # deleted in the queue
+        ("    job_state = F\n    Exit_status = 271", 0, "failed"),
+        ("    job_state = F\n    Exit_status = 10", 0, "failed"),
+        ("    job_state = F\n    Exit_status = 0", 0, "success"),
+        ("    Job_Name = Unknown Job Id\n    job_state = R", 0, "running"),
+    ],
+)
+def test_answers_of_the_scheduler(tmp_path, said, code, status):
+    done = status_of_job(tmp_path, said, code)
+    assert (done.returncode, done.stdout) == (0, f"{status}\n")
+
+
+def test_scheduler_without_a_history_stops_snakemake(tmp_path):
+    """It cannot say how a job ended: no status, and one line."""
+    done = status_of_job(tmp_path, "qstat: PBS is not configured to maintain job history", 1)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: qstat: PBS is not configured")
+    assert "job_history_enable" in done.stderr
