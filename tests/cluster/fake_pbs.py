@@ -50,7 +50,8 @@ def qsub(words):
         except FileExistsError:
             number += 1
     earlier = sum(line.split()[1:] == [name, "queued"] for line in log_lines())
-    known = {"asked": options, "script": Path(script).read_text(), "path": os.environ["PATH"], "folder": str(Path.cwd())}
+    known = {"asked": options, "script": Path(script).read_text()}
+    known |= {"path": os.environ["PATH"], "folder": str(Path.cwd())}
     write(number, name=name, state="Q", submission=earlier, **known)
     note(number, "queued")
     runner = [sys.executable, __file__, "run", str(number)]
